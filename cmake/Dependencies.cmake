@@ -1,0 +1,21 @@
+# Every third-party library, found once. All come from Debian 12 packages (deploy/packages.txt).
+find_package(Threads REQUIRED)
+find_package(Protobuf MODULE REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_package(absl CONFIG REQUIRED)
+find_package(spdlog CONFIG REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+find_package(CLI11 CONFIG REQUIRED)
+find_package(yaml-cpp CONFIG REQUIRED)
+# cpp-httplib comes with pkg-config only.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(httplib REQUIRED IMPORTED_TARGET cpp-httplib)
+find_package(nlohmann_json CONFIG REQUIRED)
+if(TOKENSIM_BUILD_TESTS)
+  find_package(GTest CONFIG REQUIRED)
+endif()
+if(TOKENSIM_BUILD_BENCH)
+  find_package(benchmark CONFIG REQUIRED)
+endif()
+# Debian's gRPC has no imported target for its protoc plugin.
+find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)

@@ -1,0 +1,33 @@
+# tokensim_protos(name PROTOS a.proto... [GRPC] IMPORT_DIRS dirs... DEPS targets...)
+#   compiles .proto files (paths relative to the first import dir) into a static library
+#   tokensim::name; GRPC also generates the service classes.
+function(tokensim_protos name)
+  cmake_parse_arguments(ARG "GRPC" "" "PROTOS;IMPORT_DIRS;DEPS" ${ARGN})
+  set(out ${CMAKE_BINARY_DIR}/proto)
+  file(MAKE_DIRECTORY ${out})
+  list(GET ARG_IMPORT_DIRS 0 root)
+  list(TRANSFORM ARG_IMPORT_DIRS PREPEND -I OUTPUT_VARIABLE includes)
+  set(sources)
+  foreach(proto IN LISTS ARG_PROTOS)
+    string(REGEX REPLACE "\\.proto$" "" stem ${proto})
+    set(generated ${out}/${stem}.pb.cc ${out}/${stem}.pb.h)
+    set(command ${Protobuf_PROTOC_EXECUTABLE} ${includes} --cpp_out=${out})
+    if(ARG_GRPC)
+      list(APPEND generated ${out}/${stem}.grpc.pb.cc ${out}/${stem}.grpc.pb.h)
+      list(APPEND command --plugin=protoc-gen-grpc=${GRPC_CPP_PLUGIN}
+           --grpc_out=generate_mock_code=false:${out})
+    endif()
+    add_custom_command(OUTPUT ${generated} COMMAND ${command} ${proto}
+                       DEPENDS ${root}/${proto} VERBATIM)
+    list(APPEND sources ${generated})
+  endforeach()
+  add_library(tokensim_${name} STATIC ${sources})
+  add_library(tokensim::${name} ALIAS tokensim_${name})
+  target_compile_features(tokensim_${name} PUBLIC cxx_std_20)
+  # SYSTEM: warnings of generated headers are not ours.
+  target_include_directories(tokensim_${name} SYSTEM PUBLIC ${out})
+  target_link_libraries(tokensim_${name} PUBLIC protobuf::libprotobuf ${ARG_DEPS})
+  if(ARG_GRPC)
+    target_link_libraries(tokensim_${name} PUBLIC gRPC::grpc++)
+  endif()
+endfunction()

@@ -1,0 +1,40 @@
+// Time of one forward pass of a worker.
+//
+// A scheduler describes the batch by aggregates, never by walking its decodes: see IterationShape.
+// Models are immutable after construction and may be shared between threads and runs.
+//
+//   const double seconds = model.IterationSeconds(shape);
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace tokensim {
+
+// A piece of one prompt computed in this iteration.
+struct PrefillChunk {
+  int32_t new_tokens = 0;  // >= 1
+  int32_t history = 0;     // tokens of the request already in the KV cache
+};
+
+struct IterationShape {
+  int32_t decode_count = 0;     // sequences that decode one token
+  int64_t decode_context = 0;   // sum over them of the tokens attended, the new one included
+  int32_t padding_count = 0;    // finished rows a static batch still computes, without attention
+  int32_t sampled_count = 0;    // rows of the LM head and sampler: decodes, padding and prompts
+                                // that end in this iteration
+  int64_t prefill_tokens = 0;   // sum of new_tokens
+  std::span<const PrefillChunk> prefill;
+
+  // Rows of the dense operators.
+  [[nodiscard]] int64_t tokens() const { return decode_count + padding_count + prefill_tokens; }
+};
+
+class ComputeModel {
+ public:
+  virtual ~ComputeModel() = default;
+  // Seconds > 0, finite. Deterministic in the shape; chunks are added in order.
+  [[nodiscard]] virtual double IterationSeconds(const IterationShape& shape) const = 0;
+};
+
+}  // namespace tokensim

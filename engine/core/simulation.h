@@ -1,0 +1,46 @@
+// One run of a plan: the discrete-event loop.
+//
+// Deterministic, single-threaded, without I/O, clock or globals. A caller advances it in slices, so
+// a server can interleave, watch and cancel many runs:
+//
+//   Simulation simulation(plan);
+//   while (!simulation.done()) RETURN_IF_ERROR(simulation.Advance(50'000));
+//   Report report = BuildReport(*plan, simulation.results());
+//
+// Thread-safety: one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "engine/core/observer.h"
+#include "engine/core/plan.h"
+#include "engine/core/results.h"
+
+namespace tokensim {
+
+class Simulation {
+ public:
+  // `observer` may be null; it must outlive the simulation.
+  explicit Simulation(std::shared_ptr<const Plan> plan, Observer* observer = nullptr);
+  ~Simulation();
+  Simulation(const Simulation&) = delete;
+  Simulation& operator=(const Simulation&) = delete;
+
+  // Handles up to `max_events` more engine events (arrivals, iterations). INTERNAL when an invariant
+  // of the engine broke: the message holds the seed and the event, a reproducer. The simulation is
+  // then done and must not be advanced again.
+  [[nodiscard]] absl::Status Advance(int64_t max_events);
+
+  [[nodiscard]] bool done() const;
+  [[nodiscard]] Progress progress() const;
+  // Complete once done() after OK.
+  [[nodiscard]] const Results& results() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tokensim

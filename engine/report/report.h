@@ -1,0 +1,88 @@
+// The summary of a run: percentiles, throughput, SLO goodput, workers over time.
+//
+//   Report report = BuildReport(plan, simulation.results());
+//
+// Definitions: docs/metrics.md. Everything is a function of the results; wall-clock facts are added
+// by the caller. Percentiles are exact: linear interpolation between order statistics, as numpy's
+// default. Averages of a distribution with no sample are 0 with count 0.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/core/plan.h"
+#include "engine/core/results.h"
+
+namespace tokensim {
+
+struct Distribution {
+  int64_t count = 0;
+  double mean = 0;
+  double stddev = 0;  // of the population
+  double min = 0;
+  double p50 = 0;
+  double p90 = 0;
+  double p95 = 0;
+  double p99 = 0;
+  double max = 0;
+};
+
+struct SloSummary {
+  int64_t met = 0;
+  double attainment = 0;  // met / (finished + rejected)
+  double goodput_requests_per_second = 0;
+  double goodput_output_tokens_per_second = 0;
+  std::optional<int64_t> met_ttft;
+  std::optional<int64_t> met_tpot;
+  std::optional<int64_t> met_max_itl;
+  std::optional<int64_t> met_e2e;
+};
+
+struct WorkerSummary {
+  std::string name;
+  std::string hardware;
+  WorkerStats stats;
+  double utilization = 0;
+  double mean_running = 0;
+  double mean_kv_utilization = 0;
+  int64_t kv_blocks_total = 0;
+  int32_t block_size = 0;
+  WorkerTimeline timeline;
+};
+
+struct Report {
+  std::string spec_name;
+  uint64_t seed = 0;
+  EndReason end_reason = EndReason::kNone;
+  int64_t total = 0;
+  int64_t finished = 0;
+  int64_t rejected_max_model_len = 0;
+  int64_t rejected_kv_capacity = 0;
+  int64_t unfinished = 0;
+  int64_t preemptions = 0;  // of finished requests
+  int64_t events = 0;
+  double simulated_seconds = 0;
+
+  double span_seconds = 0;  // first arrival to last finish
+  double requests_per_second = 0;
+  double input_tokens_per_second = 0;
+  double output_tokens_per_second = 0;
+
+  Distribution ttft_seconds;
+  Distribution tpot_seconds;
+  Distribution e2e_seconds;
+  Distribution queueing_seconds;
+  Distribution normalized_latency_seconds;
+  Distribution max_itl_seconds;
+  Distribution input_tokens;
+  Distribution output_tokens;
+  std::optional<SloSummary> slo;
+  std::vector<WorkerSummary> workers;
+  std::vector<std::string> notes;
+};
+
+[[nodiscard]] Report BuildReport(const Plan& plan, const Results& results);
+
+}  // namespace tokensim

@@ -1,0 +1,43 @@
+// Forms the batch of each iteration of one worker.
+//
+// A local scheduler moves requests between the worker's waiting queue and its running set through
+// WorkerState (engine/schedule/worker_state.h) and fills the iteration's shape. One file per
+// scheduler, named after what it reproduces; LocalSchedulers() lists them. docs/schedulers.md.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace tokensim {
+
+class WorkerState;
+
+enum class LocalPolicy : uint8_t { kChunked, kOrca, kStatic };
+
+struct LocalSchedulerConfig {
+  LocalPolicy policy = LocalPolicy::kChunked;
+  int32_t max_num_seqs = 256;             // >= 1
+  int32_t max_num_batched_tokens = 2048;  // 0: no limit (orca, static); chunked: >= max_num_seqs
+  bool reserve_full_prompt = true;        // chunked
+};
+
+struct LocalPolicyInfo {
+  LocalPolicy policy;
+  std::string_view name;         // as in specs
+  std::string_view description;  // one line, for the catalog
+};
+[[nodiscard]] const std::vector<LocalPolicyInfo>& LocalSchedulers();
+
+class LocalScheduler {
+ public:
+  virtual ~LocalScheduler() = default;
+  // Decides what runs next. Leaves the state's iteration empty when there is nothing to run.
+  virtual void FormBatch(WorkerState& state) = 0;
+};
+
+[[nodiscard]] std::unique_ptr<LocalScheduler> MakeLocalScheduler(
+    const LocalSchedulerConfig& config);
+
+}  // namespace tokensim

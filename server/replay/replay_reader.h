@@ -1,0 +1,60 @@
+// The event stream of a simulation, made by replaying it.
+//
+// A reader owns an engine instance and advances it only when asked for more, so a slow subscriber
+// costs nothing but its own memory, and nobody else's time. Resuming fast-forwards a fresh engine to
+// the cursor. Free of gRPC; used by the server and by `tokensim run --local --events`.
+//
+//   ReplayReader reader(plan, options);
+//   v1::EventBatch batch;
+//   while (reader.Read(kSlice, &batch) != ReplayReader::Outcome::kEnd) Send(batch);
+//
+// Thread-safety: one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "engine/core/plan.h"
+#include "tokensim/v1/events.pb.h"
+
+namespace tokensim {
+
+struct ReplayOptions {
+  int64_t after_sequence = 0;
+  int64_t until_sequence = 0;  // 0: to the end
+  v1::EventFilter filter;
+  int32_t max_batch_bytes = 64 * 1024;
+};
+
+// INVALID_ARGUMENT, naming the field, when a filter or cursor is malformed.
+[[nodiscard]] absl::Status CheckReplayOptions(const ReplayOptions& options);
+
+class ReplayReader {
+ public:
+  enum class Outcome {
+    kBatch,   // `batch` is full
+    kYield,   // the slice is used up; `batch` holds what there is, perhaps nothing
+    kEnd,     // `batch` holds the last events; nothing follows
+    kFailed,  // see status()
+  };
+
+  ReplayReader(std::shared_ptr<const Plan> plan, ReplayOptions options);
+  ~ReplayReader();
+  ReplayReader(const ReplayReader&) = delete;
+  ReplayReader& operator=(const ReplayReader&) = delete;
+
+  // Replaces `batch` by the next events: stops at max_batch_bytes or after about `max_engine_events`
+  // more engine events. covered_through is always set. `batch` may live on an arena.
+  Outcome Read(int64_t max_engine_events, v1::EventBatch* batch);
+
+  [[nodiscard]] const absl::Status& status() const;
+  // The whole stream was delivered: the last event sent was SimulationEnded.
+  [[nodiscard]] bool ended() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tokensim
