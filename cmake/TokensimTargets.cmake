@@ -9,7 +9,7 @@ add_library(tokensim_options INTERFACE)
 target_compile_features(tokensim_options INTERFACE cxx_std_20)
 target_include_directories(tokensim_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(tokensim_options INTERFACE
-  -Wall -Wextra -Wshadow -Wconversion
+  -Wall -Wextra -Wshadow -Wconversion -Wno-missing-field-initializers
   # Results must not depend on the compiler's freedom to fuse operations.
   -ffp-contract=off)
 if(TOKENSIM_WERROR)

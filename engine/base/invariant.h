@@ -19,9 +19,9 @@ class InvariantError : public std::logic_error {
 
 }  // namespace tokensim
 
-#define TOKENSIM_INVARIANT(condition, message)               \
-  do {                                                       \
-    if (!(condition)) [[unlikely]] {                         \
+#define TOKENSIM_INVARIANT(condition, message)                \
+  do {                                                        \
+    if (!(condition)) [[unlikely]] {                          \
       ::tokensim::FailInvariant(message " (" #condition ")"); \
-    }                                                        \
+    }                                                         \
   } while (false)

@@ -36,8 +36,8 @@ struct WorkerSnapshot {
 struct TokenSpan {
   int64_t request_id = 0;
   int32_t worker = 0;
-  int32_t first_token_index = 0;      // in the output: 0, 1...
-  std::span<const SimTime> times;     // of each token; not empty; valid during the call
+  int32_t first_token_index = 0;   // in the output: 0, 1...
+  std::span<const SimTime> times;  // of each token; not empty; valid during the call
 };
 
 class Observer {

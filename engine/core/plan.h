@@ -1,7 +1,7 @@
 // A checked, resolved run: what engine/spec compiles a specification to.
 //
-// Immutable; shared by any number of concurrent runs. Everything here has been validated: the engine
-// checks nothing again.
+// Immutable; shared by any number of concurrent runs. Everything here has been validated: the
+// engine checks nothing again.
 #pragma once
 
 #include <cstdint>
@@ -46,7 +46,7 @@ struct Plan {
   Workload workload;
   SloPlan slo;
   SimTime max_simulated_time = kNever;
-  int64_t max_events = 0;  // 0: no limit
+  int64_t max_events = 0;                       // 0: no limit
   SimTime snapshot_interval = kNanosPerSecond;  // 0: no snapshots
   int32_t timeline_points = 256;                // 2 .. 4096
 };

@@ -18,8 +18,8 @@ struct RequestRecord {
   SimTime queued = kUnset;     // taken in by the worker
   SimTime scheduled = kUnset;  // first entry into the running set
   SimTime first_token = kUnset;
-  SimTime finish = kUnset;     // rejected requests: time of the rejection
-  SimTime max_itl = kUnset;    // longest gap between consecutive tokens; unset for one token
+  SimTime finish = kUnset;   // rejected requests: time of the rejection
+  SimTime max_itl = kUnset;  // longest gap between consecutive tokens; unset for one token
   int32_t input_tokens = 0;
   int32_t output_tokens = 0;
   int32_t cached_tokens = 0;

@@ -28,9 +28,9 @@ class Simulation {
   Simulation(const Simulation&) = delete;
   Simulation& operator=(const Simulation&) = delete;
 
-  // Handles up to `max_events` more engine events (arrivals, iterations). INTERNAL when an invariant
-  // of the engine broke: the message holds the seed and the event, a reproducer. The simulation is
-  // then done and must not be advanced again.
+  // Handles up to `max_events` more events (arrivals, iterations, snapshots). INTERNAL when an
+  // invariant of the engine broke: the message holds the seed and the event, a reproducer. The
+  // simulation is then done and must not be advanced again.
   [[nodiscard]] absl::Status Advance(int64_t max_events);
 
   [[nodiscard]] bool done() const;

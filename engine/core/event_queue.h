@@ -1,0 +1,82 @@
+// The pending events of a run, in a 4-ary heap of PODs.
+//
+// Total order: time, then priority, then index. The order among equal times is part of the results:
+//
+//   kBoundary  an iteration ends and the next begins. Arrivals at the same time were handled before
+//              (the simulation keeps the next arrival beside the heap), so a request that arrives
+//              just when an iteration ends can join the next one.
+//   kSnapshot  after everything else at that time, so that it shows the state it leaves.
+//
+// No allocation per event once the heap has reached its size; at most one event per (kind, index).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "engine/base/time.h"
+
+namespace tokensim {
+
+enum class EventKind : uint32_t { kBoundary = 0, kSnapshot = 1 };
+
+struct Event {
+  SimTime time = kNever;
+  EventKind kind = EventKind::kBoundary;  // its value is the priority
+  uint32_t index = 0;                     // worker
+
+  [[nodiscard]] bool Before(const Event& other) const {
+    if (time != other.time) return time < other.time;
+    if (kind != other.kind) return kind < other.kind;
+    return index < other.index;
+  }
+};
+
+class EventQueue {
+ public:
+  [[nodiscard]] bool empty() const { return heap_.empty(); }
+  [[nodiscard]] size_t size() const { return heap_.size(); }
+  [[nodiscard]] const Event& top() const { return heap_[0]; }
+
+  void Push(const Event& event) {
+    size_t i = heap_.size();
+    heap_.push_back(event);
+    while (i > 0) {
+      const size_t parent = (i - 1) / 4;
+      if (!event.Before(heap_[parent])) break;
+      heap_[i] = heap_[parent];
+      i = parent;
+    }
+    heap_[i] = event;
+  }
+
+  void Pop() {
+    const Event last = heap_.back();
+    heap_.pop_back();
+    if (!heap_.empty()) ReplaceTop(last);
+  }
+
+  // Pop and Push in one: the common case, a worker's boundary giving way to its next one.
+  void ReplaceTop(const Event& event) {
+    const size_t size = heap_.size();
+    size_t i = 0;
+    while (true) {
+      const size_t first = 4 * i + 1;
+      if (first >= size) break;
+      const size_t end = first + 4 < size ? first + 4 : size;
+      size_t least = first;
+      for (size_t child = first + 1; child < end; ++child) {
+        if (heap_[child].Before(heap_[least])) least = child;
+      }
+      if (!heap_[least].Before(event)) break;
+      heap_[i] = heap_[least];
+      i = least;
+    }
+    heap_[i] = event;
+  }
+
+ private:
+  std::vector<Event> heap_;
+};
+
+}  // namespace tokensim

@@ -1,0 +1,217 @@
+#include "engine/core/simulation.h"
+
+#include <algorithm>
+#include <deque>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/base/invariant.h"
+#include "engine/core/event_queue.h"
+#include "engine/core/worker.h"
+
+namespace tokensim {
+
+class Simulation::Impl {
+ public:
+  Impl(std::shared_ptr<const Plan> plan, Observer* observer);
+
+  absl::Status Advance(int64_t max_events);
+  [[nodiscard]] bool done() const { return results_.end_reason != EndReason::kNone || failed_; }
+  [[nodiscard]] Progress progress() const;
+  [[nodiscard]] const Results& results() const { return results_; }
+
+ private:
+  // Handles the next event. False when there is none left, or a limit of the plan forbids it.
+  bool Step();
+  void HandleArrival();
+  void HandleBoundary(const Event& event);
+  void HandleSnapshot(SimTime now);
+  bool StopsBefore(SimTime time);
+  void End(EndReason reason, SimTime time);
+
+  const std::shared_ptr<const Plan> plan_;
+  Observer* const observer_;
+  RequestSlab slab_;
+  std::vector<int32_t> outstanding_;
+  Results results_;
+  std::deque<Worker> workers_;  // a deque: workers do not move
+  std::unique_ptr<GlobalScheduler> global_scheduler_;
+  std::unique_ptr<RequestSource> source_;
+  RequestInput next_;  // the next arrival; its time is kNever when there is none
+  EventQueue queue_;
+  SimTime now_ = 0;
+  int64_t rejected_ = 0;
+  bool failed_ = false;
+  std::vector<WorkerSnapshot> snapshot_;
+};
+
+Simulation::Impl::Impl(std::shared_ptr<const Plan> plan, Observer* observer)
+    : plan_(std::move(plan)),
+      observer_(observer),
+      outstanding_(plan_->workers.size()),
+      global_scheduler_(MakeGlobalScheduler(plan_->global_scheduler)),
+      source_(MakeRequestSource(plan_->workload, plan_->seed)) {
+  // Beyond this, growing by doubling costs little and a run that stops early nothing.
+  constexpr int64_t kMostReserved = 4'000'000;
+  results_.records.reserve(
+      static_cast<size_t>(std::min(plan_->workload.num_requests, kMostReserved)));
+  for (size_t i = 0; i < plan_->workers.size(); ++i) {
+    workers_.emplace_back(plan_->workers[i], static_cast<int32_t>(i), plan_->timeline_points,
+                          Worker::Context{slab_, results_.records, outstanding_, observer_});
+  }
+  if (!source_->Next(&next_)) next_.arrival = kNever;
+  // Only an observer sees snapshots; the decisions of a run do not depend on them.
+  if (observer_ != nullptr && plan_->snapshot_interval > 0) {
+    queue_.Push({0, EventKind::kSnapshot, 0});
+  }
+}
+
+absl::Status Simulation::Impl::Advance(int64_t max_events) {
+  try {
+    for (int64_t i = 0; i < max_events && !done() && Step(); ++i) {
+    }
+  } catch (const InvariantError& error) {
+    failed_ = true;
+    return absl::InternalError(absl::StrCat("engine invariant broken: ", error.what(), "; seed ",
+                                            plan_->seed, ", event ", results_.events, ", time ",
+                                            now_, " ns"));
+  }
+  return absl::OkStatus();
+}
+
+bool Simulation::Impl::Step() {
+  const bool arrivals_left = next_.arrival != kNever;
+  // An arrival goes before anything else at its time.
+  if (arrivals_left && (queue_.empty() || next_.arrival <= queue_.top().time)) {
+    if (StopsBefore(next_.arrival)) return false;
+    HandleArrival();
+    return true;
+  }
+  if (queue_.empty()) {
+    End(EndReason::kCompleted, now_);
+    return false;
+  }
+  const Event event = queue_.top();
+  if (event.kind == EventKind::kSnapshot) {
+    // Snapshots alone do not keep a run going.
+    if (!arrivals_left && queue_.size() == 1 && event.time > now_) {
+      End(EndReason::kCompleted, now_);
+      return false;
+    }
+    if (event.time > plan_->max_simulated_time) {
+      End(EndReason::kMaxSimulatedTime, plan_->max_simulated_time);
+      return false;
+    }
+    HandleSnapshot(event.time);
+    return true;
+  }
+  if (StopsBefore(event.time)) return false;
+  HandleBoundary(event);
+  return true;
+}
+
+bool Simulation::Impl::StopsBefore(SimTime time) {
+  if (time > plan_->max_simulated_time) {
+    End(EndReason::kMaxSimulatedTime, plan_->max_simulated_time);
+    return true;
+  }
+  if (plan_->max_events > 0 && results_.events >= plan_->max_events) {
+    End(EndReason::kMaxEvents, now_);
+    return true;
+  }
+  return false;
+}
+
+void Simulation::Impl::HandleArrival() {
+  const RequestInput input = next_;
+  now_ = input.arrival;
+  const int64_t id = results_.arrived++;
+  ++results_.events;
+  if (!source_->Next(&next_)) next_.arrival = kNever;
+  const int32_t index = global_scheduler_->Dispatch(
+      {.outstanding = outstanding_, .input_tokens = input.input_tokens});
+  Worker& worker = workers_[static_cast<size_t>(index)];
+  if (observer_ != nullptr) observer_->OnArrived(now_, id, index, input.input_tokens);
+  const RejectReason reject = worker.CheckFits(input.input_tokens, input.output_tokens);
+  if (reject != RejectReason::kNone) {
+    results_.records.push_back({.request_id = id,
+                                .arrival = now_,
+                                .finish = now_,
+                                .input_tokens = input.input_tokens,
+                                .output_tokens = input.output_tokens,
+                                .worker = index,
+                                .reject_reason = reject});
+    ++rejected_;
+    if (observer_ != nullptr) observer_->OnRejected(now_, results_.records.back());
+    return;
+  }
+  const RequestHandle handle = slab_.Allocate();
+  LiveRequest& r = slab_[handle];
+  r.id = id;
+  r.arrival = now_;
+  r.input_tokens = input.input_tokens;
+  r.output_tokens = input.output_tokens;
+  ++outstanding_[static_cast<size_t>(index)];
+  if (worker.Enqueue(handle, now_)) {
+    queue_.Push({now_, EventKind::kBoundary, static_cast<uint32_t>(index)});
+  }
+}
+
+void Simulation::Impl::HandleBoundary(const Event& event) {
+  now_ = event.time;
+  Worker& worker = workers_[event.index];
+  if (worker.iterating()) ++results_.events;
+  const SimTime end = worker.Boundary(now_);
+  if (end == kNever) {
+    queue_.Pop();
+  } else {
+    queue_.ReplaceTop({end, EventKind::kBoundary, event.index});
+  }
+}
+
+void Simulation::Impl::HandleSnapshot(SimTime now) {
+  snapshot_.clear();
+  for (const Worker& worker : workers_) snapshot_.push_back(worker.Snapshot());
+  observer_->OnSnapshot(now, snapshot_);
+  queue_.ReplaceTop({now + plan_->snapshot_interval, EventKind::kSnapshot, 0});
+}
+
+void Simulation::Impl::End(EndReason reason, SimTime time) {
+  results_.end_reason = reason;
+  results_.end_time = time;
+  for (const Worker& worker : workers_) {
+    results_.workers.push_back(worker.stats());
+    results_.timelines.push_back(worker.timeline().Averages(time));
+  }
+  const auto ended = static_cast<int64_t>(results_.records.size());
+  if (reason == EndReason::kCompleted) {
+    TOKENSIM_INVARIANT(ended == results_.arrived && slab_.live() == 0, "requests lost");
+    for (const Worker& worker : workers_) {
+      TOKENSIM_INVARIANT(worker.Snapshot().running == 0 && worker.Snapshot().waiting == 0,
+                         "requests left in a worker");
+    }
+  }
+  if (observer_ != nullptr) {
+    observer_->OnEnded(time, reason, ended - rejected_, rejected_, results_.arrived - ended);
+  }
+}
+
+Progress Simulation::Impl::progress() const {
+  return {.total = plan_->workload.num_requests,
+          .arrived = results_.arrived,
+          .finished = static_cast<int64_t>(results_.records.size()),
+          .now = now_,
+          .events = results_.events};
+}
+
+Simulation::Simulation(std::shared_ptr<const Plan> plan, Observer* observer)
+    : impl_(std::make_unique<Impl>(std::move(plan), observer)) {}
+Simulation::~Simulation() = default;
+
+absl::Status Simulation::Advance(int64_t max_events) { return impl_->Advance(max_events); }
+bool Simulation::done() const { return impl_->done(); }
+Progress Simulation::progress() const { return impl_->progress(); }
+const Results& Simulation::results() const { return impl_->results(); }
+
+}  // namespace tokensim

@@ -1,0 +1,44 @@
+// A worker's figures over time, in a bounded number of intervals.
+//
+// Values that hold over a span of time are added; each interval keeps their time integral. When a
+// span reaches past the last interval, neighbours are merged and the width doubles, so any run fits
+// in the given number of points, at a resolution of at least half of what they allow.
+#pragma once
+
+#include <vector>
+
+#include "engine/base/time.h"
+#include "engine/core/results.h"
+
+namespace tokensim {
+
+class Timeline {
+ public:
+  explicit Timeline(int32_t max_points);
+
+  // Figures of an iteration that ran over [begin, end).
+  void AddIteration(SimTime begin, SimTime end, double running, double kv_blocks);
+  // `count` requests queued over [begin, end).
+  void AddWaiting(SimTime begin, SimTime end, double count);
+
+  // Averages over the intervals up to `end`; the last interval may be partial.
+  [[nodiscard]] WorkerTimeline Averages(SimTime end) const;
+
+ private:
+  struct Integrals {  // value x nanoseconds
+    double running = 0;
+    double waiting = 0;
+    double kv_blocks = 0;
+    double busy = 0;
+  };
+
+  // Calls add(integrals, nanoseconds) for every interval that [begin, end) overlaps.
+  template <typename Add>
+  void Spread(SimTime begin, SimTime end, const Add& add);
+  void Fold();
+
+  SimTime width_ = 1'000'000;
+  std::vector<Integrals> intervals_;
+};
+
+}  // namespace tokensim

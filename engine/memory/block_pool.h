@@ -1,0 +1,48 @@
+// Paged KV cache of one worker, as counts.
+//
+// A block holds the keys and values of `block_size` tokens of one request (vLLM, SOSP 2023, section
+// 4). A request with n tokens in the cache holds ceil(n / block_size) blocks. Which physical block
+// is whose does not matter to time or capacity, so the pool keeps numbers, not lists:
+//
+//   BlockPool pool(1000, 16);
+//   if (pool.BlocksFor(33) <= pool.free()) pool.Allocate(pool.BlocksFor(33));   // 3 blocks
+//
+// Invariant: 0 <= used <= total. Breaking it is an engine bug and throws InvariantError.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/base/invariant.h"
+
+namespace tokensim {
+
+class BlockPool {
+ public:
+  BlockPool(int64_t total, int32_t block_size) : total_(total), block_size_(block_size) {}
+
+  [[nodiscard]] int64_t total() const { return total_; }
+  [[nodiscard]] int64_t used() const { return used_; }
+  [[nodiscard]] int64_t free() const { return total_ - used_; }
+  [[nodiscard]] int32_t block_size() const { return block_size_; }
+
+  [[nodiscard]] int64_t BlocksFor(int32_t tokens) const {
+    return (static_cast<uint32_t>(tokens) + static_cast<uint32_t>(block_size_) - 1) /
+           static_cast<uint32_t>(block_size_);
+  }
+
+  void Allocate(int64_t blocks) {
+    TOKENSIM_INVARIANT(blocks >= 0 && blocks <= free(), "KV blocks allocated beyond the pool");
+    used_ += blocks;
+  }
+  void Free(int64_t blocks) {
+    TOKENSIM_INVARIANT(blocks >= 0 && blocks <= used_, "KV blocks freed that were not allocated");
+    used_ -= blocks;
+  }
+
+ private:
+  int64_t total_;
+  int64_t used_ = 0;
+  int32_t block_size_;
+};
+
+}  // namespace tokensim

@@ -1,0 +1,43 @@
+// Iteration-level scheduling as in Orca (OSDI 2022), on a paged KV cache: every running request
+// decodes in every iteration, and a waiting one joins with its whole prompt in the same batch.
+//
+// Orca reserves the KV cache of a request's longest possible output on admission; here blocks are
+// allocated as tokens come, and the tail is preempted (recompute) when they run out. With
+// max_num_batched_tokens, prompts join only while the batch stays within it; one that is larger
+// than the limit runs when there is nothing else in the batch.
+#include "engine/schedule/local/schedulers.h"
+#include "engine/schedule/worker_state.h"
+
+namespace tokensim {
+namespace {
+
+class OrcaScheduler final : public LocalScheduler {
+ public:
+  explicit OrcaScheduler(const LocalSchedulerConfig& config) : config_(config) {}
+
+  void FormBatch(WorkerState& state) override {
+    const bool preempted = state.PreemptForDecodes();
+    state.ScheduleDecodes();
+    if (preempted) return;
+    int64_t batched = state.decode_count();
+    while (state.has_waiting() && state.running_count() < config_.max_num_seqs) {
+      const int32_t target = state.front_target();
+      const bool fits = config_.max_num_batched_tokens == 0 || batched == 0 ||
+                        batched + target <= config_.max_num_batched_tokens;
+      if (!fits || state.BlocksFor(target) > state.free_blocks()) break;
+      state.AdmitFront(target);
+      batched += target;
+    }
+  }
+
+ private:
+  const LocalSchedulerConfig config_;
+};
+
+}  // namespace
+
+std::unique_ptr<LocalScheduler> MakeOrcaScheduler(const LocalSchedulerConfig& config) {
+  return std::make_unique<OrcaScheduler>(config);
+}
+
+}  // namespace tokensim

@@ -1,0 +1,49 @@
+// Static batching, the baseline of the paper's Figure 8: a batch fills from the queue, prefills
+// together and runs until its longest output is done; only then the next one starts.
+//
+// A member that finished early leaves a bubble: its row stays in the dense operators (padding) and
+// its KV blocks stay taken until the batch ends, though its answer is complete at its own last
+// token. When decodes find no block, the last unfinished member is preempted (recompute) and waits
+// for the next batch.
+#include "engine/schedule/local/schedulers.h"
+#include "engine/schedule/worker_state.h"
+
+namespace tokensim {
+namespace {
+
+class StaticScheduler final : public LocalScheduler {
+ public:
+  explicit StaticScheduler(const LocalSchedulerConfig& config) : config_(config) {}
+
+  void FormBatch(WorkerState& state) override {
+    state.PreemptForDecodes();
+    if (state.running_count() > 0) {
+      state.ScheduleDecodes();
+      state.SchedulePadding();
+      return;
+    }
+    state.ReleasePadding();
+    int64_t batched = 0;
+    while (state.has_waiting() && state.running_count() < config_.max_num_seqs) {
+      const int32_t target = state.front_target();
+      const bool fits = config_.max_num_batched_tokens == 0 || batched == 0 ||
+                        batched + target <= config_.max_num_batched_tokens;
+      if (!fits || state.BlocksFor(target) > state.free_blocks()) break;
+      state.AdmitFront(target);
+      batched += target;
+    }
+  }
+
+  void ReleaseFinished(WorkerState& state, int64_t blocks) override { state.KeepAsPadding(blocks); }
+
+ private:
+  const LocalSchedulerConfig config_;
+};
+
+}  // namespace
+
+std::unique_ptr<LocalScheduler> MakeStaticScheduler(const LocalSchedulerConfig& config) {
+  return std::make_unique<StaticScheduler>(config);
+}
+
+}  // namespace tokensim
