@@ -1,0 +1,199 @@
+#include "engine/report/export.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace tokensim {
+namespace {
+
+constexpr size_t kFlushBytes = 1 << 16;
+
+// Collects text and hands it to a stream in large pieces.
+class Buffer {
+ public:
+  explicit Buffer(std::ostream& out) : out_(out) { text_.reserve(kFlushBytes + 1024); }
+
+  void Text(std::string_view text) { text_.append(text); }
+
+  void Integer(int64_t value) {
+    std::array<char, 24> digits;
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+    text_.append(digits.data(), end);
+  }
+
+  // A non-negative time as seconds with nine decimals.
+  void Seconds(SimTime time) {
+    Integer(time / kNanosPerSecond);
+    std::array<char, 10> fraction;
+    int64_t rest = time % kNanosPerSecond;
+    for (size_t i = fraction.size() - 1; i > 0; --i, rest /= 10) {
+      fraction[i] = static_cast<char>('0' + rest % 10);
+    }
+    fraction[0] = '.';
+    text_.append(fraction.data(), fraction.size());
+  }
+
+  void EndRow() {
+    text_.push_back('\n');
+    if (text_.size() >= kFlushBytes) Flush();
+  }
+
+  void Flush() {
+    out_.write(text_.data(), static_cast<std::streamsize>(text_.size()));
+    text_.clear();
+  }
+
+ private:
+  std::ostream& out_;
+  std::string text_;
+};
+
+constexpr std::array<std::string_view, 16> kColumns = {
+    "request_id",   "arrival_s",     "queued_s",      "scheduled_s",  "first_token_s", "finish_s",
+    "input_tokens", "output_tokens", "cached_tokens", "preemptions",  "worker",        "ttft_s",
+    "tpot_s",       "e2e_s",         "max_itl_s",     "reject_reason"};
+
+// Durations of one request; kUnset where it has none.
+struct Derived {
+  explicit Derived(const RequestRecord& r) {
+    if (r.reject_reason != RejectReason::kNone) return;
+    ttft = r.first_token - r.arrival;
+    e2e = r.finish - r.arrival;
+    if (r.output_tokens < 2) return;
+    const int64_t gaps = r.output_tokens - 1;
+    tpot = (r.finish - r.first_token + gaps / 2) / gaps;  // to the nearest nanosecond
+  }
+
+  SimTime ttft = kUnset;
+  SimTime tpot = kUnset;
+  SimTime e2e = kUnset;
+};
+
+// Writes the cells of a row in the order of kColumns through Format::Time, ::Integer and ::Reason.
+template <typename Format>
+void WriteRow(const RequestRecord& r, Format& format) {
+  const Derived derived(r);
+  format.Integer(r.request_id);
+  for (const SimTime time : {r.arrival, r.queued, r.scheduled, r.first_token, r.finish}) {
+    format.Time(time);
+  }
+  for (const int32_t count :
+       {r.input_tokens, r.output_tokens, r.cached_tokens, r.preemptions, r.worker}) {
+    format.Integer(count);
+  }
+  for (const SimTime time : {derived.ttft, derived.tpot, derived.e2e, r.max_itl}) {
+    format.Time(time);
+  }
+  format.Reason(r.reject_reason);
+}
+
+class CsvFormat {
+ public:
+  explicit CsvFormat(std::ostream& out) : buffer_(out) {
+    for (const std::string_view column : kColumns) {
+      if (column != kColumns.front()) buffer_.Text(",");
+      buffer_.Text(column);
+    }
+    buffer_.EndRow();
+  }
+
+  void Integer(int64_t value) {
+    buffer_.Integer(value);
+    buffer_.Text(",");
+  }
+  void Time(SimTime time) {
+    if (time != kUnset) buffer_.Seconds(time);
+    buffer_.Text(",");
+  }
+  void Reason(RejectReason reason) {
+    buffer_.Text(RejectReasonName(reason));
+    buffer_.EndRow();
+  }
+  void Finish() { buffer_.Flush(); }
+
+ private:
+  Buffer buffer_;
+};
+
+class JsonlFormat {
+ public:
+  explicit JsonlFormat(std::ostream& out) : buffer_(out) {
+    for (size_t i = 0; i < kColumns.size(); ++i) {
+      keys_[i] = std::string(i == 0 ? "{\"" : ",\"").append(kColumns[i]).append("\":");
+    }
+  }
+
+  void Integer(int64_t value) {
+    Key();
+    buffer_.Integer(value);
+  }
+  void Time(SimTime time) {
+    Key();
+    if (time == kUnset) {
+      buffer_.Text("null");
+    } else {
+      buffer_.Seconds(time);
+    }
+  }
+  void Reason(RejectReason reason) {
+    Key();
+    if (reason == RejectReason::kNone) {
+      buffer_.Text("null}");
+    } else {
+      buffer_.Text("\"");
+      buffer_.Text(RejectReasonName(reason));
+      buffer_.Text("\"}");
+    }
+    buffer_.EndRow();
+    column_ = 0;
+  }
+  void Finish() { buffer_.Flush(); }
+
+ private:
+  void Key() { buffer_.Text(keys_[column_++]); }
+
+  Buffer buffer_;
+  std::array<std::string, kColumns.size()> keys_;
+  size_t column_ = 0;
+};
+
+template <typename Format>
+void WriteRequests(std::span<const RequestRecord> records, std::ostream& out) {
+  std::vector<std::pair<int64_t, size_t>> order;  // request id, position
+  order.reserve(records.size());
+  for (size_t i = 0; i < records.size(); ++i) order.emplace_back(records[i].request_id, i);
+  std::sort(order.begin(), order.end());
+  Format format(out);
+  for (const auto& [request_id, position] : order) WriteRow(records[position], format);
+  format.Finish();
+}
+
+}  // namespace
+
+void WriteRequestsCsv(std::span<const RequestRecord> records, std::ostream& out) {
+  WriteRequests<CsvFormat>(records, out);
+}
+
+void WriteRequestsJsonl(std::span<const RequestRecord> records, std::ostream& out) {
+  WriteRequests<JsonlFormat>(records, out);
+}
+
+const char* RejectReasonName(RejectReason reason) {
+  switch (reason) {
+    case RejectReason::kNone:
+      return "";
+    case RejectReason::kMaxModelLen:
+      return "max_model_len";
+    case RejectReason::kKvCapacity:
+      return "kv_capacity";
+  }
+  return "";
+}
+
+}  // namespace tokensim

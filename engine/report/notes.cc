@@ -1,0 +1,125 @@
+#include "engine/report/notes.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "absl/strings/str_format.h"
+#include "engine/report/percentiles.h"
+
+namespace tokensim {
+namespace {
+
+// Too few requests say nothing about a trend.
+constexpr int64_t kMinFinishedForTrend = 100;
+// The queue grows when the median queueing time rises from quarter to quarter, at least this much
+// in all, and ends as at least this share of the median latency.
+constexpr double kSaturationGrowth = 3;
+constexpr double kSaturationLatencyShare = 0.2;
+// Preemptions worth a note, per finished request.
+constexpr double kHeavyPreemption = 0.05;
+
+void NoteRejections(const Report& report, std::vector<std::string>* notes) {
+  if (report.rejected_max_model_len > 0) {
+    notes->push_back(absl::StrFormat(
+        "%d of %d requests were rejected: input and output are longer than max_model_len.",
+        report.rejected_max_model_len, report.total));
+  }
+  if (report.rejected_kv_capacity > 0) {
+    notes->push_back(absl::StrFormat(
+        "%d of %d requests were rejected: they do not fit into the KV cache of their worker.",
+        report.rejected_kv_capacity, report.total));
+  }
+}
+
+void NoteEarlyStop(const Report& report, std::vector<std::string>* notes) {
+  const bool stopped = report.end_reason == EndReason::kMaxSimulatedTime ||
+                       report.end_reason == EndReason::kMaxEvents;
+  if (stopped) {
+    const int64_t ended =
+        report.finished + report.rejected_max_model_len + report.rejected_kv_capacity;
+    notes->push_back(absl::StrFormat(
+        "The run was stopped by %s after %.3f s: of %d requests %d had not finished and %d had not "
+        "arrived. Latencies are those of finished requests.",
+        report.end_reason == EndReason::kMaxEvents ? "max_events" : "max_simulated_time",
+        report.simulated_seconds, report.total, report.unfinished,
+        report.total - ended - report.unfinished));
+  }
+  if (report.finished == 0) notes->push_back("No request finished.");
+}
+
+struct ArrivalTrend {
+  std::array<double, 4> median_queueing_seconds{};  // by quarter of arrivals
+  double arrivals_per_second = 0;                   // 0: all at once
+};
+
+ArrivalTrend TrendOf(const Results& results, int64_t finished) {
+  std::array<std::vector<double>, 4> quarters;
+  for (auto& quarter : quarters) quarter.reserve(static_cast<size_t>(results.arrived / 4 + 1));
+  SimTime first = kNever;
+  SimTime last = 0;
+  for (const RequestRecord& r : results.records) {
+    if (r.reject_reason != RejectReason::kNone) continue;
+    quarters[static_cast<size_t>(r.request_id * 4 / results.arrived)].push_back(
+        ToSeconds(r.scheduled - r.arrival));
+    first = std::min(first, r.arrival);
+    last = std::max(last, r.arrival);
+  }
+  ArrivalTrend trend;
+  for (size_t i = 0; i < quarters.size(); ++i) {
+    trend.median_queueing_seconds[i] = Percentile(quarters[i], 50);
+  }
+  if (last > first) {
+    trend.arrivals_per_second = static_cast<double>(finished - 1) / ToSeconds(last - first);
+  }
+  return trend;
+}
+
+void NoteSaturation(const Report& report, const Results& results, std::vector<std::string>* notes) {
+  if (report.finished < kMinFinishedForTrend) return;
+  const ArrivalTrend trend = TrendOf(results, report.finished);
+  const auto& median = trend.median_queueing_seconds;
+  const bool rising = median[0] < median[1] && median[1] < median[2] && median[2] < median[3];
+  if (trend.arrivals_per_second == 0 || !rising || median[3] < kSaturationGrowth * median[0] ||
+      median[3] < kSaturationLatencyShare * report.e2e_seconds.p50) {
+    return;
+  }
+  notes->push_back(absl::StrFormat(
+      "Saturated: requests arrive at %.2f/s and finish at %.2f/s, and the median queueing time "
+      "grows from %.3f s in the first quarter of arrivals to %.3f s in the last. Latencies depend "
+      "on the length of the run.",
+      trend.arrivals_per_second, report.requests_per_second, median[0], median[3]));
+}
+
+void NotePreemptions(const Report& report, const Results& results,
+                     std::vector<std::string>* notes) {
+  int64_t preemptions = 0;
+  int64_t prefilled = 0;
+  for (const WorkerStats& worker : results.workers) {
+    preemptions += worker.preemptions;
+    prefilled += worker.prefill_tokens;
+  }
+  if (static_cast<double>(preemptions) < kHeavyPreemption * static_cast<double>(report.finished) ||
+      preemptions == 0) {
+    return;
+  }
+  const int64_t preempted = std::count_if(results.records.begin(), results.records.end(),
+                                          [](const RequestRecord& r) { return r.preemptions > 0; });
+  notes->push_back(absl::StrFormat(
+      "The KV cache is short: %d preemptions, at least one for %d of %d finished requests; %d "
+      "prompt tokens were computed, recomputation included.",
+      preemptions, preempted, report.finished, prefilled));
+}
+
+}  // namespace
+
+std::vector<std::string> MakeNotes(const Report& report, const Results& results) {
+  std::vector<std::string> notes;
+  NoteRejections(report, &notes);
+  NoteEarlyStop(report, &notes);
+  NoteSaturation(report, results, &notes);
+  NotePreemptions(report, results, &notes);
+  return notes;
+}
+
+}  // namespace tokensim

@@ -1,0 +1,16 @@
+// What a reader of a report should know before trusting its figures: rejections, early stops,
+// saturation, preemptions. One sentence each, with the figures that support it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/core/results.h"
+#include "engine/report/report.h"
+
+namespace tokensim {
+
+// `report` is complete but for its notes.
+[[nodiscard]] std::vector<std::string> MakeNotes(const Report& report, const Results& results);
+
+}  // namespace tokensim
