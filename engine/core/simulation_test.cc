@@ -46,7 +46,8 @@ std::shared_ptr<Plan> MakePlan(const std::vector<TestRequest>& requests,
   return plan;
 }
 
-std::vector<RequestRecord> Run(const std::shared_ptr<Plan>& plan, Observer* observer = nullptr) {
+std::vector<RequestRecord> RunToEnd(const std::shared_ptr<Plan>& plan,
+                                    Observer* observer = nullptr) {
   Simulation simulation(plan, observer);
   while (!simulation.done()) EXPECT_TRUE(simulation.Advance(1000).ok());
   std::vector<RequestRecord> records = simulation.results().records;
@@ -58,7 +59,7 @@ std::vector<RequestRecord> Run(const std::shared_ptr<Plan>& plan, Observer* obse
 
 TEST(SimulationTest, LoneRequest) {
   // Prefill of 5: 15 ms. Two decodes: 12 ms each.
-  const auto records = Run(MakePlan({{0, 5, 3}}));
+  const auto records = RunToEnd(MakePlan({{0, 5, 3}}));
   ASSERT_EQ(records.size(), 1u);
   EXPECT_EQ(records[0].scheduled, 0);
   EXPECT_EQ(records[0].first_token, 15 * kMs);
@@ -67,7 +68,7 @@ TEST(SimulationTest, LoneRequest) {
 }
 
 TEST(SimulationTest, OneTokenOutputFinishesWithItsPrefill) {
-  const auto records = Run(MakePlan({{0, 5, 1}}));
+  const auto records = RunToEnd(MakePlan({{0, 5, 1}}));
   EXPECT_EQ(records[0].first_token, 15 * kMs);
   EXPECT_EQ(records[0].finish, 15 * kMs);
   EXPECT_EQ(records[0].max_itl, kUnset);
@@ -75,7 +76,7 @@ TEST(SimulationTest, OneTokenOutputFinishesWithItsPrefill) {
 
 TEST(SimulationTest, ArrivalDuringAnIterationJoinsAtItsEnd) {
   // 0: prefill of 10 [0, 20), decodes. 1 arrives at 5, joins at 20: 10 + 5 + 2 = 17 ms -> 37.
-  const auto records = Run(MakePlan({{0, 10, 3}, {5 * kMs, 5, 1}}));
+  const auto records = RunToEnd(MakePlan({{0, 10, 3}, {5 * kMs, 5, 1}}));
   EXPECT_EQ(records[1].scheduled, 20 * kMs);
   EXPECT_EQ(records[1].first_token, 37 * kMs);
   EXPECT_EQ(records[0].max_itl, 17 * kMs);
@@ -83,12 +84,12 @@ TEST(SimulationTest, ArrivalDuringAnIterationJoinsAtItsEnd) {
 }
 
 TEST(SimulationTest, ArrivalAtTheEndOfAnIterationJoinsTheNext) {
-  const auto records = Run(MakePlan({{0, 10, 3}, {20 * kMs, 5, 1}}));
+  const auto records = RunToEnd(MakePlan({{0, 10, 3}, {20 * kMs, 5, 1}}));
   EXPECT_EQ(records[1].scheduled, 20 * kMs);
 }
 
 TEST(SimulationTest, SimultaneousArrivalsShareTheFirstBatch) {
-  const auto records = Run(MakePlan({{0, 5, 1}, {0, 5, 1}}));
+  const auto records = RunToEnd(MakePlan({{0, 5, 1}, {0, 5, 1}}));
   EXPECT_EQ(records[0].finish, 20 * kMs);
   EXPECT_EQ(records[1].finish, 20 * kMs);
 }
@@ -97,7 +98,7 @@ TEST(SimulationTest, PreemptionRecomputesAndCountsTheGap) {
   // Blocks of 4, three of them. Both prefill 4 tokens [0, 18). The decode of 0 takes the last
   // block, so 1 is preempted. 0 decodes at 30 and 42, finishes; 1 then prefills 4 + 1 tokens [42,
   // 57): its second token, 39 ms after its first.
-  const auto records = Run(MakePlan({{0, 4, 3}, {0, 4, 3}}, {}, 3, 4));
+  const auto records = RunToEnd(MakePlan({{0, 4, 3}, {0, 4, 3}}, {}, 3, 4));
   EXPECT_EQ(records[0].preemptions, 0);
   EXPECT_EQ(records[0].finish, 42 * kMs);
   EXPECT_EQ(records[1].preemptions, 1);
@@ -109,7 +110,7 @@ TEST(SimulationTest, PreemptionRecomputesAndCountsTheGap) {
 TEST(SimulationTest, RejectsWhatCanNeverFit) {
   auto plan = MakePlan({{0, 40, 1}, {0, 41, 10}, {0, 4, 1}, {0, 500, 600}}, {}, 3, 16);
   plan->workers[0].max_model_len = 1000;
-  const auto records = Run(plan);
+  const auto records = RunToEnd(plan);
   EXPECT_EQ(records[0].reject_reason, RejectReason::kNone);
   EXPECT_EQ(records[1].reject_reason, RejectReason::kKvCapacity);  // 50 tokens stored, 48 fit
   EXPECT_EQ(records[1].finish, records[1].arrival);
@@ -202,7 +203,7 @@ TEST(SimulationTest, ObserverSeesEveryEventInOrder) {
   auto plan = MakePlan({{0, 4, 3}, {0, 4, 3}}, {}, 3, 4);
   plan->snapshot_interval = 30 * kMs;
   Recorder recorder;
-  Run(plan, &recorder);
+  RunToEnd(plan, &recorder);
   EXPECT_EQ(recorder.log, (std::vector<std::string>{"0 arrived 0",       "0 arrived 1",
                                                     "0 scheduled 0",     "0 scheduled 1",
                                                     "0 snapshot 2",      "18 iteration 0",
