@@ -26,7 +26,15 @@
 
 namespace tokensim {
 
-enum class TraceFormat { kAuto, kAzureCsv, kBurstGptCsv, kMooncakeJsonl, kCsv, kJsonl, kLengthsCsv };
+enum class TraceFormat {
+  kAuto,
+  kAzureCsv,
+  kBurstGptCsv,
+  kMooncakeJsonl,
+  kCsv,
+  kJsonl,
+  kLengthsCsv
+};
 
 struct TraceFormatInfo {
   TraceFormat format;

@@ -91,7 +91,7 @@ using Lengths = std::variant<IndependentLengths, JointLengths, TraceLengths>;
 
 // Columns of a measured trace, of equal length.
 struct TraceTable {
-  std::vector<SimTime> arrival;  // from the first row, non-decreasing; empty: no timestamps
+  std::vector<SimTime> arrival;        // from the first row, non-decreasing; empty: no timestamps
   std::vector<int32_t> input_tokens;   // >= 1
   std::vector<int32_t> output_tokens;  // >= 1
 

@@ -1,0 +1,323 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <tuple>
+#include <vector>
+
+#include "engine/workload/workload.h"
+
+namespace tokensim {
+namespace {
+
+constexpr uint64_t kSeed = 7;
+
+Workload Make(int64_t num_requests, Arrivals arrivals, Lengths lengths = IndependentLengths{},
+              TraceTable trace = {}) {
+  return {num_requests, std::move(arrivals), std::move(lengths),
+          trace.size() > 0 ? std::make_shared<const TraceTable>(std::move(trace)) : nullptr};
+}
+
+std::vector<RequestInput> Draw(const Workload& workload, uint64_t seed = kSeed) {
+  std::vector<RequestInput> requests;
+  auto source = MakeRequestSource(workload, seed);
+  RequestInput request;
+  while (source->Next(&request)) requests.push_back(request);
+  EXPECT_FALSE(source->Next(&request)) << "a drained source stays drained";
+  return requests;
+}
+
+std::vector<SimTime> Times(const std::vector<RequestInput>& requests) {
+  std::vector<SimTime> times;
+  for (const RequestInput& request : requests) times.push_back(request.arrival);
+  return times;
+}
+
+std::vector<int32_t> Inputs(const std::vector<RequestInput>& requests) {
+  std::vector<int32_t> tokens;
+  for (const RequestInput& request : requests) tokens.push_back(request.input_tokens);
+  return tokens;
+}
+
+std::vector<int32_t> DrawInputs(const LengthDistribution& distribution, int64_t count) {
+  return Inputs(Draw(Make(count, ConstantArrivals{1}, IndependentLengths{distribution, {}})));
+}
+
+double Mean(const std::vector<int32_t>& values) {
+  double sum = 0;
+  for (const int32_t value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
+QuantileTable Table(std::vector<double> probabilities, std::vector<double> values) {
+  return {std::move(probabilities), std::move(values)};
+}
+
+// ---- Arrivals
+
+TEST(Arrivals, PoissonGapsAreExponential) {
+  constexpr int64_t kCount = 200'000;
+  constexpr double kRate = 8;
+  const auto times = Times(Draw(Make(kCount, PoissonArrivals{kRate})));
+  double sum = 0, squares = 0;
+  int64_t above_mean = 0;
+  SimTime previous = 0;
+  for (const SimTime time : times) {
+    const double gap = ToSeconds(time - previous);
+    ASSERT_GE(gap, 0);
+    sum += gap;
+    squares += gap * gap;
+    above_mean += gap > 1 / kRate ? 1 : 0;
+    previous = time;
+  }
+  const double mean = sum / kCount;
+  EXPECT_NEAR(mean * kRate, 1, 0.01);
+  EXPECT_NEAR((squares / kCount - mean * mean) * kRate * kRate, 1, 0.03);
+  EXPECT_NEAR(static_cast<double>(above_mean) / kCount, std::exp(-1.0), 0.005);
+}
+
+TEST(Arrivals, ConstantDoesNotDrift) {
+  const auto times = Times(Draw(Make(3'000'001, ConstantArrivals{3})));
+  EXPECT_EQ(times[0], 0);
+  EXPECT_EQ(times[1], 333'333'333);
+  EXPECT_EQ(times[2], 666'666'667);
+  EXPECT_EQ(times.back(), 1'000'000 * kNanosPerSecond);
+}
+
+TEST(Arrivals, UniformIsOrderedAndEven) {
+  constexpr int64_t kCount = 100'000;
+  const auto times = Times(Draw(Make(kCount, UniformArrivals{10, 20})));
+  EXPECT_TRUE(std::is_sorted(times.begin(), times.end()));
+  EXPECT_GE(times.front(), FromSeconds(10));
+  EXPECT_LE(times.back(), FromSeconds(20));
+  // Kolmogorov-Smirnov distance; 0.0052 is its 1% quantile for 100,000 draws.
+  double distance = 0;
+  for (size_t i = 0; i < times.size(); ++i) {
+    const double expected = (ToSeconds(times[i]) - 10) / 10;
+    distance = std::max(distance, std::abs(expected - static_cast<double>(i) / kCount));
+  }
+  EXPECT_LT(distance, 0.0052);
+}
+
+TEST(Arrivals, UniformWithOneRequestCoversTheRange) {
+  double sum = 0;
+  for (uint64_t seed = 0; seed < 20'000; ++seed) {
+    sum += ToSeconds(Draw(Make(1, UniformArrivals{0, 1}), seed)[0].arrival);
+  }
+  EXPECT_NEAR(sum / 20'000, 0.5, 0.01);
+}
+
+TEST(Arrivals, BurstsComeTogether) {
+  const auto times = Times(Draw(Make(7, BurstArrivals{3, 0.5})));
+  const SimTime half = kNanosPerSecond / 2;
+  EXPECT_EQ(times, (std::vector<SimTime>{0, 0, 0, half, half, half, 2 * half}));
+}
+
+TEST(Arrivals, TraceWrapsAroundAfterItsSpanAndMeanGap) {
+  const TraceTable trace = {{0, 10, 40}, {1, 2, 3}, {4, 5, 6}};
+  const auto requests = Draw(Make(8, TraceArrivals{1}, TraceLengths{}, trace));
+  // Span 40, mean gap 20: a cycle takes 60.
+  EXPECT_EQ(Times(requests), (std::vector<SimTime>{0, 10, 40, 60, 70, 100, 120, 130}));
+  EXPECT_EQ(Inputs(requests), (std::vector<int32_t>{1, 2, 3, 1, 2, 3, 1, 2}));
+  EXPECT_EQ(requests[4].output_tokens, 5);
+}
+
+TEST(Arrivals, TraceSpeedupDividesTimes) {
+  const TraceTable trace = {{0, 10, 40}, {1, 2, 3}, {4, 5, 6}};
+  EXPECT_EQ(Times(Draw(Make(5, TraceArrivals{2}, TraceLengths{}, trace))),
+            (std::vector<SimTime>{0, 5, 20, 30, 35}));
+  EXPECT_EQ(Times(Draw(Make(3, TraceArrivals{0.5}, TraceLengths{}, trace))),
+            (std::vector<SimTime>{0, 20, 80}));
+}
+
+TEST(Arrivals, OneRowTraceRepeatsAtZero) {
+  const TraceTable trace = {{0}, {1}, {1}};
+  EXPECT_EQ(Times(Draw(Make(3, TraceArrivals{1}, TraceLengths{}, trace))),
+            (std::vector<SimTime>{0, 0, 0}));
+}
+
+TEST(Arrivals, SaturateInsteadOfWrapping) {
+  const TraceTable trace = {{0, kNever / 2}, {1, 1}, {1, 1}};
+  const std::vector<Workload> slow = {
+      Make(50, PoissonArrivals{1e-10}),
+      Make(50, ConstantArrivals{1e-10}),
+      Make(50, BurstArrivals{1, 1e10}),
+      Make(50, UniformArrivals{0, 1e300}),
+      Make(50, TraceArrivals{1}, TraceLengths{}, trace),
+      Make(50, TraceArrivals{1e-6}, TraceLengths{}, trace),
+  };
+  for (const Workload& workload : slow) {
+    const auto times = Times(Draw(workload));
+    EXPECT_TRUE(std::is_sorted(times.begin(), times.end())) << workload.arrivals.index();
+    EXPECT_GE(times.front(), 0);
+    EXPECT_EQ(times.back(), kNever);
+  }
+}
+
+// ---- Lengths
+
+TEST(Lengths, Fixed) {
+  for (const int32_t tokens : DrawInputs(FixedLength{512}, 100)) EXPECT_EQ(tokens, 512);
+}
+
+TEST(Lengths, UniformHitsEveryValueEqually) {
+  std::vector<int> counts(11);
+  for (const int32_t tokens : DrawInputs(UniformLength{3, 10}, 80'000)) {
+    ASSERT_GE(tokens, 3);
+    ASSERT_LE(tokens, 10);
+    ++counts[static_cast<size_t>(tokens)];
+  }
+  for (size_t value = 3; value <= 10; ++value) EXPECT_NEAR(counts[value], 10'000, 500) << value;
+}
+
+TEST(Lengths, UniformOverTheWholeRange) {
+  const auto draws = DrawInputs(UniformLength{1, std::numeric_limits<int32_t>::max()}, 10'000);
+  EXPECT_GE(*std::min_element(draws.begin(), draws.end()), 1);
+  EXPECT_NEAR(Mean(draws) / 0x1p30, 1, 0.03);
+}
+
+TEST(Lengths, LogNormalHasItsMedianAndSigma) {
+  auto draws = DrawInputs(LogNormalLength{1000, 0.5, 1, 1'000'000}, 100'000);
+  double sum = 0, squares = 0;
+  for (const int32_t tokens : draws) {
+    const double x = std::log(tokens);
+    sum += x;
+    squares += x * x;
+  }
+  const double mean = sum / static_cast<double>(draws.size());
+  EXPECT_NEAR(mean, std::log(1000), 0.01);
+  EXPECT_NEAR(std::sqrt(squares / static_cast<double>(draws.size()) - mean * mean), 0.5, 0.01);
+}
+
+TEST(Lengths, LogNormalIsClamped) {
+  const auto draws = DrawInputs(LogNormalLength{100, 3, 50, 200}, 10'000);
+  EXPECT_EQ(*std::min_element(draws.begin(), draws.end()), 50);
+  EXPECT_EQ(*std::max_element(draws.begin(), draws.end()), 200);
+  for (const int32_t tokens : DrawInputs(LogNormalLength{100, 1000, 1, 300}, 1000)) {
+    ASSERT_TRUE(tokens >= 1 && tokens <= 300) << tokens;
+  }
+}
+
+TEST(Lengths, QuantilesInterpolate) {
+  // Half of the mass evenly in [0, 100], half in [100, 1100].
+  const auto draws = DrawInputs(Table({0, 0.5, 1}, {0, 100, 1100}), 100'000);
+  EXPECT_NEAR(Mean(draws), 0.5 * 50 + 0.5 * 600, 5);
+  const auto small = std::count_if(draws.begin(), draws.end(), [](int32_t x) { return x <= 100; });
+  EXPECT_NEAR(static_cast<double>(small) / 100'000, 0.5, 0.006);
+  EXPECT_EQ(*std::min_element(draws.begin(), draws.end()), 1);
+  EXPECT_LE(*std::max_element(draws.begin(), draws.end()), 1100);
+}
+
+TEST(Lengths, EvenAndUnevenGridsOfOneFunctionAgree) {
+  // The same line, written on a grid that is searched and on one that is computed.
+  const auto even = DrawInputs(Table({0, 0.25, 0.5, 0.75, 1}, {1, 251, 501, 751, 1001}), 20'000);
+  const auto uneven = DrawInputs(Table({0, 0.1, 0.5, 0.9, 1}, {1, 101, 501, 901, 1001}), 20'000);
+  ASSERT_EQ(even.size(), uneven.size());
+  for (size_t i = 0; i < even.size(); ++i) ASSERT_NEAR(even[i], uneven[i], 1) << i;
+}
+
+TEST(Lengths, QuantilesSaturate) {
+  for (const int32_t tokens : DrawInputs(Table({0, 1}, {1e12, 1e300}), 100)) {
+    EXPECT_EQ(tokens, std::numeric_limits<int32_t>::max());
+  }
+}
+
+TEST(Lengths, JointUsesTheBinOfTheInput) {
+  JointLengths joint;
+  joint.input = Table({0, 1}, {1, 60});
+  for (const int32_t bin : {10, 20, 30, 40, 50}) {  // not a power of two
+    const double output = bin * 100;
+    joint.bins.push_back({bin, Table({0, 1}, {output, output})});
+  }
+  for (const RequestInput& request : Draw(Make(10'000, ConstantArrivals{1}, joint))) {
+    // The last bin covers inputs above its own max_input too.
+    const int32_t bin = std::min((request.input_tokens + 9) / 10 * 10, 50);
+    ASSERT_EQ(request.output_tokens, bin * 100) << request.input_tokens;
+  }
+}
+
+TEST(Lengths, JointWithOneBin) {
+  const JointLengths joint = {Table({0, 1}, {1, 60}), {{5, Table({0, 1}, {9, 9})}}};
+  for (const RequestInput& request : Draw(Make(100, ConstantArrivals{1}, joint))) {
+    EXPECT_EQ(request.output_tokens, 9);
+  }
+}
+
+TEST(Lengths, ResampledRowsStayTogether) {
+  const TraceTable trace = {{}, {1, 2, 3, 4}, {10, 20, 30, 40}};
+  std::vector<int> counts(5);
+  for (const RequestInput& request :
+       Draw(Make(40'000, PoissonArrivals{1}, TraceLengths{true}, trace))) {
+    ASSERT_EQ(request.output_tokens, 10 * request.input_tokens);
+    ++counts[static_cast<size_t>(request.input_tokens)];
+  }
+  for (size_t row = 1; row <= 4; ++row) EXPECT_NEAR(counts[row], 10'000, 400);
+}
+
+// ---- Streams
+
+const JointLengths& SomeJoint() {
+  static const JointLengths joint = {
+      Table({0, 0.5, 1}, {1, 100, 4000}),
+      {{50, Table({0, 0.5, 1}, {1, 200, 1000})}, {4000, Table({0, 0.5, 1}, {1, 50, 500})}}};
+  return joint;
+}
+
+// Changes here change every published result: kEngineVersion must then change too.
+TEST(Streams, FirstDrawsArePinned) {
+  const auto requests = Draw(Make(4, PoissonArrivals{8}, SomeJoint()), 42);
+  std::vector<std::tuple<SimTime, int32_t, int32_t>> drawn;
+  for (const RequestInput& r : requests) {
+    drawn.emplace_back(r.arrival, r.input_tokens, r.output_tokens);
+  }
+  EXPECT_EQ(drawn, (std::vector<std::tuple<SimTime, int32_t, int32_t>>{
+                       {218'826'936, 2107, 204},
+                       {289'373'494, 1742, 423},
+                       {373'311'107, 1268, 42},
+                       {481'256'242, 21, 258},
+                   }));
+}
+
+TEST(Streams, SameSeedSameDraws) {
+  const Workload workload = Make(1000, PoissonArrivals{8}, SomeJoint());
+  const auto first = Draw(workload);
+  const auto again = Draw(workload);
+  const auto other = Draw(workload, kSeed + 1);
+  EXPECT_EQ(Times(first), Times(again));
+  EXPECT_EQ(Inputs(first), Inputs(again));
+  EXPECT_NE(Times(first), Times(other));
+  EXPECT_NE(Inputs(first), Inputs(other));
+}
+
+TEST(Streams, ArrivalsAndLengthsAreIndependent) {
+  const auto base = Draw(Make(1000, PoissonArrivals{8}, SomeJoint()));
+  const auto other_lengths =
+      Draw(Make(1000, PoissonArrivals{8}, IndependentLengths{UniformLength{1, 9}, FixedLength{3}}));
+  EXPECT_EQ(Times(base), Times(other_lengths));
+  const auto other_arrivals = Draw(Make(1000, UniformArrivals{0, 1}, SomeJoint()));
+  EXPECT_EQ(Inputs(base), Inputs(other_arrivals));
+}
+
+TEST(Streams, MoreRequestsExtendTheSameRun) {
+  const auto short_run = Draw(Make(100, PoissonArrivals{8}, SomeJoint()));
+  auto long_run = Draw(Make(1000, PoissonArrivals{8}, SomeJoint()));
+  long_run.resize(100);
+  EXPECT_EQ(Times(short_run), Times(long_run));
+  EXPECT_EQ(Inputs(short_run), Inputs(long_run));
+}
+
+TEST(Streams, SourceOutlivesItsWorkload) {
+  std::unique_ptr<RequestSource> source;
+  {
+    const TraceTable trace = {{0, 5}, {1, 2}, {3, 4}};
+    source = MakeRequestSource(Make(3, TraceArrivals{1}, TraceLengths{}, trace), 0);
+  }
+  RequestInput request;
+  ASSERT_TRUE(source->Next(&request) && source->Next(&request));
+  EXPECT_EQ(request.arrival, 5);
+  EXPECT_EQ(request.output_tokens, 4);
+}
+
+}  // namespace
+}  // namespace tokensim
