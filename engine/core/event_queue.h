@@ -38,6 +38,15 @@ class EventQueue {
   [[nodiscard]] size_t size() const { return heap_.size(); }
   [[nodiscard]] const Event& top() const { return heap_[0]; }
 
+  // Time of the event after the top one; kNever when there is none.
+  [[nodiscard]] SimTime second_time() const {
+    SimTime least = kNever;
+    for (size_t i = 1; i < 5 && i < heap_.size(); ++i) {
+      if (heap_[i].time < least) least = heap_[i].time;
+    }
+    return least;
+  }
+
   void Push(const Event& event) {
     size_t i = heap_.size();
     heap_.push_back(event);

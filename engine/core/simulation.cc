@@ -42,6 +42,7 @@ class Simulation::Impl {
   EventQueue queue_;
   SimTime now_ = 0;
   int64_t rejected_ = 0;
+  int64_t slice_left_ = 0;  // events until Advance returns
   bool failed_ = false;
   std::vector<WorkerSnapshot> snapshot_;
 };
@@ -69,8 +70,8 @@ Simulation::Impl::Impl(std::shared_ptr<const Plan> plan, Observer* observer)
 
 absl::Status Simulation::Impl::Advance(int64_t max_events) {
   try {
-    for (int64_t i = 0; i < max_events && !done() && Step(); ++i) {
-    }
+    slice_left_ = max_events;
+    while (slice_left_ > 0 && !done() && Step()) --slice_left_;
   } catch (const InvariantError& error) {
     failed_ = true;
     return absl::InternalError(absl::StrCat("engine invariant broken: ", error.what(), "; seed ",
@@ -159,10 +160,22 @@ void Simulation::Impl::HandleArrival() {
 }
 
 void Simulation::Impl::HandleBoundary(const Event& event) {
-  now_ = event.time;
   Worker& worker = workers_[event.index];
-  if (worker.iterating()) ++results_.events;
-  const SimTime end = worker.Boundary(now_);
+  const int64_t iterations = worker.stats().iterations;
+  // Until the next event of anyone else the worker may go on alone. An observer wants to see the
+  // events of all workers in order of time.
+  SimTime horizon = 0;
+  int64_t limit = slice_left_;
+  if (observer_ == nullptr) {
+    horizon = std::min(next_.arrival, queue_.second_time());
+    if (plan_->max_simulated_time < horizon) horizon = plan_->max_simulated_time + 1;
+    if (plan_->max_events > 0) limit = std::min(limit, plan_->max_events - results_.events);
+  }
+  const SimTime end = worker.Run(event.time, horizon, limit);
+  now_ = worker.now();
+  const int64_t events = worker.stats().iterations - iterations;
+  results_.events += events;
+  slice_left_ -= events;
   if (end == kNever) {
     queue_.Pop();
   } else {

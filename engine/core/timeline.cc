@@ -19,6 +19,7 @@ void Timeline::Fold() {
     intervals_[i] = merged;
   }
   width_ *= 2;
+  current_end_ = 0;  // forces the next iteration to look its interval up
 }
 
 template <typename Add>
@@ -36,12 +37,11 @@ void Timeline::Spread(SimTime begin, SimTime end, const Add& add) {
   add(intervals_[i], static_cast<double>(end - begin));
 }
 
-void Timeline::AddIteration(SimTime begin, SimTime end, double running, double kv_blocks) {
-  Spread(begin, end, [&](Integrals& interval, double ns) {
-    interval.running += running * ns;
-    interval.kv_blocks += kv_blocks * ns;
-    interval.busy += ns;
-  });
+void Timeline::SpreadIteration(SimTime begin, SimTime end, double running, double kv_blocks) {
+  Spread(begin, end, [&](Integrals& interval, double ns) { interval.Add(running, kv_blocks, ns); });
+  current_ = static_cast<size_t>((end - 1) / width_);
+  current_begin_ = static_cast<SimTime>(current_) * width_;
+  current_end_ = current_begin_ + width_;
 }
 
 void Timeline::AddWaiting(SimTime begin, SimTime end, double count) {

@@ -33,8 +33,24 @@ bool Worker::Enqueue(RequestHandle handle, SimTime now) {
   return was_idle;
 }
 
-SimTime Worker::Boundary(SimTime now) {
+SimTime Worker::Run(SimTime now, SimTime horizon, int64_t limit) {
   if (iterating()) Complete(now);
+  bool running = Form(now);
+  while (running && end_ < horizon && --limit > 0) {
+    now = end_;
+    if (Quiet()) {
+      CompleteQuiet(now);
+      running = FormQuiet(now);
+    } else {
+      Complete(now);
+      running = Form(now);
+    }
+  }
+  return running ? end_ : kNever;
+}
+
+bool Worker::Form(SimTime now) {
+  begin_ = now;
   state_.set_now(now);
   state_.BeginBatch();
   scheduler_->FormBatch(state_);
@@ -49,39 +65,64 @@ SimTime Worker::Boundary(SimTime now) {
                        "a worker with requests has nothing to run");
     idle_ = true;
     end_ = kUnset;
-    return kNever;
+    return false;
   }
   batch_running_ = state_.running_count() + state_.padding_count();
   batch_waiting_ = state_.waiting_count();
-  batch_blocks_ = state_.pool().used();
   stats_.max_running = std::max(stats_.max_running, batch_running_);
-  stats_.max_kv_blocks_used = std::max(stats_.max_kv_blocks_used, batch_blocks_);
+  Start(now);
+  return true;
+}
+
+void Worker::Start(SimTime now) {
   begin_ = now;
+  batch_blocks_ = state_.pool().used();
+  stats_.max_kv_blocks_used = std::max(stats_.max_kv_blocks_used, batch_blocks_);
   const double seconds = plan_.compute->IterationSeconds(state_.shape());
   const SimTime duration = std::max<SimTime>(1, FromSeconds(seconds));
   TOKENSIM_INVARIANT(duration < kNever - now, "simulated time overflows");
   end_ = now + duration;
-  return end_;
 }
 
-void Worker::Complete(SimTime now) {
+void Worker::Account(SimTime now) {
   const SimTime duration = now - begin_;
   const double seconds = ToSeconds(duration);
   stats_.busy += duration;
   stats_.running_integral += seconds * batch_running_;
   stats_.kv_blocks_integral += seconds * static_cast<double>(batch_blocks_);
   timeline_.AddIteration(begin_, now, batch_running_, static_cast<double>(batch_blocks_));
-  if (batch_waiting_ > 0) timeline_.AddWaiting(begin_, now, batch_waiting_);
+  ++stats_.iterations;
+  stats_.decode_tokens += state_.batch_decodes();
+  if (state_.batch_decodes() > 0) {
+    state_.gaps().Push(state_.decodes().next_iteration(), duration);
+  }
+}
 
-  DecodeSet& decodes = state_.decodes();
-  const int64_t iteration = decodes.next_iteration();
+bool Worker::Quiet() const {
+  return context_.observer == nullptr && state_.chunks().empty() && !state_.has_waiting() &&
+         !state_.decodes().MayFinishNext();
+}
+
+void Worker::CompleteQuiet(SimTime now) {
+  Account(now);
+  state_.decodes().Advance();
+}
+
+bool Worker::FormQuiet(SimTime now) {
+  if (state_.decode_blocks_due() > state_.free_blocks()) return Form(now);
+  state_.ScheduleDecodes();
+  Start(now);
+  return true;
+}
+
+void Worker::Complete(SimTime now) {
   if (context_.observer != nullptr) {
     log_.push_back(now);
     ObserveIteration(now);
   }
-  ++stats_.iterations;
-  stats_.decode_tokens += state_.batch_decodes();
-  if (state_.batch_decodes() > 0) state_.gaps().Push(iteration, duration);
+  Account(now);
+  if (batch_waiting_ > 0) timeline_.AddWaiting(begin_, now, batch_waiting_);
+  DecodeSet& decodes = state_.decodes();
   decodes.Advance();
   while (true) {
     const RequestHandle handle = decodes.NextFinished();

@@ -36,9 +36,13 @@ class Worker {
   // kNone when the request can be served alone.
   [[nodiscard]] RejectReason CheckFits(int32_t input_tokens, int32_t output_tokens) const;
 
-  // Completes the iteration that ends at `now`, if any, and begins the next. Returns its end, or
-  // kNever when there is nothing to do.
-  SimTime Boundary(SimTime now);
+  // Completes the iteration that ends at `now`, if any, and begins the next. Then goes on by
+  // itself, for at most `limit` iterations, while they end before `horizon`: until then nothing
+  // from outside can reach this worker. Returns the end of the iteration that runs, or kNever when
+  // there is nothing to do.
+  SimTime Run(SimTime now, SimTime horizon, int64_t limit);
+  // The last boundary.
+  [[nodiscard]] SimTime now() const { return begin_; }
   [[nodiscard]] bool iterating() const { return end_ != kUnset; }
 
   [[nodiscard]] const WorkerStats& stats() const { return stats_; }
@@ -48,6 +52,17 @@ class Worker {
  private:
   void Complete(SimTime now);
   void CompletePrefills(SimTime now);
+  // Lets the scheduler form a batch. False when there is nothing to run.
+  bool Form(SimTime now);
+  // Starts the batch that was formed.
+  void Start(SimTime now);
+  // Figures of the iteration that ends at `now`.
+  void Account(SimTime now);
+  // In a quiet iteration only decodes run, nobody waits and nobody finishes: every scheduler lets
+  // the decodes go on. CompleteQuiet and FormQuiet do then just what Complete and Form would.
+  [[nodiscard]] bool Quiet() const;
+  void CompleteQuiet(SimTime now);
+  bool FormQuiet(SimTime now);
   // The request got its last token at `now`; `computed` tokens are in its cache.
   void Finish(RequestHandle handle, SimTime now);
   void ObserveIteration(SimTime now);

@@ -91,6 +91,7 @@ class WorkerState {
   BlockPool& pool() { return pool_; }
   [[nodiscard]] const BlockPool& pool() const { return pool_; }
   DecodeSet& decodes() { return decodes_; }
+  [[nodiscard]] const DecodeSet& decodes() const { return decodes_; }
   GapMaximum& gaps() { return gaps_; }
   // End of the last iteration.
   void set_now(SimTime now) { now_ = now; }
