@@ -1,0 +1,158 @@
+// The engine, which pays per scheduling event, against the reference, which pays per token.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include "tests/property/random_plan.h"
+#include "tests/property/reference_simulation.h"
+#include "tests/property/run_engine.h"
+
+namespace tokensim {
+namespace {
+
+void ExpectSameStats(const WorkerStats& expected, const WorkerStats& actual) {
+  EXPECT_EQ(expected.finished, actual.finished);
+  EXPECT_EQ(expected.iterations, actual.iterations);
+  EXPECT_EQ(expected.prefill_tokens, actual.prefill_tokens);
+  EXPECT_EQ(expected.decode_tokens, actual.decode_tokens);
+  EXPECT_EQ(expected.preemptions, actual.preemptions);
+  EXPECT_EQ(expected.busy, actual.busy);
+  EXPECT_EQ(expected.max_running, actual.max_running);
+  EXPECT_EQ(expected.max_kv_blocks_used, actual.max_kv_blocks_used);
+  // Sums of products in another order.
+  EXPECT_NEAR(expected.running_integral, actual.running_integral, 1e-9 * expected.running_integral);
+  EXPECT_NEAR(expected.kv_blocks_integral, actual.kv_blocks_integral,
+              1e-9 * expected.kv_blocks_integral);
+}
+
+void ExpectSame(const ReferenceResults& expected, const Results& actual) {
+  EXPECT_TRUE(SameRecords(expected.records, Sorted(actual.records)));
+  EXPECT_EQ(expected.end_reason, actual.end_reason);
+  EXPECT_EQ(expected.end_time, actual.end_time);
+  EXPECT_EQ(expected.arrived, actual.arrived);
+  ASSERT_EQ(expected.workers.size(), actual.workers.size());
+  for (size_t i = 0; i < expected.workers.size(); ++i) {
+    SCOPED_TRACE("worker " + std::to_string(i));
+    ExpectSameStats(expected.workers[i], actual.workers[i]);
+  }
+}
+
+// What the random plans exercised: a generator that lost its pressure would prove nothing.
+struct Coverage {
+  int64_t preempted = 0;
+  int64_t preempted_twice = 0;
+  int64_t one_token = 0;
+  int64_t rejected_max_model_len = 0;
+  int64_t rejected_kv_capacity = 0;
+  int64_t waited = 0;
+
+  void Add(const ReferenceResults& results) {
+    for (const RequestRecord& r : results.records) {
+      preempted += r.preemptions > 0;
+      preempted_twice += r.preemptions > 1;
+      one_token += r.output_tokens == 1 && r.reject_reason == RejectReason::kNone;
+      rejected_max_model_len += r.reject_reason == RejectReason::kMaxModelLen;
+      rejected_kv_capacity += r.reject_reason == RejectReason::kKvCapacity;
+      waited += r.scheduled > r.queued;
+    }
+  }
+  [[nodiscard]] int64_t Least() const {
+    return std::min({preempted, preempted_twice, one_token, rejected_max_model_len,
+                     rejected_kv_capacity, waited});
+  }
+};
+
+class EquivalenceTest : public testing::TestWithParam<Policies> {};
+
+TEST_P(EquivalenceTest, EngineEqualsReference) {
+  Coverage coverage;
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const auto plan = RandomPlan(seed, GetParam());
+    const ReferenceResults expected = RunReference(*plan);
+    coverage.Add(expected);
+    ExpectSame(expected, RunEngine(plan));
+    if (HasFailure()) return;
+  }
+  EXPECT_GE(coverage.Least(), 20);
+}
+
+// Long enough for rings and logs to wrap and be trimmed.
+TEST_P(EquivalenceTest, EngineEqualsReferenceOnLongRuns) {
+  auto plan = std::make_shared<Plan>(*RandomPlan(5, GetParam()));
+  plan->workload.num_requests = 3000;
+  plan->workload.arrivals = PoissonArrivals{600};
+  plan->workload.lengths =
+      IndependentLengths{LogNormalLength{.median = 100, .sigma = 1, .min = 1, .max = 2000},
+                         LogNormalLength{.median = 60, .sigma = 1.2, .min = 1, .max = 3000}};
+  plan->workers.resize(1);
+  WorkerPlan& worker = plan->workers[0];
+  worker.compute = std::make_shared<ProbeModel>();
+  worker.block_size = 16;
+  worker.kv_blocks = 400;
+  worker.max_model_len = 4500;
+  worker.scheduler.max_num_seqs = 64;
+  worker.scheduler.max_num_batched_tokens = 4096;
+  plan->workers.push_back(worker);
+  plan->workers[1].kv_blocks = 300;
+  const ReferenceResults expected = RunReference(*plan);
+  EXPECT_GT(expected.workers[0].preemptions, 20);
+  ExpectSame(expected, RunEngine(plan));
+}
+
+// Outputs longer than any ring or block of a log, a few at a time.
+TEST_P(EquivalenceTest, EngineEqualsReferenceOnVeryLongOutputs) {
+  auto plan = std::make_shared<Plan>(*RandomPlan(6, GetParam()));
+  auto trace = std::make_shared<TraceTable>();
+  trace->input_tokens = {1, 40'000, 7, 300, 16, 17, 1, 5000};
+  trace->output_tokens = {70'000, 3, 1, 4096, 4097, 1024, 33'000, 65'536};
+  trace->arrival = {0, 0, 10, 10, 2'000'000, 9'000'000'000, 9'000'000'000, 30'000'000'000};
+  plan->workload.num_requests = trace->size();
+  plan->workload.arrivals = TraceArrivals{};
+  plan->workload.lengths = TraceLengths{};
+  plan->workload.trace = trace;
+  plan->workers.resize(1);
+  WorkerPlan& worker = plan->workers[0];
+  worker.compute = std::make_shared<ProbeModel>();
+  worker.block_size = 16;
+  worker.kv_blocks = 9000;
+  worker.max_model_len = 200'000;
+  worker.scheduler.max_num_seqs = 8;
+  worker.scheduler.max_num_batched_tokens = 512;
+  const ReferenceResults expected = RunReference(*plan);
+  EXPECT_EQ(expected.workers[0].finished, trace->size());
+  EXPECT_GE(expected.workers[0].iterations, 70'000);
+  ExpectSame(expected, RunEngine(plan));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    AllPolicies, EquivalenceTest,
+    testing::Values(Policies{LocalPolicy::kChunked, GlobalPolicy::kRoundRobin},
+                    Policies{LocalPolicy::kChunked, GlobalPolicy::kLeastRequests},
+                    Policies{LocalPolicy::kOrca, GlobalPolicy::kRoundRobin},
+                    Policies{LocalPolicy::kOrca, GlobalPolicy::kLeastRequests},
+                    Policies{LocalPolicy::kStatic, GlobalPolicy::kRoundRobin},
+                    Policies{LocalPolicy::kStatic, GlobalPolicy::kLeastRequests}),
+    [](const auto& tested) { return NameOf(tested.param); });
+
+// Workers of one run may differ in everything.
+TEST(MixedPolicies, EngineEqualsReference) {
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    auto plan = std::make_shared<Plan>(
+        *RandomPlan(seed, {LocalPolicy::kChunked, GlobalPolicy::kLeastRequests}));
+    for (size_t i = 0; i < plan->workers.size(); ++i) {
+      constexpr std::array kPolicies = {LocalPolicy::kStatic, LocalPolicy::kChunked,
+                                        LocalPolicy::kOrca};
+      plan->workers[i].scheduler.policy = kPolicies[i % kPolicies.size()];
+    }
+    ExpectSame(RunReference(*plan), RunEngine(plan));
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace tokensim

@@ -1,0 +1,245 @@
+// The stream of events against the records of the run and the tokens and iterations of the
+// reference.
+
+#include "engine/core/observer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "tests/property/random_plan.h"
+#include "tests/property/reference_simulation.h"
+#include "tests/property/run_engine.h"
+
+namespace tokensim {
+namespace {
+
+struct RequestStory {
+  int arrived = 0;
+  int scheduled = 0;
+  int preempted = 0;
+  int ended = 0;
+  bool running = false;
+  SimTime arrival = kUnset;
+  SimTime first_scheduled = kUnset;
+  SimTime first_token = kUnset;
+  std::vector<SimTime> tokens;
+  int32_t worker = -1;
+};
+
+struct TimedIteration {
+  SimTime now = 0;
+  IterationEvent event;
+};
+
+// Follows every request through its states and checks each step on the way.
+class StoryObserver : public Observer {
+ public:
+  explicit StoryObserver(const Plan& plan) : plan_(plan) {}
+
+  void OnArrived(SimTime now, int64_t request_id, int32_t worker, int32_t input_tokens) override {
+    Tick(now);
+    EXPECT_EQ(request_id, static_cast<int64_t>(stories.size()));
+    RequestStory& story = stories[request_id];
+    ++story.arrived;
+    story.arrival = now;
+    story.worker = worker;
+    EXPECT_GE(input_tokens, 1);
+  }
+  void OnScheduled(SimTime now, int64_t request_id, int32_t worker) override {
+    RequestStory& story = At(now, request_id, worker);
+    EXPECT_FALSE(story.running);
+    story.running = true;
+    if (story.scheduled++ == 0) story.first_scheduled = now;
+  }
+  void OnFirstToken(SimTime now, int64_t request_id, int32_t worker) override {
+    RequestStory& story = At(now, request_id, worker);
+    EXPECT_TRUE(story.running);
+    EXPECT_EQ(story.first_token, kUnset);
+    story.first_token = now;
+  }
+  void OnTokens(SimTime now, const TokenSpan& span) override {
+    RequestStory& story = At(now, span.request_id, span.worker);
+    EXPECT_TRUE(story.running);
+    ASSERT_FALSE(span.times.empty());
+    EXPECT_EQ(span.first_token_index, static_cast<int32_t>(story.tokens.size()));
+    EXPECT_LE(span.times.back(), now);
+    story.tokens.insert(story.tokens.end(), span.times.begin(), span.times.end());
+    ends_stay_ = span.request_id;
+  }
+  void OnPreempted(SimTime now, int64_t request_id, int32_t worker,
+                   int32_t generated_tokens) override {
+    RequestStory& story = At(now, request_id, worker);
+    EXPECT_TRUE(story.running);
+    EXPECT_EQ(generated_tokens, static_cast<int32_t>(story.tokens.size()));
+    story.running = false;
+    ++story.preempted;
+  }
+  void OnFinished(SimTime now, const RequestRecord& record) override {
+    EXPECT_EQ(ends_stay_, record.request_id) << "its tokens come just before";
+    RequestStory& story = At(now, record.request_id, record.worker);
+    EXPECT_TRUE(story.running);
+    EXPECT_EQ(now, record.finish);
+    story.running = false;
+    ++story.ended;
+    ended.push_back(record);
+  }
+  void OnRejected(SimTime now, const RequestRecord& record) override {
+    Tick(now);
+    EXPECT_EQ(now, record.finish);
+    RequestStory& story = stories[record.request_id];
+    EXPECT_EQ(story.scheduled, 0);
+    ++story.ended;
+    ended.push_back(record);
+  }
+  void OnIteration(SimTime now, const IterationEvent& iteration) override {
+    Tick(now);
+    EXPECT_LE(iteration.kv_blocks_used,
+              plan_.workers[static_cast<size_t>(iteration.worker)].kv_blocks);
+    iterations.push_back({now, iteration});
+  }
+  void OnSnapshot(SimTime now, std::span<const WorkerSnapshot> workers) override {
+    Tick(now);
+    ASSERT_GT(plan_.snapshot_interval, 0);
+    EXPECT_EQ(now, snapshots * plan_.snapshot_interval);
+    ++snapshots;
+    ASSERT_EQ(workers.size(), plan_.workers.size());
+    for (size_t i = 0; i < workers.size(); ++i) {
+      EXPECT_EQ(workers[i].kv_blocks_total, plan_.workers[i].kv_blocks);
+      EXPECT_GE(workers[i].kv_blocks_used, 0);
+      EXPECT_LE(workers[i].kv_blocks_used, workers[i].kv_blocks_total);
+      // Nothing runs: every block was given back. Something runs: it holds blocks.
+      EXPECT_EQ(workers[i].running == 0, workers[i].kv_blocks_used == 0);
+      idle_snapshots += workers[i].running == 0 && now > 0;
+    }
+  }
+  void OnEnded(SimTime now, EndReason reason, int64_t finished, int64_t rejected,
+               int64_t unfinished) override {
+    Tick(now);
+    EXPECT_EQ(reason, EndReason::kCompleted);
+    EXPECT_EQ(finished + rejected, static_cast<int64_t>(ended.size()));
+    EXPECT_EQ(rejected, std::count_if(ended.begin(), ended.end(), [](const RequestRecord& r) {
+                return r.reject_reason != RejectReason::kNone;
+              }));
+    EXPECT_EQ(unfinished, 0);
+    over_ = true;
+  }
+
+  [[nodiscard]] bool over() const { return over_; }
+
+  std::map<int64_t, RequestStory> stories;
+  std::vector<RequestRecord> ended;
+  std::vector<TimedIteration> iterations;
+  int64_t snapshots = 0;
+  int64_t idle_snapshots = 0;
+
+ private:
+  void Tick(SimTime now) {
+    EXPECT_FALSE(over_) << "an event after the end";
+    EXPECT_GE(now, last_);
+    last_ = now;
+  }
+  RequestStory& At(SimTime now, int64_t request_id, int32_t worker) {
+    Tick(now);
+    EXPECT_EQ(stories.count(request_id), 1u);
+    RequestStory& story = stories[request_id];
+    EXPECT_EQ(story.arrived, 1);
+    EXPECT_EQ(story.ended, 0);
+    EXPECT_EQ(story.worker, worker);
+    return story;
+  }
+
+  const Plan& plan_;
+  SimTime last_ = 0;
+  int64_t ends_stay_ = -1;
+  bool over_ = false;
+};
+
+void ExpectStory(const RequestRecord& record, const RequestStory& story) {
+  EXPECT_EQ(story.arrived, 1);
+  EXPECT_EQ(story.ended, 1);
+  EXPECT_EQ(story.arrival, record.arrival);
+  EXPECT_EQ(story.first_scheduled, record.scheduled);
+  EXPECT_EQ(story.first_token, record.first_token);
+  EXPECT_EQ(story.preempted, record.preemptions);
+  EXPECT_FALSE(story.running);
+  if (record.reject_reason != RejectReason::kNone) {
+    EXPECT_TRUE(story.tokens.empty());
+    return;
+  }
+  EXPECT_EQ(story.scheduled, record.preemptions + 1);
+  ASSERT_EQ(static_cast<int32_t>(story.tokens.size()), record.output_tokens);
+  EXPECT_EQ(story.tokens.front(), record.first_token);
+  EXPECT_EQ(story.tokens.back(), record.finish);
+  SimTime max_itl = kUnset;
+  for (size_t i = 1; i < story.tokens.size(); ++i) {
+    EXPECT_GT(story.tokens[i], story.tokens[i - 1]);
+    max_itl = std::max(max_itl, story.tokens[i] - story.tokens[i - 1]);
+  }
+  EXPECT_EQ(max_itl, record.max_itl);
+}
+
+void ExpectIterations(const std::vector<ReferenceIteration>& expected,
+                      const std::vector<TimedIteration>& actual) {
+  ASSERT_EQ(expected.size(), actual.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    SCOPED_TRACE("iteration " + std::to_string(i));
+    const IterationEvent& event = actual[i].event;
+    EXPECT_EQ(expected[i].end, actual[i].now);
+    EXPECT_EQ(expected[i].worker, event.worker);
+    EXPECT_EQ(expected[i].index, event.index);
+    EXPECT_EQ(expected[i].duration, event.duration);
+    EXPECT_EQ(expected[i].prefill_tokens, event.prefill_tokens);
+    EXPECT_EQ(expected[i].prefill_chunks, event.prefill_chunks);
+    EXPECT_EQ(expected[i].decode_tokens, event.decode_tokens);
+    EXPECT_EQ(expected[i].kv_blocks_used, event.kv_blocks_used);
+    EXPECT_EQ(expected[i].running, event.running);
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+class ObserverTest : public testing::TestWithParam<LocalPolicy> {};
+
+TEST_P(ObserverTest, EventsTellTheRecords) {
+  int64_t idle_snapshots = 0;
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const auto plan = RandomPlan(seed, {GetParam(), GlobalPolicy::kLeastRequests});
+    StoryObserver observer(*plan);
+    const Results results = RunEngine(plan, &observer, 50);
+    const ReferenceResults expected = RunReference(*plan);
+    EXPECT_TRUE(observer.over());
+    EXPECT_TRUE(SameRecords(results.records, observer.ended)) << "in the same order";
+    EXPECT_EQ(observer.stories.size(), results.records.size());
+    for (const RequestRecord& record : results.records) {
+      SCOPED_TRACE("request " + std::to_string(record.request_id));
+      const RequestStory& story = observer.stories[record.request_id];
+      ExpectStory(record, story);
+      EXPECT_EQ(story.tokens, expected.token_times[static_cast<size_t>(record.request_id)]);
+    }
+    ExpectIterations(expected.iterations, observer.iterations);
+    if (plan->snapshot_interval == 0) {
+      EXPECT_EQ(observer.snapshots, 0);
+    } else {
+      EXPECT_GE(observer.snapshots, 1);
+      // Every interval up to the end.
+      EXPECT_GE(observer.snapshots, results.end_time / plan->snapshot_interval);
+    }
+    idle_snapshots += observer.idle_snapshots;
+    if (HasFailure()) return;
+  }
+  EXPECT_GT(idle_snapshots, 100);
+}
+
+INSTANTIATE_TEST_SUITE_P(AllPolicies, ObserverTest,
+                         testing::Values(LocalPolicy::kChunked, LocalPolicy::kOrca,
+                                         LocalPolicy::kStatic),
+                         [](const auto& tested) {
+                           return NameOf({tested.param, GlobalPolicy::kLeastRequests});
+                         });
+
+}  // namespace
+}  // namespace tokensim

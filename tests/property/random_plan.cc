@@ -1,0 +1,161 @@
+#include "tests/property/random_plan.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "engine/base/rng.h"
+#include "engine/compute/affine.h"
+
+namespace tokensim {
+namespace {
+
+constexpr SimTime kGrid = 1'000'000;  // 1 ms
+
+class Draws {
+ public:
+  explicit Draws(uint64_t seed) : rng_(seed, "random_plan") {}
+
+  // Integers in [low, high].
+  int64_t Between(int64_t low, int64_t high) {
+    return low + static_cast<int64_t>(rng_.Below(static_cast<uint64_t>(high - low + 1)));
+  }
+  int32_t Between32(int32_t low, int32_t high) { return static_cast<int32_t>(Between(low, high)); }
+  bool OneIn(int64_t n) { return Between(1, n) == 1; }
+  double Seconds(double high) { return rng_.Uniform() * high; }
+
+ private:
+  RngStream rng_;
+};
+
+std::shared_ptr<const ComputeModel> RandomCompute(Draws& draws, bool on_grid) {
+  if (on_grid) return MakeAffineModel({.iteration_seconds = 1e-3});
+  if (draws.OneIn(3)) {
+    return MakeAffineModel({.iteration_seconds = draws.Seconds(5e-3),
+                            .prefill_token_seconds = draws.Seconds(1e-4),
+                            .decode_token_seconds = 1e-6 + draws.Seconds(1e-4),
+                            .context_token_seconds = draws.Seconds(1e-6)});
+  }
+  return std::make_shared<ProbeModel>();
+}
+
+TraceTable RandomTrace(Draws& draws, int64_t num_requests, bool on_grid) {
+  const int32_t max_input = draws.Between32(1, draws.OneIn(4) ? 400 : 60);
+  const int32_t max_output = draws.Between32(1, draws.OneIn(4) ? 150 : 40);
+  const SimTime max_gap = draws.Between(1, 40) * kGrid;
+  TraceTable trace;
+  SimTime now = draws.OneIn(2) ? 0 : draws.Between(0, 20) * kGrid;
+  for (int64_t i = 0; i < num_requests; ++i) {
+    trace.arrival.push_back(now);
+    trace.input_tokens.push_back(draws.Between32(1, max_input));
+    trace.output_tokens.push_back(draws.OneIn(5) ? 1 : draws.Between32(1, max_output));
+    if (draws.OneIn(3)) continue;  // the next one comes at the same time
+    now += on_grid ? draws.Between(0, 3) * kGrid : draws.Between(0, max_gap);
+    if (draws.OneIn(40)) now += 20 * kNanosPerSecond;  // everything drains
+  }
+  return trace;
+}
+
+Arrivals RandomArrivals(Draws& draws, bool on_grid) {
+  if (on_grid) return TraceArrivals{};
+  switch (draws.Between(0, 4)) {
+    case 0:
+      return PoissonArrivals{static_cast<double>(draws.Between(1, 300))};
+    case 1:
+      return BurstArrivals{draws.Between(1, 30), draws.Seconds(0.5)};
+    default:
+      return TraceArrivals{};
+  }
+}
+
+LocalSchedulerConfig RandomScheduler(Draws& draws, LocalPolicy policy) {
+  LocalSchedulerConfig config;
+  config.policy = policy;
+  config.max_num_seqs = draws.OneIn(3) ? draws.Between32(1, 3) : draws.Between32(1, 24);
+  config.reserve_full_prompt = draws.OneIn(2);
+  if (policy == LocalPolicy::kChunked) {
+    config.max_num_batched_tokens =
+        config.max_num_seqs + draws.Between32(0, draws.OneIn(2) ? 8 : 300);
+  } else {
+    config.max_num_batched_tokens = draws.OneIn(2) ? 0 : draws.Between32(1, 300);
+  }
+  return config;
+}
+
+WorkerPlan RandomWorker(Draws& draws, const TraceTable& trace, LocalPolicy policy) {
+  int64_t longest = 0;
+  for (size_t i = 0; i < trace.input_tokens.size(); ++i) {
+    longest = std::max<int64_t>(longest, trace.input_tokens[i] + trace.output_tokens[i]);
+  }
+  WorkerPlan worker;
+  worker.scheduler = RandomScheduler(draws, policy);
+  worker.block_size = draws.OneIn(2) ? (1 << draws.Between(0, 5)) : draws.Between32(1, 32);
+  // From too small for the longest request to enough for many.
+  const int64_t longest_blocks = (longest + worker.block_size - 1) / worker.block_size;
+  const int64_t tenths = draws.OneIn(4) ? draws.Between(7, 10) : draws.Between(10, 60);
+  worker.kv_blocks = std::max<int64_t>(1, longest_blocks * tenths / 10 + draws.Between(0, 2));
+  worker.max_model_len =
+      std::max<int64_t>(2, draws.OneIn(4) ? longest * draws.Between(6, 10) / 10 : longest);
+  return worker;
+}
+
+}  // namespace
+
+double ProbeModel::IterationSeconds(const IterationShape& shape) const {
+  double seconds = 0.7e-3 + 1.3e-5 * shape.decode_count +
+                   1.1e-7 * static_cast<double>(shape.decode_context) +
+                   1.7e-5 * shape.padding_count + 2.9e-5 * shape.sampled_count +
+                   3.1e-6 * static_cast<double>(shape.prefill_tokens);
+  double position = 1;
+  for (const PrefillChunk& chunk : shape.prefill) {
+    position += 0.37;
+    seconds += position * (2.3e-6 * chunk.new_tokens + 1.9e-8 * chunk.new_tokens * chunk.history);
+  }
+  return seconds;
+}
+
+std::shared_ptr<const Plan> RandomPlan(uint64_t seed, Policies policies) {
+  Draws draws(seed);
+  const bool on_grid = draws.OneIn(4);
+  auto plan = std::make_shared<Plan>();
+  plan->name = "random";
+  plan->seed = seed;
+  plan->global_scheduler.policy = policies.global;
+  plan->workload.num_requests = draws.Between(1, 120);
+  plan->workload.arrivals = RandomArrivals(draws, on_grid);
+  plan->workload.lengths = TraceLengths{};
+  auto trace =
+      std::make_shared<TraceTable>(RandomTrace(draws, plan->workload.num_requests, on_grid));
+  const int64_t num_workers = draws.OneIn(2) ? 1 : draws.Between(2, 5);
+  const bool alike = draws.OneIn(2);
+  for (int64_t i = 0; i < num_workers; ++i) {
+    WorkerPlan worker =
+        alike && i > 0 ? plan->workers[0] : RandomWorker(draws, *trace, policies.local);
+    worker.name = "gpu/" + std::to_string(i);
+    worker.hardware = "probe";
+    if (worker.compute == nullptr) worker.compute = RandomCompute(draws, on_grid);
+    plan->workers.push_back(std::move(worker));
+  }
+  plan->workload.trace = std::move(trace);
+  plan->snapshot_interval = draws.OneIn(4) ? 0 : draws.Between(1, 400) * kGrid;
+  plan->timeline_points = draws.Between32(2, 64);
+  return plan;
+}
+
+std::string NameOf(Policies policies) {
+  std::string name;
+  switch (policies.local) {
+    case LocalPolicy::kChunked:
+      name = "Chunked";
+      break;
+    case LocalPolicy::kOrca:
+      name = "Orca";
+      break;
+    case LocalPolicy::kStatic:
+      name = "Static";
+      break;
+  }
+  return name + (policies.global == GlobalPolicy::kRoundRobin ? "RoundRobin" : "LeastRequests");
+}
+
+}  // namespace tokensim

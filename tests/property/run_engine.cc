@@ -1,0 +1,103 @@
+#include "tests/property/run_engine.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "engine/base/rng.h"
+
+namespace tokensim {
+namespace {
+
+using Field = std::pair<std::string_view, int64_t>;
+
+std::array<Field, 13> FieldsOf(const RequestRecord& r) {
+  return {{{"request_id", r.request_id},
+           {"arrival", r.arrival},
+           {"queued", r.queued},
+           {"scheduled", r.scheduled},
+           {"first_token", r.first_token},
+           {"finish", r.finish},
+           {"max_itl", r.max_itl},
+           {"input_tokens", r.input_tokens},
+           {"output_tokens", r.output_tokens},
+           {"cached_tokens", r.cached_tokens},
+           {"worker", r.worker},
+           {"preemptions", r.preemptions},
+           {"reject_reason", static_cast<int64_t>(r.reject_reason)}}};
+}
+
+bool SameStats(const WorkerStats& a, const WorkerStats& b) {
+  return a.finished == b.finished && a.iterations == b.iterations &&
+         a.prefill_tokens == b.prefill_tokens && a.decode_tokens == b.decode_tokens &&
+         a.preemptions == b.preemptions && a.busy == b.busy &&
+         a.running_integral == b.running_integral && a.kv_blocks_integral == b.kv_blocks_integral &&
+         a.max_running == b.max_running && a.max_kv_blocks_used == b.max_kv_blocks_used;
+}
+
+bool SameTimeline(const WorkerTimeline& a, const WorkerTimeline& b) {
+  return a.interval == b.interval && a.running == b.running && a.waiting == b.waiting &&
+         a.kv_blocks_used == b.kv_blocks_used && a.busy == b.busy;
+}
+
+}  // namespace
+
+Results RunEngine(std::shared_ptr<const Plan> plan, Observer* observer, int64_t max_slice) {
+  RngStream slices(plan->seed, "slices");
+  Simulation simulation(std::move(plan), observer);
+  while (!simulation.done()) {
+    const auto slice = 1 + static_cast<int64_t>(slices.Below(static_cast<uint64_t>(max_slice)));
+    const absl::Status status = simulation.Advance(slice);
+    if (!status.ok()) {
+      ADD_FAILURE() << status;
+      break;
+    }
+  }
+  return simulation.results();
+}
+
+std::vector<RequestRecord> Sorted(std::vector<RequestRecord> records) {
+  std::sort(records.begin(), records.end(), [](const RequestRecord& a, const RequestRecord& b) {
+    return a.request_id < b.request_id;
+  });
+  return records;
+}
+
+testing::AssertionResult SameRecords(const std::vector<RequestRecord>& expected,
+                                     const std::vector<RequestRecord>& actual) {
+  if (expected.size() != actual.size()) {
+    return testing::AssertionFailure()
+           << "expected " << expected.size() << " records, got " << actual.size();
+  }
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const auto want = FieldsOf(expected[i]);
+    const auto got = FieldsOf(actual[i]);
+    if (want == got) continue;
+    auto failure = testing::AssertionFailure() << "record " << i << " differs:";
+    for (size_t field = 0; field < want.size(); ++field) {
+      failure << "\n  " << want[field].first << ": " << want[field].second;
+      if (want[field] != got[field]) failure << " but got " << got[field].second;
+    }
+    return failure;
+  }
+  return testing::AssertionSuccess();
+}
+
+testing::AssertionResult SameResults(const Results& expected, const Results& actual) {
+  if (expected.end_reason != actual.end_reason || expected.end_time != actual.end_time ||
+      expected.events != actual.events || expected.arrived != actual.arrived) {
+    return testing::AssertionFailure() << "end_reason, end_time, events or arrived differ";
+  }
+  if (!std::equal(expected.workers.begin(), expected.workers.end(), actual.workers.begin(),
+                  actual.workers.end(), SameStats)) {
+    return testing::AssertionFailure() << "worker statistics differ";
+  }
+  if (!std::equal(expected.timelines.begin(), expected.timelines.end(), actual.timelines.begin(),
+                  actual.timelines.end(), SameTimeline)) {
+    return testing::AssertionFailure() << "timelines differ";
+  }
+  return SameRecords(expected.records, actual.records);
+}
+
+}  // namespace tokensim

@@ -1,0 +1,28 @@
+// Runs the engine to the end and compares runs, for property tests.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/core/simulation.h"
+
+namespace tokensim {
+
+// Advances in slices of 1 to `max_slice` events, drawn from the plan's seed. Fails the test when
+// the engine reports an error.
+[[nodiscard]] Results RunEngine(std::shared_ptr<const Plan> plan, Observer* observer = nullptr,
+                                int64_t max_slice = 1'000'000);
+
+// By request id.
+[[nodiscard]] std::vector<RequestRecord> Sorted(std::vector<RequestRecord> records);
+
+// Every field of both, bit for bit; says which request differs and where.
+[[nodiscard]] testing::AssertionResult SameRecords(const std::vector<RequestRecord>& expected,
+                                                   const std::vector<RequestRecord>& actual);
+// Everything a run leaves behind, bit for bit and in order.
+[[nodiscard]] testing::AssertionResult SameResults(const Results& expected, const Results& actual);
+
+}  // namespace tokensim
