@@ -3,7 +3,7 @@
 #   tokensim_library(engine_core SOURCES a.cc b.cc DEPS tokensim::engine_base)
 #     static library tokensim_engine_core, alias tokensim::engine_core; includes start at the root.
 #   tokensim_test(block_pool_test SOURCES block_pool_test.cc DEPS tokensim::engine_memory)
-#     a GoogleTest binary, each test registered with ctest.
+#     a GoogleTest binary, each test registered with ctest under LABELS (default: unit).
 
 add_library(tokensim_options INTERFACE)
 target_compile_features(tokensim_options INTERFACE cxx_std_20)
@@ -38,11 +38,14 @@ function(tokensim_test name)
   if(NOT TOKENSIM_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LABELS" ${ARGN})
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE tokensim_options ${ARG_DEPS} GTest::gtest GTest::gmock
                                         GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/test)
   include(GoogleTest)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABELS}")
 endfunction()
