@@ -6,6 +6,7 @@
 #include <tuple>
 #include <vector>
 
+#include "engine/base/invariant.h"
 #include "engine/workload/workload.h"
 
 namespace tokensim {
@@ -305,6 +306,21 @@ TEST(Streams, MoreRequestsExtendTheSameRun) {
   long_run.resize(100);
   EXPECT_EQ(Times(short_run), Times(long_run));
   EXPECT_EQ(Inputs(short_run), Inputs(long_run));
+}
+
+TEST(Streams, BrokenWorkloadsAreInvariantErrors) {
+  const TraceTable no_times = {{}, {1}, {1}};
+  const std::vector<Workload> broken = {
+      Make(1, TraceArrivals{1}, TraceLengths{}, no_times),
+      Make(1, ConstantArrivals{1}, TraceLengths{}),
+      Make(1, ConstantArrivals{1}, TraceLengths{true}),
+      Make(1, ConstantArrivals{1}, JointLengths{Table({0, 1}, {1, 1}), {}}),
+      Make(1, ConstantArrivals{1}, IndependentLengths{Table({0}, {1}), {}}),
+      Make(1, ConstantArrivals{1}, IndependentLengths{Table({0, 0.5, 1}, {1, 2}), {}}),
+  };
+  for (const Workload& workload : broken) {
+    EXPECT_THROW((void)MakeRequestSource(workload, 0), InvariantError);
+  }
 }
 
 TEST(Streams, SourceOutlivesItsWorkload) {

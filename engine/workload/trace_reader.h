@@ -46,6 +46,8 @@ struct TraceFormatInfo {
 [[nodiscard]] std::optional<TraceFormat> TraceFormatFromName(std::string_view name);
 
 // Which data rows to keep, counted before skipping; arrivals are relative to the first kept row.
+// Rows before the slice are checked like the others, rows after it are not read. Keeping no row is
+// INVALID_ARGUMENT.
 struct TraceSlice {
   int64_t offset = 0;
   int64_t limit = std::numeric_limits<int64_t>::max();
