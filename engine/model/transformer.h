@@ -1,6 +1,11 @@
 // A decoder-only transformer and its sizes.
 //
-// All figures are of the whole model; engine/compute splits them over devices.
+//   const int64_t bytes = WeightBytesPerDevice(model, /*tensor_parallel=*/4);
+//
+// Counted: the matrices of attention, MLP (or router and experts), embedding and LM head, and the
+// norm vectors (two a layer and the final one). Left out: biases, learned positions and the norms of
+// queries and keys, together below 0.1 % of any model with them. Sizes saturate at the largest
+// int64_t; nothing here fails.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +29,15 @@ struct TransformerConfig {
   double weight_bytes_per_parameter = 2;
   double kv_bytes_per_element = 2;
 };
+
+// What one of `tensor_parallel` devices holds of each split dimension, rounded up.
+struct TransformerShard {
+  int32_t attention_heads = 0;
+  int32_t kv_heads = 0;  // at least 1: replicated when there are fewer heads than devices
+  int32_t intermediate_size = 0;
+  int32_t vocab_size = 0;
+};
+[[nodiscard]] TransformerShard ShardOf(const TransformerConfig& model, int32_t tensor_parallel);
 
 // Parameters of the whole model, embeddings and LM head included.
 [[nodiscard]] int64_t ParameterCount(const TransformerConfig& model);

@@ -1,0 +1,59 @@
+#include "engine/model/transformer.h"
+
+#include <cmath>
+#include <limits>
+
+namespace tokensim {
+namespace {
+
+int32_t CeilDiv(int32_t a, int32_t b) { return a / b + (a % b != 0 ? 1 : 0); }
+
+// Parameters one device holds. Doubles are exact for every real model (below 2^53) and cannot
+// overflow on absurd ones.
+double DeviceParameters(const TransformerConfig& model, const TransformerShard& shard) {
+  const double hidden = model.hidden_size;
+  const double query = 1.0 * shard.attention_heads * model.head_dim;
+  const double key_value = 2.0 * shard.kv_heads * model.head_dim;
+  const double attention = hidden * (query + key_value) + query * hidden;
+
+  const double matrices = model.gated_mlp ? 3 : 2;
+  const double mlp = matrices * hidden * shard.intermediate_size;
+  const double feed_forward =
+      model.num_experts > 0 ? model.num_experts * mlp + hidden * model.num_experts : mlp;
+
+  const double norms = 2 * hidden;
+  const double embedding = hidden * shard.vocab_size;
+  const double embeddings = model.tie_word_embeddings ? embedding : 2 * embedding;
+  return model.num_layers * (attention + feed_forward + norms) + embeddings + hidden;
+}
+
+int64_t Saturate(double value) {
+  constexpr double kLimit = 9.2e18;
+  return value < kLimit ? static_cast<int64_t>(value) : std::numeric_limits<int64_t>::max();
+}
+
+}  // namespace
+
+TransformerShard ShardOf(const TransformerConfig& model, int32_t tensor_parallel) {
+  return {.attention_heads = CeilDiv(model.num_attention_heads, tensor_parallel),
+          .kv_heads = CeilDiv(model.num_kv_heads, tensor_parallel),
+          .intermediate_size = CeilDiv(model.intermediate_size, tensor_parallel),
+          .vocab_size = CeilDiv(model.vocab_size, tensor_parallel)};
+}
+
+int64_t ParameterCount(const TransformerConfig& model) {
+  return Saturate(DeviceParameters(model, ShardOf(model, 1)));
+}
+
+int64_t WeightBytesPerDevice(const TransformerConfig& model, int32_t tensor_parallel) {
+  const double parameters = DeviceParameters(model, ShardOf(model, tensor_parallel));
+  return Saturate(std::ceil(parameters * model.weight_bytes_per_parameter));
+}
+
+int64_t KvBytesPerTokenPerDevice(const TransformerConfig& model, int32_t tensor_parallel) {
+  const double elements =
+      2.0 * model.num_layers * ShardOf(model, tensor_parallel).kv_heads * model.head_dim;
+  return Saturate(std::ceil(elements * model.kv_bytes_per_element));
+}
+
+}  // namespace tokensim
