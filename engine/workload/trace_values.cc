@@ -100,8 +100,8 @@ absl::StatusOr<SimTime> ParseDate(const char* field, std::string_view text) {
   const std::chrono::year_month_day date(std::chrono::year(year),
                                          std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day)));
-  // Nanoseconds since 1970 fit until 2262.
-  if (!parsed || !date.ok() || year < 1970 || year > 2261 || hour > 23 || minute > 59 ||
+  // Nanoseconds since 1970 are positive in every zone, and fit until 2262.
+  if (!parsed || !date.ok() || year < 1971 || year > 2261 || hour > 23 || minute > 59 ||
       second > 59) {
     return absl::InvalidArgumentError(
         absl::StrCat(field, " is not a date such as 2023-11-16 18:15:46.6805900: ", Quoted(text)));
