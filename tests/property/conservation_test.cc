@@ -109,6 +109,13 @@ TEST_P(ConservationTest, TimelinesAddUpToTheIntegrals) {
       EXPECT_NEAR(integral(timeline.kv_blocks_used), stats.kv_blocks_integral,
                   1e-6 + 1e-6 * stats.kv_blocks_integral);
       EXPECT_NEAR(integral(timeline.busy), ToSeconds(stats.busy), 1e-6);
+      if (stats.preemptions > 0) continue;
+      SimTime waited = 0;
+      for (const RequestRecord& r : results.records) {
+        if (r.queued != kUnset && r.worker == static_cast<int32_t>(i))
+          waited += r.scheduled - r.queued;
+      }
+      EXPECT_NEAR(integral(timeline.waiting), ToSeconds(waited), 1e-6 + 1e-6 * ToSeconds(waited));
     }
     if (HasFailure()) return;
   }

@@ -38,7 +38,7 @@ struct TimedIteration {
 // Follows every request through its states and checks each step on the way.
 class StoryObserver : public Observer {
  public:
-  explicit StoryObserver(const Plan& plan) : plan_(plan) {}
+  explicit StoryObserver(const Plan& plan) : plan_(plan), queues_(plan.workers.size()) {}
 
   void OnArrived(SimTime now, int64_t request_id, int32_t worker, int32_t input_tokens) override {
     Tick(now);
@@ -48,11 +48,14 @@ class StoryObserver : public Observer {
     story.arrival = now;
     story.worker = worker;
     EXPECT_GE(input_tokens, 1);
+    ++QueuesOf(worker).waiting;
   }
   void OnScheduled(SimTime now, int64_t request_id, int32_t worker) override {
     RequestStory& story = At(now, request_id, worker);
     EXPECT_FALSE(story.running);
     story.running = true;
+    --QueuesOf(worker).waiting;
+    ++QueuesOf(worker).running;
     if (story.scheduled++ == 0) story.first_scheduled = now;
   }
   void OnFirstToken(SimTime now, int64_t request_id, int32_t worker) override {
@@ -77,6 +80,8 @@ class StoryObserver : public Observer {
     EXPECT_EQ(generated_tokens, static_cast<int32_t>(story.tokens.size()));
     story.running = false;
     ++story.preempted;
+    ++QueuesOf(worker).waiting;
+    --QueuesOf(worker).running;
   }
   void OnFinished(SimTime now, const RequestRecord& record) override {
     EXPECT_EQ(ends_stay_, record.request_id) << "its tokens come just before";
@@ -85,6 +90,7 @@ class StoryObserver : public Observer {
     EXPECT_EQ(now, record.finish);
     story.running = false;
     ++story.ended;
+    --QueuesOf(record.worker).running;
     ended.push_back(record);
   }
   void OnRejected(SimTime now, const RequestRecord& record) override {
@@ -93,6 +99,7 @@ class StoryObserver : public Observer {
     RequestStory& story = stories[record.request_id];
     EXPECT_EQ(story.scheduled, 0);
     ++story.ended;
+    --QueuesOf(record.worker).waiting;
     ended.push_back(record);
   }
   void OnIteration(SimTime now, const IterationEvent& iteration) override {
@@ -113,6 +120,7 @@ class StoryObserver : public Observer {
       EXPECT_LE(workers[i].kv_blocks_used, workers[i].kv_blocks_total);
       // Nothing runs: every block was given back. Something runs: it holds blocks.
       EXPECT_EQ(workers[i].running == 0, workers[i].kv_blocks_used == 0);
+      ExpectQueues(static_cast<int32_t>(i), workers[i].running, workers[i].waiting);
       idle_snapshots += workers[i].running == 0 && now > 0;
     }
   }
@@ -152,7 +160,24 @@ class StoryObserver : public Observer {
     return story;
   }
 
+  struct Queues {
+    int32_t waiting = 0;
+    int32_t running = 0;
+  };
+  Queues& QueuesOf(int32_t worker) { return queues_[static_cast<size_t>(worker)]; }
+  void ExpectQueues(int32_t worker, int32_t running, int32_t waiting) {
+    EXPECT_EQ(waiting, QueuesOf(worker).waiting);
+    // A static batch keeps the rows of its finished members.
+    const LocalPolicy policy = plan_.workers[static_cast<size_t>(worker)].scheduler.policy;
+    if (policy == LocalPolicy::kStatic) {
+      EXPECT_GE(running, QueuesOf(worker).running);
+    } else {
+      EXPECT_EQ(running, QueuesOf(worker).running);
+    }
+  }
+
   const Plan& plan_;
+  std::vector<Queues> queues_;
   SimTime last_ = 0;
   int64_t ends_stay_ = -1;
   bool over_ = false;
@@ -197,6 +222,7 @@ void ExpectIterations(const std::vector<ReferenceIteration>& expected,
     EXPECT_EQ(expected[i].decode_tokens, event.decode_tokens);
     EXPECT_EQ(expected[i].kv_blocks_used, event.kv_blocks_used);
     EXPECT_EQ(expected[i].running, event.running);
+    EXPECT_EQ(expected[i].waiting, event.waiting);
     if (testing::Test::HasFailure()) return;
   }
 }

@@ -26,6 +26,7 @@ struct ReferenceIteration {
   int32_t decode_tokens = 0;
   int64_t kv_blocks_used = 0;
   int32_t running = 0;
+  int32_t waiting = 0;
 };
 
 struct ReferenceResults {

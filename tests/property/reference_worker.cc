@@ -197,7 +197,8 @@ void ReferenceWorker::Start(SimTime now) {
                 .prefill_chunks = static_cast<int32_t>(chunks.size()),
                 .decode_tokens = shape.decode_count,
                 .kv_blocks_used = UsedBlocks(),
-                .running = static_cast<int32_t>(running_.size())};
+                .running = static_cast<int32_t>(running_.size()),
+                .waiting = static_cast<int32_t>(waiting_.size())};
   ++stats_.iterations;
   stats_.prefill_tokens += shape.prefill_tokens;
   stats_.decode_tokens += shape.decode_count;
