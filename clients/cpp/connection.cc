@@ -15,9 +15,9 @@ constexpr int kKeepaliveMs = 45'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
 // Reports of many workers carry long timelines; event batches are far smaller.
 constexpr int kMaxReceiveBytes = 64 * 1024 * 1024;
-// What a stream may have in flight: a few batches. Without a bound, gRPC's bandwidth estimation
-// lets a reader that pauses collect many MiB; docs/performance.md has the throughput with and
-// without.
+// What a stream may have in flight: a few batches, so a reader that pauses costs at most this much.
+// gRPC's bandwidth estimation would let it collect many MiB, and gives no more on loopback: 6.6 M
+// events/s with this window, 5 to 8 M with the estimation.
 constexpr int kStreamWindowBytes = 1024 * 1024;
 
 std::shared_ptr<grpc::Channel> OpenChannel(const std::string& server) {

@@ -1,0 +1,205 @@
+// `tokensim catalog`: what a spec can refer to by name.
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <utility>
+
+#include "clients/cli/commands.h"
+#include "clients/cli/json.h"
+#include "clients/cli/options.h"
+#include "clients/cli/talk.h"
+#include "clients/cli/text_table.h"
+#include "clients/cli/units.h"
+#include "engine/spec/catalog.h"
+#include "engine/spec/yaml.h"
+
+namespace tokensim::cli {
+
+namespace {
+
+constexpr char kExamples[] = R"(Examples:
+  tokensim catalog                       everything
+  tokensim catalog models                one kind
+  tokensim catalog models llama2-7b      one entry, as YAML that a spec can hold
+  tokensim catalog --server 127.0.0.1:50051 hardware
+Kinds: models, hardware, lengths, local_schedulers, global_schedulers, compute_backends,
+  trace_formats, schedulers (both).)";
+
+struct CatalogOptions {
+  std::string kind;
+  std::string name;
+  Format format = Format::kTable;
+  std::string server;  // empty: that of this binary
+};
+
+// One kind of entry: names, one line about each, and the message behind it.
+struct Section {
+  std::string kind;
+  struct Entry {
+    std::string name;
+    std::string summary;
+    const google::protobuf::Message* message;
+  };
+  std::vector<Entry> entries;
+};
+
+std::string Summary(const v1::Model& model) {
+  std::string text = model.name() + ", " + std::to_string(model.num_layers()) + " layers, hidden " +
+                     FormatCount(model.hidden_size());
+  if (model.has_moe()) {
+    text += ", " + std::to_string(model.moe().num_experts()) + " experts (" +
+            std::to_string(model.moe().experts_per_token()) + " per token)";
+  }
+  return text;
+}
+
+std::string Summary(const v1::Hardware& hardware) {
+  return hardware.name() + ", " + FormatBytes(hardware.memory_bytes()) + ", " +
+         FormatNumber(hardware.memory_bandwidth_bytes_per_second() / 1e9) + " GB/s, " +
+         FormatNumber(hardware.peak_flops() / 1e12) + " TFLOPS";
+}
+
+std::string Summary(const v1::Lengths& lengths) { return lengths.description(); }
+
+template <typename Entries>
+Section PresetSection(const std::string& kind, const Entries& entries) {
+  Section section{kind, {}};
+  for (const auto& entry : entries) {
+    section.entries.push_back({entry.preset(), Summary(entry), &entry});
+  }
+  return section;
+}
+
+Section PolicySection(const std::string& kind,
+                      const google::protobuf::RepeatedPtrField<v1::PolicyEntry>& entries) {
+  Section section{kind, {}};
+  for (const v1::PolicyEntry& entry : entries) {
+    section.entries.push_back({entry.name(), entry.description(), &entry});
+  }
+  return section;
+}
+
+std::vector<Section> Sections(const v1::Catalog& catalog) {
+  return {PresetSection("models", catalog.models()),
+          PresetSection("hardware", catalog.hardware()),
+          PresetSection("lengths", catalog.lengths()),
+          PolicySection("local_schedulers", catalog.local_schedulers()),
+          PolicySection("global_schedulers", catalog.global_schedulers()),
+          PolicySection("compute_backends", catalog.compute_backends()),
+          PolicySection("trace_formats", catalog.trace_formats())};
+}
+
+bool Selected(const Section& section, const std::string& kind) {
+  return kind.empty() || section.kind == kind ||
+         (kind == "schedulers" && section.kind.ends_with("_schedulers"));
+}
+
+void PrintSections(const std::vector<Section>& sections) {
+  for (const Section& section : sections) {
+    if (&section != &sections.front()) std::cout << '\n';
+    std::cout << section.kind << ":\n";
+    TextTable table({Align::kLeft, Align::kLeft});
+    for (const Section::Entry& entry : section.entries) {
+      table.AddRow({"  " + entry.name, entry.summary});
+    }
+    table.Print(std::cout);
+  }
+}
+
+// Long descriptions are for NAME; a list shows their first sentence.
+void Shorten(Section* section) {
+  constexpr size_t kLongest = 88;
+  for (Section::Entry& entry : section->entries) {
+    std::replace(entry.summary.begin(), entry.summary.end(), '\n', ' ');
+    entry.summary.resize(std::min(entry.summary.find(". "), entry.summary.size()));
+    if (entry.summary.size() > kLongest) entry.summary = entry.summary.substr(0, kLongest) + "...";
+  }
+}
+
+ExitCode PrintEntry(const std::vector<Section>& sections, const CatalogOptions& options) {
+  for (const Section& section : sections) {
+    for (const Section::Entry& entry : section.entries) {
+      if (entry.name != options.name) continue;
+      if (options.format == Format::kJson) {
+        PrintJson(*entry.message);
+      } else {
+        std::cout << ToYaml(*entry.message);
+      }
+      return ExitCode::kOk;
+    }
+  }
+  PrintError("no '" + options.name + "' in " + options.kind + "; `tokensim catalog " +
+             options.kind + "` lists what there is");
+  return ExitCode::kUsage;
+}
+
+void PrintCsv(const std::vector<Section>& sections) {
+  std::cout << "kind,name\n";
+  for (const Section& section : sections) {
+    for (const Section::Entry& entry : section.entries) {
+      std::cout << section.kind << ',' << entry.name << '\n';
+    }
+  }
+}
+
+// The catalog as JSON, with only the kinds asked for.
+void PrintSelectedJson(const v1::Catalog& catalog, const std::vector<Section>& selected) {
+  v1::Catalog copy = catalog;
+  for (const Section& section : Sections(catalog)) {
+    const bool keep = std::any_of(selected.begin(), selected.end(),
+                                  [&section](const Section& s) { return s.kind == section.kind; });
+    const auto* field = v1::Catalog::descriptor()->FindFieldByName(section.kind);
+    if (!keep && field != nullptr) copy.GetReflection()->ClearField(&copy, field);
+  }
+  PrintJson(copy);
+}
+
+ExitCode RunCatalog(const CatalogOptions& options) {
+  v1::Catalog catalog;
+  if (options.server.empty()) {
+    catalog = BuildCatalog();
+  } else {
+    client::Client client(ToClientOptions({.server = options.server}, /*quiet=*/false));
+    const client::Result<v1::Catalog> result = client.GetCatalog();
+    if (!result.ok()) return PrintServerError(result.error(), options.server);
+    catalog = result.value();
+  }
+  std::vector<Section> selected;
+  for (Section& section : Sections(catalog)) {
+    if (Selected(section, options.kind)) selected.push_back(std::move(section));
+  }
+  if (selected.empty()) {
+    PrintError("unknown kind '" + options.kind + "'; `tokensim catalog --help` lists them");
+    return ExitCode::kUsage;
+  }
+  if (!options.name.empty()) return PrintEntry(selected, options);
+  switch (options.format) {
+    case Format::kTable:
+      for (Section& section : selected) Shorten(&section);
+      PrintSections(selected);
+      break;
+    case Format::kJson:
+      PrintSelectedJson(catalog, selected);
+      break;
+    case Format::kCsv:
+      PrintCsv(selected);
+      break;
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void AddCatalogCommand(CLI::App& app, ExitCode* exit_code) {
+  auto options = std::make_shared<CatalogOptions>();
+  CLI::App* command = app.add_subcommand("catalog", "Show what a spec can refer to by name");
+  command->footer(kExamples);
+  command->add_option("kind", options->kind, "Which kind of entries")->option_text("KIND");
+  command->add_option("name", options->name, "Which entry")->option_text("NAME");
+  AddFormatOption(command, &options->format, {Format::kTable, Format::kJson, Format::kCsv});
+  command->add_option("--server", options->server, "Ask this server instead of this binary")
+      ->option_text("ADDR");
+  command->callback([options, exit_code] { *exit_code = RunCatalog(*options); });
+}
+
+}  // namespace tokensim::cli

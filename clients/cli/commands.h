@@ -1,0 +1,28 @@
+// The subcommands of `tokensim`, one file each (<name>_command.cc).
+//
+// Each function adds a subcommand to `app`; when the user names it, parsing runs it and stores its
+// exit code in `*exit_code`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "clients/cli/exit_code.h"
+
+namespace tokensim::cli {
+
+void AddRunCommand(CLI::App& app, ExitCode* exit_code);
+void AddSubmitCommand(CLI::App& app, ExitCode* exit_code);
+void AddWatchCommand(CLI::App& app, ExitCode* exit_code);
+void AddEventsCommand(CLI::App& app, ExitCode* exit_code);
+void AddRequestsCommand(CLI::App& app, ExitCode* exit_code);
+void AddReportCommand(CLI::App& app, ExitCode* exit_code);
+void AddGetCommand(CLI::App& app, ExitCode* exit_code);
+void AddListCommand(CLI::App& app, ExitCode* exit_code);
+void AddCancelCommand(CLI::App& app, ExitCode* exit_code);
+void AddDeleteCommand(CLI::App& app, ExitCode* exit_code);
+void AddValidateCommand(CLI::App& app, ExitCode* exit_code);
+void AddCatalogCommand(CLI::App& app, ExitCode* exit_code);
+void AddServerInfoCommand(CLI::App& app, ExitCode* exit_code);
+void AddVersionCommand(CLI::App& app, ExitCode* exit_code);
+
+}  // namespace tokensim::cli

@@ -1,0 +1,118 @@
+// `tokensim events`: the events of a simulation, one JSON per line.
+#include <iostream>
+#include <memory>
+
+#include "clients/cli/commands.h"
+#include "clients/cli/interrupt.h"
+#include "clients/cli/json.h"
+#include "clients/cli/options.h"
+#include "clients/cli/talk.h"
+
+namespace tokensim::cli {
+
+namespace {
+
+constexpr char kExamples[] = R"(Examples:
+  tokensim events nightly-17 > events.jsonl
+  tokensim events nightly-17 --after 120000 >> events.jsonl      go on where a file ended
+  tokensim events nightly-17 --kinds request_finished,request_rejected
+  tokensim events nightly-17 --requests 17,18 --workers 0
+Kinds: request_arrived, request_scheduled, first_token, token_batch, request_preempted,
+  request_finished, request_rejected, iteration, memory_snapshot, simulation_ended.)";
+
+struct EventsOptions {
+  std::string name;
+  int64_t after = 0;
+  int64_t until = 0;
+  std::vector<std::string> kinds;
+  std::vector<int32_t> workers;
+  std::vector<int64_t> requests;
+  double sample = 0;
+  ServerOptions server;
+  TalkOptions talk;
+};
+
+bool SetKinds(const std::vector<std::string>& kinds, v1::EventFilter* filter) {
+  for (const std::string& kind : kinds) {
+    std::string name = "EVENT_KIND_";
+    for (const char c : kind)
+      name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    v1::EventKind value = v1::EVENT_KIND_UNSPECIFIED;
+    if (!v1::EventKind_Parse(name, &value) || value == v1::EVENT_KIND_UNSPECIFIED) {
+      PrintError("--kinds: unknown kind '" + kind + "'; `tokensim events --help` lists them");
+      return false;
+    }
+    filter->add_kinds(value);
+  }
+  return true;
+}
+
+ExitCode RunEvents(const EventsOptions& options) {
+  v1::StreamEventsRequest request;
+  request.set_name(FullName(options.name));
+  request.set_after_sequence(options.after);
+  request.set_until_sequence(options.until);
+  v1::EventFilter* filter = request.mutable_filter();
+  if (!SetKinds(options.kinds, filter)) return ExitCode::kUsage;
+  filter->mutable_workers()->Assign(options.workers.begin(), options.workers.end());
+  if (!options.requests.empty() || options.sample > 0) {
+    v1::RequestSelector* selector = filter->mutable_requests();
+    selector->mutable_ids()->Assign(options.requests.begin(), options.requests.end());
+    selector->set_sample_fraction(options.sample);
+  }
+  std::ios::sync_with_stdio(false);
+  client::Client client(ToClientOptions(options.server, options.talk.quiet));
+  const Interrupt interrupt([&client] { client.Interrupt(); });
+  const auto stream = client.StreamEvents(request);
+  std::string line;
+  for (v1::EventBatch batch; std::cout && stream->Next(&batch); std::cout.flush()) {
+    for (const v1::Event& event : batch.events()) {
+      ToJson(event, JsonStyle::kLine, &line);
+      std::cout << line << '\n';
+    }
+  }
+  if (!std::cout) return ExitCode::kRunFailed;
+  if (!stream->error()) return ExitCode::kOk;
+  if (interrupt.requested()) {
+    std::cerr << "\ntokensim: interrupted; --after " << stream->covered_through()
+              << " goes on from here\n";
+    return ExitCode::kInterrupted;
+  }
+  return PrintServerError(*stream->error(), options.server.server);
+}
+
+}  // namespace
+
+void AddEventsCommand(CLI::App& app, ExitCode* exit_code) {
+  auto options = std::make_shared<EventsOptions>();
+  CLI::App* command =
+      app.add_subcommand("events", "Print the events of a simulation as JSON lines");
+  command->footer(kExamples);
+  AddNameOption(command, &options->name);
+  command->add_option("--after", options->after, "Start behind this sequence number")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->option_text("N");
+  command->add_option("--until", options->until, "Last sequence number; 0: to the end")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->option_text("N");
+  command->add_option("--kinds", options->kinds, "Only these kinds of events")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->option_text("KIND,...");
+  command->add_option("--workers", options->workers, "Only events of these workers")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->option_text("N,...");
+  command->add_option("--requests", options->requests, "Only events of these request ids")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->option_text("ID,...");
+  command->add_option("--sample", options->sample, "Only this share of the requests, whole")
+      ->check(CLI::Range(0.0, 1.0).description(""))
+      ->option_text("FRACTION");
+  AddServerOptions(command, &options->server);
+  AddTalkOptions(command, &options->talk);
+  command->callback([options, exit_code] { *exit_code = RunEvents(*options); });
+}
+
+}  // namespace tokensim::cli

@@ -1,0 +1,97 @@
+#include "clients/cli/local_run.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "clients/cli/interrupt.h"
+#include "clients/cli/progress_bar.h"
+#include "clients/cli/talk.h"
+#include "clients/cli/units.h"
+#include "engine/core/simulation.h"
+#include "engine/report/report.h"
+#include "engine/spec/encode.h"
+#include "server/replay/replay_reader.h"
+
+namespace tokensim::cli {
+
+namespace {
+
+// Engine events between two looks at the clock and at Ctrl-C: about 10 ms.
+constexpr int64_t kSliceEvents = 50'000;
+
+double SecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+v1::Progress ToProto(const Progress& progress) {
+  v1::Progress out;
+  out.set_requests_total(progress.total);
+  out.set_requests_finished(progress.finished);
+  out.set_simulated_seconds(ToSeconds(progress.now));
+  out.set_fraction(static_cast<double>(progress.finished) /
+                   static_cast<double>(std::max<int64_t>(1, progress.total)));
+  return out;
+}
+
+ExitCode Interrupted() {
+  PrintError("interrupted");
+  return ExitCode::kInterrupted;
+}
+
+void SetExecution(const Report& report, double wall_seconds, v1::Execution* out) {
+  out->set_wall_seconds(wall_seconds);
+  out->set_events(report.events);
+  if (wall_seconds <= 0) return;
+  out->set_requests_per_second(static_cast<double>(report.finished) / wall_seconds);
+  out->set_speedup(report.simulated_seconds / wall_seconds);
+}
+
+// Writes the events of a run that succeeded, by replaying it.
+ExitCode ReplayEvents(const std::shared_ptr<const Plan>& plan, const Interrupt& interrupt,
+                      const TalkOptions& talk, ResultFiles* files) {
+  ProgressBar bar(talk);
+  ReplayReader reader(plan, {});
+  v1::EventBatch batch;
+  for (;;) {
+    const ReplayReader::Outcome outcome = reader.Read(kSliceEvents, &batch);
+    if (outcome == ReplayReader::Outcome::kFailed) {
+      PrintError(std::string(reader.status().message()));
+      return ExitCode::kRunFailed;
+    }
+    files->AddBatch(batch);
+    if (outcome == ReplayReader::Outcome::kEnd) return ExitCode::kOk;
+    if (interrupt.requested()) return Interrupted();
+    bar.Update(-1, "writing event " + FormatCount(batch.covered_through()));
+  }
+}
+
+}  // namespace
+
+ExitCode RunLocal(const SpecInput& input, const TalkOptions& talk, RunResults* results) {
+  const std::shared_ptr<const Plan>& plan = input.prepared.plan;
+  Interrupt interrupt;
+  ProgressBar bar(talk);
+  const auto start = std::chrono::steady_clock::now();
+  Simulation simulation(plan);
+  while (!simulation.done()) {
+    const absl::Status status = simulation.Advance(kSliceEvents);
+    if (!status.ok()) return results->Fail(plan->name, std::string(status.message()));
+    if (interrupt.requested()) return Interrupted();
+    bar.Update(ToProto(simulation.progress()));
+  }
+  const Report report = BuildReport(*plan, simulation.results());
+  const double wall_seconds = SecondsSince(start);
+  bar.Erase();
+
+  v1::Report message = tokensim::ToProto(report);
+  SetExecution(report, wall_seconds, message.mutable_execution());
+  if (results->files().wants_events()) {
+    const ExitCode code = ReplayEvents(plan, interrupt, talk, &results->files());
+    if (code != ExitCode::kOk) return code;
+  } else if (results->files().wants_requests()) {
+    results->files().AddRecords(simulation.results().records);
+  }
+  return results->Finish(message);
+}
+
+}  // namespace tokensim::cli

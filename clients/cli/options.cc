@@ -1,0 +1,117 @@
+#include "clients/cli/options.h"
+
+#include <iostream>
+#include <map>
+#include <memory>
+
+namespace tokensim::cli {
+
+namespace {
+
+const std::map<std::string, Format> kFormatNames = {
+    {"table", Format::kTable}, {"json", Format::kJson}, {"csv", Format::kCsv}};
+
+std::string KeyValueError(const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals != std::string::npos && equals > 0) return "";
+  return "'" + text + "' is not of the form name=value";
+}
+
+}  // namespace
+
+void AddFormatOption(CLI::App* command, Format* format, const std::vector<Format>& formats) {
+  *format = formats.front();
+  std::map<std::string, Format> names;
+  std::string list;
+  for (const Format each : formats) {
+    for (const auto& [name, value] : kFormatNames) {
+      if (value != each) continue;
+      names.emplace(name, value);
+      list += (list.empty() ? "" : "|") + name;
+    }
+  }
+  command->add_option("-o,--output", *format, "Format of stdout; default: the first")
+      ->option_text(list)
+      ->transform(CLI::Transformer(names).description(""))
+      ->check(CLI::IsMember(names).description(""));
+}
+
+void AddTalkOptions(CLI::App* command, TalkOptions* options) {
+  command->add_flag("-q,--quiet", options->quiet, "Nothing on stderr but errors and findings");
+  command->add_flag("--no-progress", options->no_progress, "No progress bar");
+}
+
+void AddServerOptions(CLI::App* command, ServerOptions* options) {
+  command->add_option("--server", options->server, "Server to talk to [$TOKENSIM_SERVER]")
+      ->envname("TOKENSIM_SERVER")
+      ->option_text("ADDR=" + std::string(kDefaultServer));
+  command
+      ->add_option("--max-wait", options->max_wait_seconds,
+                   "How long to retry when the server is away or busy")
+      ->check(CLI::Range(0.0, 86'400.0).description(""))
+      ->option_text("SECONDS=5");
+}
+
+client::ClientOptions ToClientOptions(const ServerOptions& server, bool quiet) {
+  client::ClientOptions options;
+  options.server = server.server;
+  options.max_wait = std::chrono::milliseconds(static_cast<int64_t>(server.max_wait_seconds * 1e3));
+  if (!quiet) {
+    auto told = std::make_shared<bool>(false);
+    options.on_retry = [told, address = server.server](const client::Error& error) {
+      if (std::exchange(*told, true)) return;
+      std::cerr << "tokensim: waiting for " << address << ": " << error.message << '\n';
+    };
+  }
+  return options;
+}
+
+void AddSpecOptions(CLI::App* command, SpecOptions* options) {
+  command->add_option("spec", options->file, "YAML file; - for standard input")
+      ->required()
+      ->option_text("SPEC");
+  command->add_option("--set", options->sets, "Set a field: workers[0].count=4 (repeatable)")
+      ->allow_extra_args(false)
+      ->check(CLI::Validator(KeyValueError, ""))
+      ->option_text("PATH=VALUE");
+  command->add_option("--seed", options->seed, "Seed of the run; default: the spec's, else 0")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->option_text("N");
+}
+
+void AddCreateOptions(CLI::App* command, CreateOptions* options) {
+  command->add_option("--id", options->simulation_id, "Name of the simulation on the server")
+      ->option_text("ID");
+  command->add_option("--labels", options->labels, "Labels on the server (repeatable)")
+      ->allow_extra_args(false)
+      ->delimiter(',')
+      ->check(CLI::Validator(KeyValueError, ""))
+      ->option_text("KEY=VALUE,...");
+}
+
+void AddResultOptions(CLI::App* command, ResultOptions* options) {
+  AddFormatOption(command, &options->format, {Format::kTable, Format::kJson, Format::kCsv});
+  command->add_option("--requests", options->requests_file, "Write one row per request")
+      ->option_text("FILE.csv|.jsonl");
+  command->add_option("--events", options->events_file, "Write every event, one JSON per line")
+      ->option_text("FILE.jsonl");
+  command
+      ->add_option("--assert", options->assertions,
+                   "Exit with 4 unless it holds, as 'ttft.p99 <= 500ms' (repeatable)")
+      ->allow_extra_args(false)
+      ->option_text("EXPR");
+  command->add_option("--junit", options->junit_file, "Write the assertions as a JUnit report")
+      ->option_text("FILE.xml");
+}
+
+void AddNameOption(CLI::App* command, std::string* name) {
+  command->add_option("name", *name, "Simulation, as printed by submit; the last part is enough")
+      ->required()
+      ->option_text("NAME");
+}
+
+std::string FullName(const std::string& name) {
+  return name.find('/') == std::string::npos ? "tenants/default/simulations/" + name : name;
+}
+
+}  // namespace tokensim::cli

@@ -1,0 +1,62 @@
+// Options that several subcommands share. Plain values, filled in by CLI11.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clients/cpp/client.h"
+#include "tokensim/v1/simulation.pb.h"
+
+namespace tokensim::cli {
+
+inline constexpr char kDefaultServer[] = "127.0.0.1:50051";
+
+enum class Format { kTable, kJson, kCsv };
+
+// -o. `formats` are those the command has; the first is the default.
+void AddFormatOption(CLI::App* command, Format* format, const std::vector<Format>& formats);
+
+struct TalkOptions {
+  bool quiet = false;
+  bool no_progress = false;
+};
+void AddTalkOptions(CLI::App* command, TalkOptions* options);
+
+struct ServerOptions {
+  std::string server = kDefaultServer;
+  double max_wait_seconds = 5;
+};
+void AddServerOptions(CLI::App* command, ServerOptions* options);
+[[nodiscard]] client::ClientOptions ToClientOptions(const ServerOptions& server, bool quiet);
+
+struct SpecOptions {
+  std::string file;  // "-": standard input
+  std::vector<std::string> sets;
+  std::optional<int64_t> seed;
+};
+void AddSpecOptions(CLI::App* command, SpecOptions* options);
+
+struct CreateOptions {
+  std::string simulation_id;
+  std::vector<std::string> labels;  // key=value
+};
+void AddCreateOptions(CLI::App* command, CreateOptions* options);
+
+// What to do with the results of a run.
+struct ResultOptions {
+  Format format = Format::kTable;
+  std::string requests_file;
+  std::string events_file;
+  std::vector<std::string> assertions;
+  std::string junit_file;
+};
+void AddResultOptions(CLI::App* command, ResultOptions* options);
+
+// NAME of a simulation: full, or its last part in the default tenant.
+void AddNameOption(CLI::App* command, std::string* name);
+[[nodiscard]] std::string FullName(const std::string& name);
+
+}  // namespace tokensim::cli

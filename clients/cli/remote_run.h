@@ -1,0 +1,26 @@
+// Runs on a server: submitting, following, collecting the results.
+#pragma once
+
+#include <string>
+
+#include "clients/cli/exit_code.h"
+#include "clients/cli/interrupt.h"
+#include "clients/cli/options.h"
+#include "clients/cli/results.h"
+#include "clients/cli/spec_input.h"
+#include "clients/cpp/client.h"
+
+namespace tokensim::cli {
+
+// Creates the simulation on the server; errors go to stderr, findings with their lines.
+[[nodiscard]] ExitCode Submit(client::Client& client, const SpecInput& input,
+                              const CreateOptions& options, const std::string& server,
+                              v1::Simulation* created);
+
+// Follows simulation `name` to its end, with progress, then collects its results. Ctrl-C detaches:
+// the simulation goes on, and stderr says how to come back.
+[[nodiscard]] ExitCode Follow(client::Client& client, const Interrupt& interrupt,
+                              const std::string& name, const std::string& server,
+                              const TalkOptions& talk, RunResults* results);
+
+}  // namespace tokensim::cli

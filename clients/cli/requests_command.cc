@@ -1,0 +1,67 @@
+// `tokensim requests`: one row per request of a simulation on the server.
+#include <iostream>
+#include <memory>
+
+#include "clients/cli/commands.h"
+#include "clients/cli/interrupt.h"
+#include "clients/cli/options.h"
+#include "clients/cli/talk.h"
+#include "engine/report/export.h"
+#include "engine/spec/encode.h"
+
+namespace tokensim::cli {
+
+namespace {
+
+constexpr char kExamples[] = R"(Examples:
+  tokensim requests nightly-17 > requests.csv
+  tokensim requests nightly-17 -o json > requests.jsonl)";
+
+struct RequestsOptions {
+  std::string name;
+  Format format = Format::kCsv;
+  ServerOptions server;
+  TalkOptions talk;
+};
+
+ExitCode RunRequests(const RequestsOptions& options) {
+  v1::StreamEventsRequest request;
+  request.set_name(FullName(options.name));
+  request.mutable_filter()->add_kinds(v1::EVENT_KIND_REQUEST_FINISHED);
+  request.mutable_filter()->add_kinds(v1::EVENT_KIND_REQUEST_REJECTED);
+  std::vector<RequestRecord> records;
+  client::Client client(ToClientOptions(options.server, options.talk.quiet));
+  const Interrupt interrupt([&client] { client.Interrupt(); });
+  const auto stream = client.StreamEvents(request);
+  for (v1::EventBatch batch; stream->Next(&batch);) {
+    for (const v1::Event& event : batch.events()) {
+      if (event.has_request_finished()) {
+        records.push_back(FromProto(event.request_finished().record()));
+      } else if (event.has_request_rejected()) {
+        records.push_back(FromProto(event.request_rejected().record()));
+      }
+    }
+  }
+  if (stream->error()) return PrintServerError(*stream->error(), options.server.server);
+  if (options.format == Format::kCsv) {
+    WriteRequestsCsv(records, std::cout);
+  } else {
+    WriteRequestsJsonl(records, std::cout);
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void AddRequestsCommand(CLI::App& app, ExitCode* exit_code) {
+  auto options = std::make_shared<RequestsOptions>();
+  CLI::App* command = app.add_subcommand("requests", "Print one row per request of a simulation");
+  command->footer(kExamples);
+  AddNameOption(command, &options->name);
+  AddFormatOption(command, &options->format, {Format::kCsv, Format::kJson});
+  AddServerOptions(command, &options->server);
+  AddTalkOptions(command, &options->talk);
+  command->callback([options, exit_code] { *exit_code = RunRequests(*options); });
+}
+
+}  // namespace tokensim::cli

@@ -1,0 +1,76 @@
+#include "clients/cli/result_files.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "clients/cli/json.h"
+#include "clients/cli/talk.h"
+#include "engine/report/export.h"
+#include "engine/spec/encode.h"
+
+namespace tokensim::cli {
+
+namespace {
+constexpr size_t kBufferBytes = 1 << 20;
+}
+
+bool ResultFiles::File::Open(const std::string& name) {
+  path = name;
+  if (path.empty()) return true;
+  buffer.resize(kBufferBytes);
+  stream.rdbuf()->pubsetbuf(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+  stream.open(path, std::ios::binary | std::ios::trunc);
+  if (!stream) PrintError(path + ": " + std::strerror(errno));
+  return stream.is_open();
+}
+
+bool ResultFiles::File::Close() {
+  if (!stream.is_open()) return true;
+  stream.close();
+  if (!stream) PrintError(path + ": cannot write: " + std::strerror(errno));
+  return !stream.fail();
+}
+
+bool ResultFiles::Open(const std::string& requests_file, const std::string& events_file) {
+  if (!requests_file.empty() && !requests_file.ends_with(".csv") &&
+      !requests_file.ends_with(".jsonl")) {
+    PrintError("--requests " + requests_file + ": the name must end in .csv or .jsonl");
+    return false;
+  }
+  return requests_.Open(requests_file) && events_.Open(events_file);
+}
+
+void ResultFiles::AddBatch(const v1::EventBatch& batch) {
+  for (const v1::Event& event : batch.events()) {
+    if (wants_requests()) {
+      if (event.has_request_finished()) {
+        records_.push_back(FromProto(event.request_finished().record()));
+      } else if (event.has_request_rejected()) {
+        records_.push_back(FromProto(event.request_rejected().record()));
+      }
+    }
+    if (wants_events()) {
+      ToJson(event, JsonStyle::kLine, &line_);
+      line_ += '\n';
+      events_.stream.write(line_.data(), static_cast<std::streamsize>(line_.size()));
+    }
+  }
+}
+
+void ResultFiles::AddRecords(const std::vector<RequestRecord>& records) {
+  records_.insert(records_.end(), records.begin(), records.end());
+}
+
+bool ResultFiles::Close() {
+  if (wants_requests()) {
+    if (requests_.path.ends_with(".csv")) {
+      WriteRequestsCsv(records_, requests_.stream);
+    } else {
+      WriteRequestsJsonl(records_, requests_.stream);
+    }
+  }
+  const bool requests_written = requests_.Close();
+  return events_.Close() && requests_written;
+}
+
+}  // namespace tokensim::cli

@@ -1,0 +1,49 @@
+// The files a run writes: --requests and --events.
+//
+//   ResultFiles files;
+//   if (!files.Open(options)) return ExitCode::kUsage;      // before the run, so nothing is lost
+//   for (each batch) files.AddBatch(batch);
+//   if (!files.Close()) return ExitCode::kRunFailed;
+#pragma once
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "engine/core/results.h"
+#include "tokensim/v1/events.pb.h"
+
+namespace tokensim::cli {
+
+class ResultFiles {
+ public:
+  // Opens those that are named; tells stderr what is wrong with a name.
+  [[nodiscard]] bool Open(const std::string& requests_file, const std::string& events_file);
+
+  [[nodiscard]] bool wants_requests() const { return requests_.stream.is_open(); }
+  [[nodiscard]] bool wants_events() const { return events_.stream.is_open(); }
+
+  // Takes the events for the events file, and the ended requests for the requests file.
+  void AddBatch(const v1::EventBatch& batch);
+  void AddRecords(const std::vector<RequestRecord>& records);
+
+  // Writes what is left; tells stderr when a file is not complete.
+  [[nodiscard]] bool Close();
+
+ private:
+  struct File {
+    std::string path;
+    std::vector<char> buffer;  // outlives stream
+    std::ofstream stream;
+
+    [[nodiscard]] bool Open(const std::string& name);
+    [[nodiscard]] bool Close();
+  };
+
+  File requests_;
+  File events_;
+  std::vector<RequestRecord> records_;
+  std::string line_;
+};
+
+}  // namespace tokensim::cli

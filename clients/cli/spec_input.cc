@@ -1,0 +1,109 @@
+#include "clients/cli/spec_input.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "clients/cli/talk.h"
+
+namespace tokensim::cli {
+
+namespace {
+
+bool ReadText(const std::string& file, std::string* text) {
+  if (file == "-") {
+    text->assign(std::istreambuf_iterator<char>(std::cin), {});
+    return true;
+  }
+  std::error_code ignored;
+  if (std::filesystem::is_directory(file, ignored)) {
+    PrintError(file + ": is a directory");
+    return false;
+  }
+  std::ifstream in(file, std::ios::binary);
+  if (!in) {
+    PrintError(file + ": " + std::strerror(errno));
+    return false;
+  }
+  text->assign(std::istreambuf_iterator<char>(in), {});
+  return true;
+}
+
+// `inner` is `outer` or lies in it.
+bool Within(const std::string& inner, const std::string& outer) {
+  return inner.starts_with(outer) &&
+         (inner.size() == outer.size() || inner[outer.size()] == '.' || inner[outer.size()] == '[');
+}
+
+// The line of the field, or of the nearest message around it. 0: none.
+int LineOf(const FieldLines& lines, const std::string& field) {
+  size_t longest = 0;
+  int line = 0;
+  for (const auto& [path, at] : lines) {
+    if (path.empty() || path.size() < longest || !Within(field, path)) continue;
+    longest = path.size();
+    line = at;
+  }
+  return line;
+}
+
+ExitCode ApplyOverrides(const SpecOptions& options, SpecInput* input) {
+  for (const std::string& set : options.sets) {
+    const size_t equals = set.find('=');
+    const std::string path = set.substr(0, equals);
+    const absl::Status status = SetField(path, set.substr(equals + 1), &input->spec);
+    if (!status.ok()) {
+      PrintError("--set " + set + ": " + std::string(status.message()));
+      return ExitCode::kUsage;
+    }
+    input->set_paths.push_back(path);
+  }
+  if (options.seed) {
+    input->spec.set_seed(*options.seed);
+    input->set_paths.push_back("seed");
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+std::string FindingText(const SpecInput& input, const v1::Finding& finding) {
+  std::string place = input.file;
+  bool from_set = false;
+  for (const std::string& path : input.set_paths) from_set |= Within(finding.field(), path);
+  if (from_set) {
+    place = "--set";
+  } else if (const int line = LineOf(input.lines, finding.field()); line > 0) {
+    place += ":" + std::to_string(line);
+  }
+  std::string text = place + ": ";
+  if (!finding.field().empty()) text += finding.field() + ": ";
+  if (finding.severity() == v1::Finding::WARNING) text += "warning: ";
+  return text + finding.message();
+}
+
+ExitCode LoadSpec(const SpecOptions& options, bool quiet, SpecInput* input) {
+  const bool standard_input = options.file == "-";
+  input->file = standard_input ? "<stdin>" : options.file;
+  std::string text;
+  if (!ReadText(options.file, &text)) return ExitCode::kUsage;
+  const std::vector<YamlError> errors = ParseYaml(text, input->file, &input->spec, &input->lines);
+  for (const YamlError& error : errors) std::cerr << error.ToString() << '\n';
+  if (!errors.empty()) return ExitCode::kSpecInvalid;
+  if (const ExitCode code = ApplyOverrides(options, input); code != ExitCode::kOk) return code;
+
+  const std::filesystem::path path(standard_input ? "stdin" : options.file);
+  if (input->spec.name().empty()) input->spec.set_name(path.stem().string());
+  const std::string base_dir = path.has_parent_path() ? path.parent_path().string() : ".";
+  input->prepared = PrepareSpec(input->spec, TracePolicy::AnyPath(base_dir));
+  for (const v1::Finding& finding : input->prepared.findings) {
+    if (quiet && finding.severity() == v1::Finding::WARNING) continue;
+    std::cerr << FindingText(*input, finding) << '\n';
+  }
+  return input->prepared.ok() ? ExitCode::kOk : ExitCode::kSpecInvalid;
+}
+
+}  // namespace tokensim::cli

@@ -1,0 +1,34 @@
+// The specification a command was given: read, overridden, checked, with findings that point to the
+// lines of the file.
+//
+//   SpecInput input;
+//   if (ExitCode code = LoadSpec(options, &input); code != ExitCode::kOk) return code;
+//   if (!input.prepared.ok()) ...
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "clients/cli/exit_code.h"
+#include "clients/cli/options.h"
+#include "engine/spec/prepare.h"
+#include "engine/spec/yaml.h"
+
+namespace tokensim::cli {
+
+struct SpecInput {
+  std::string file;  // as the user named it
+  v1::Spec spec;
+  FieldLines lines;
+  std::vector<std::string> set_paths;  // fields given by --set
+  PreparedSpec prepared;
+};
+
+// Reads and prepares; errors and findings go to stderr. Not kOk: the exit code to end with. A spec
+// without a name gets that of its file.
+[[nodiscard]] ExitCode LoadSpec(const SpecOptions& options, bool quiet, SpecInput* input);
+
+// "spec.yaml:12: workers[0].hardware: message", or "--set: ..." for a field given there.
+[[nodiscard]] std::string FindingText(const SpecInput& input, const v1::Finding& finding);
+
+}  // namespace tokensim::cli

@@ -1,0 +1,17 @@
+// Messages on stderr.
+#pragma once
+
+#include <string>
+
+#include "clients/cli/exit_code.h"
+#include "clients/cpp/error.h"
+
+namespace tokensim::cli {
+
+// "tokensim: message"
+void PrintError(const std::string& message);
+
+// Tells what the server answered, and what helps. Returns the exit code of the error.
+ExitCode PrintServerError(const client::Error& error, const std::string& server);
+
+}  // namespace tokensim::cli
