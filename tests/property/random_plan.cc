@@ -6,6 +6,7 @@
 
 #include "engine/base/rng.h"
 #include "engine/compute/affine.h"
+#include "engine/compute/roofline.h"
 
 namespace tokensim {
 namespace {
@@ -28,6 +29,31 @@ class Draws {
   RngStream rng_;
 };
 
+// A small transformer on a small device: iterations of about a millisecond.
+std::shared_ptr<const ComputeModel> SmallRoofline() {
+  TransformerConfig model;
+  model.name = "small";
+  model.num_layers = 4;
+  model.hidden_size = 1024;
+  model.num_attention_heads = 16;
+  model.num_kv_heads = 4;
+  model.head_dim = 64;
+  model.intermediate_size = 4096;
+  model.vocab_size = 32'000;
+  DeviceConfig device;
+  device.name = "small";
+  device.peak_flops = 2e13;
+  device.peak_8bit_flops = 4e13;
+  device.memory_bytes = 16'000'000'000;
+  device.memory_bandwidth_bytes_per_second = 2e11;
+  device.compute_efficiency = 0.6;
+  device.memory_efficiency = 0.8;
+  device.kernel_launch_seconds = 3e-6;
+  device.iteration_overhead_seconds = 1e-4;
+  device.sequence_overhead_seconds = 1e-6;
+  return MakeRooflineModel(model, device, /*tensor_parallel=*/1, /*expected_max_tokens=*/64);
+}
+
 std::shared_ptr<const ComputeModel> RandomCompute(Draws& draws, bool on_grid) {
   if (on_grid) return MakeAffineModel({.iteration_seconds = 1e-3});
   if (draws.OneIn(3)) {
@@ -36,6 +62,7 @@ std::shared_ptr<const ComputeModel> RandomCompute(Draws& draws, bool on_grid) {
                             .decode_token_seconds = 1e-6 + draws.Seconds(1e-4),
                             .context_token_seconds = draws.Seconds(1e-6)});
   }
+  if (draws.OneIn(4)) return SmallRoofline();
   return std::make_shared<ProbeModel>();
 }
 
