@@ -1,5 +1,10 @@
 // iteration + prefill_token*P + decode_token*D + context_token*C seconds, for teaching, tests and
-// quick studies: P prompt tokens, D decode tokens, C tokens of KV cache read by the decodes.
+// quick studies: P prompt tokens, D decode tokens (padding rows of a static batch included),
+// C tokens of KV cache read by the decodes.
+//
+//   auto model = MakeAffineModel({.iteration_seconds = 0.01, .decode_token_seconds = 1e-4});
+//
+// Immutable, thread-safe.
 #pragma once
 
 #include <memory>

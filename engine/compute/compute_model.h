@@ -18,12 +18,12 @@ struct PrefillChunk {
 };
 
 struct IterationShape {
-  int32_t decode_count = 0;     // sequences that decode one token
-  int64_t decode_context = 0;   // sum over them of the tokens attended, the new one included
-  int32_t padding_count = 0;    // finished rows a static batch still computes, without attention
-  int32_t sampled_count = 0;    // rows of the LM head and sampler: decodes, padding and prompts
-                                // that end in this iteration
-  int64_t prefill_tokens = 0;   // sum of new_tokens
+  int32_t decode_count = 0;    // sequences that decode one token
+  int64_t decode_context = 0;  // sum over them of the tokens attended, the new one included
+  int32_t padding_count = 0;   // finished rows a static batch still computes, without attention
+  int32_t sampled_count = 0;   // rows of the LM head and sampler: decodes, padding and prompts
+                               // that end in this iteration
+  int64_t prefill_tokens = 0;  // sum of new_tokens
   std::span<const PrefillChunk> prefill;
 
   // Rows of the dense operators.

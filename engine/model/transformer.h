@@ -3,8 +3,8 @@
 //   const int64_t bytes = WeightBytesPerDevice(model, /*tensor_parallel=*/4);
 //
 // Counted: the matrices of attention, MLP (or router and experts), embedding and LM head, and the
-// norm vectors (two a layer and the final one). Left out: biases, learned positions and the norms of
-// queries and keys, together below 0.1 % of any model with them. Sizes saturate at the largest
+// norm vectors (two a layer and the final one). Left out: biases, learned positions and the norms
+// of queries and keys, together below 0.1 % of any model with them. Sizes saturate at the largest
 // int64_t; nothing here fails.
 #pragma once
 
@@ -24,7 +24,7 @@ struct TransformerConfig {
   bool gated_mlp = true;          // gate, up, down; else up, down
   int32_t vocab_size = 0;
   bool tie_word_embeddings = false;
-  int32_t num_experts = 0;        // 0: dense MLP
+  int32_t num_experts = 0;  // 0: dense MLP
   int32_t experts_per_token = 0;
   double weight_bytes_per_parameter = 2;
   double kv_bytes_per_element = 2;

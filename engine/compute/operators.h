@@ -1,0 +1,108 @@
+// The operators of one forward pass on one device: what is computed, what memory is read and
+// written, what crosses the link. No times: a compute model prices them (roofline.h).
+//
+//   const TransformerOperators operators(model, /*tensor_parallel=*/4);
+//   for (const Operator& op : operators.List(shape)) Print(op.name, op.repeats, op.flops,
+//   op.bytes);
+//
+// Operators fall in four groups by what their cost depends on, so that a model can tabulate the
+// first two: dense (rows of the batch), output (rows sampled), decode attention (sequences and sum
+// of contexts), prefill attention (the chunks). docs/compute.md derives every formula.
+//
+// Immutable after construction, thread-safe. Doubles count exactly up to 2^53.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/compute/compute_model.h"
+#include "engine/model/transformer.h"
+
+namespace tokensim {
+
+enum class OperatorKind : uint8_t {
+  kGemm,       // multiplies activations by weights, at the arithmetic rate of the weights' type
+  kAttention,  // multiplies activations by the KV cache, at the 16-bit rate
+  kMemory,     // reads and writes memory; its arithmetic is too little to count
+  kAllReduce,  // sums `bytes` over the devices of the worker
+  kAllGather,  // collects `bytes` in all, an equal part from each device
+};
+
+struct Operator {
+  const char* name = "";
+  OperatorKind kind = OperatorKind::kMemory;
+  int32_t repeats = 1;  // times per forward pass: the layers, or 1
+  double flops = 0;     // of one repeat, as are the bytes
+  double bytes = 0;     // device memory read and written; of collectives: the message
+};
+
+class TransformerOperators {
+ public:
+  // `tensor_parallel` >= 1 devices share every layer.
+  TransformerOperators(const TransformerConfig& model, int32_t tensor_parallel);
+
+  // Every operator of the iteration, in the order of the groups. For reading, not for speed.
+  [[nodiscard]] std::vector<Operator> List(const IterationShape& shape) const;
+
+  // Appends what every row passes through: embedding, projections, MLP or experts, norms and their
+  // all-reduces. `rows` >= 1.
+  void AppendDense(int64_t rows, std::vector<Operator>& out) const;
+  // Appends LM head and sampler. Nothing for 0 rows.
+  void AppendOutput(int64_t rows, std::vector<Operator>& out) const;
+
+  // Each of `count` sequences attends to its context, `context` tokens in all, the new ones
+  // included.
+  [[nodiscard]] Operator DecodeAttention(int64_t count, int64_t context) const {
+    return Attention("decode_attention", count, context, context);
+  }
+  // Causal: the i-th new token of a chunk attends to the history and to i tokens of the chunk, so
+  // the flops of a prompt do not depend on how it is cut. What is read again for each chunk is the
+  // cache of its history.
+  [[nodiscard]] Operator PrefillAttention(std::span<const PrefillChunk> chunks) const {
+    int64_t rows = 0;
+    int64_t pairs = 0;
+    int64_t context = 0;
+    for (const PrefillChunk& chunk : chunks) {
+      const int64_t n = chunk.new_tokens;
+      const int64_t h = chunk.history;
+      rows += n;
+      pairs += n * h + n * (n + 1) / 2;
+      context += h + n;
+    }
+    return Attention("prefill_attention", rows, pairs, context);
+  }
+
+ private:
+  // `rows` queries, `pairs` (query, key) pairs, the keys and values of `context` tokens.
+  [[nodiscard]] Operator Attention(const char* name, int64_t rows, int64_t pairs,
+                                   int64_t context) const {
+    return {
+        .name = name,
+        .kind = OperatorKind::kAttention,
+        .repeats = layers_,
+        .flops = pair_flops_ * static_cast<double>(pairs),
+        .bytes = kv_bytes_ * static_cast<double>(context) + row_bytes_ * static_cast<double>(rows)};
+  }
+  // y[rows, n] = x[rows, k] W[k, n], the rows spread over `matrices` weight matrices.
+  [[nodiscard]] Operator Gemm(const char* name, int32_t repeats, double rows, double k, double n,
+                              double matrices = 1) const;
+  void AppendMlp(double rows, std::vector<Operator>& out) const;
+  void AppendExperts(double rows, int64_t tokens, std::vector<Operator>& out) const;
+
+  TransformerConfig model_;
+  TransformerShard shard_;
+  int32_t devices_;
+  int32_t layers_;
+  double pair_flops_;  // of one (query, key) pair, over the heads of this device
+  double kv_bytes_;    // keys and values of one token in one layer
+  double row_bytes_;   // query in, output out, new key and value
+};
+
+// Expected number of distinct experts that `tokens` tokens activate when each picks
+// `experts_per_token` of `num_experts` uniformly: E (1 - (1 - k/E)^tokens). Uniform routing is the
+// worst case for memory: real routers are skewed and activate fewer.
+[[nodiscard]] double ExpectedDistinctExperts(int32_t num_experts, int32_t experts_per_token,
+                                             int64_t tokens);
+
+}  // namespace tokensim

@@ -1,0 +1,177 @@
+#include "engine/compute/operators.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "engine/compute/preset_files.h"
+
+namespace tokensim {
+namespace {
+
+using ::testing::ElementsAre;
+
+std::vector<std::string> Names(const std::vector<Operator>& operators) {
+  std::vector<std::string> names;
+  for (const Operator& op : operators) names.emplace_back(op.name);
+  return names;
+}
+
+Operator Find(const std::vector<Operator>& operators, const std::string& name) {
+  for (const Operator& op : operators) {
+    if (op.name == name) return op;
+  }
+  ADD_FAILURE() << "no operator " << name;
+  return {};
+}
+
+std::vector<Operator> Dense(const TransformerConfig& model, int32_t devices, int64_t rows) {
+  std::vector<Operator> out;
+  TransformerOperators(model, devices).AppendDense(rows, out);
+  return out;
+}
+
+TEST(OperatorsTest, ListsADenseModel) {
+  const PrefillChunk chunk{.new_tokens = 5, .history = 0};
+  const IterationShape shape{.decode_count = 2,
+                             .decode_context = 40,
+                             .sampled_count = 3,
+                             .prefill_tokens = 5,
+                             .prefill = {&chunk, 1}};
+  EXPECT_THAT(Names(TransformerOperators(ReadModelPreset("llama2-7b"), 1).List(shape)),
+              ElementsAre("embedding", "input_norm", "qkv_proj", "out_proj", "post_attention_norm",
+                          "gate_up_proj", "activation", "down_proj", "final_norm", "lm_head",
+                          "sampler", "decode_attention", "prefill_attention"));
+}
+
+TEST(OperatorsTest, ListsAnExpertModelOnSeveralDevices) {
+  const IterationShape shape{.decode_count = 2, .decode_context = 40, .sampled_count = 2};
+  EXPECT_THAT(
+      Names(TransformerOperators(ReadModelPreset("mixtral-8x7b"), 2).List(shape)),
+      ElementsAre("embedding", "input_norm", "qkv_proj", "out_proj", "post_attention_norm",
+                  "router", "expert_gate_up_proj", "activation", "expert_down_proj", "expert_sum",
+                  "final_norm", "embedding_all_reduce", "attention_all_reduce", "mlp_all_reduce",
+                  "lm_head", "logits_all_gather", "sampler", "decode_attention"));
+}
+
+TEST(OperatorsTest, GemmFlopsAreTwicePerParameterAndRow) {
+  const TransformerConfig model = ReadModelPreset("llama2-7b");
+  double flops = 0;
+  double parameters_of_gemms = 0;
+  for (const Operator& op : Dense(model, 1, 10)) {
+    if (op.kind == OperatorKind::kGemm) flops += op.repeats * op.flops;
+  }
+  const double hidden = 4096;
+  parameters_of_gemms = static_cast<double>(ParameterCount(model)) - 2 * hidden * 32000  // ends
+                        - (2 * 32 + 1) * hidden;                                         // norms
+  EXPECT_EQ(flops, 2 * 10 * parameters_of_gemms);
+}
+
+TEST(OperatorsTest, OneRowReadsEveryWeightOnce) {
+  const TransformerConfig model = ReadModelPreset("llama2-7b");
+  const Operator down = Find(Dense(model, 1, 1), "down_proj");
+  EXPECT_EQ(down.bytes, 2.0 * 11008 * 4096 + 2.0 * (11008 + 4096));
+  TransformerConfig int4 = model;
+  int4.weight_bytes_per_parameter = 0.5;
+  EXPECT_EQ(Find(Dense(int4, 1, 1), "down_proj").bytes, 0.5 * 11008 * 4096 + 2.0 * (11008 + 4096));
+}
+
+TEST(OperatorsTest, EmbeddingReadsOnlyItsRows) {
+  const TransformerConfig model = ReadModelPreset("llama3.1-8b");
+  EXPECT_EQ(Find(Dense(model, 1, 3), "embedding").bytes, 3 * 4096 * (2 + 2));
+}
+
+TEST(OperatorsTest, PlainMlpHasOneUpMatrix) {
+  const Operator up = Find(Dense(ReadModelPreset("opt-13b"), 1, 1), "up_proj");
+  EXPECT_EQ(up.flops, 2.0 * 5120 * 20480);
+}
+
+TEST(OperatorsTest, TensorParallelDividesTheFlops) {
+  const TransformerConfig model = ReadModelPreset("llama2-70b");
+  for (const char* name : {"qkv_proj", "out_proj", "gate_up_proj", "down_proj"}) {
+    const double whole = Find(Dense(model, 1, 7), name).flops;
+    EXPECT_EQ(Find(Dense(model, 8, 7), name).flops, whole / 8) << name;
+  }
+  const TransformerOperators one(model, 1);
+  const TransformerOperators eight(model, 8);
+  EXPECT_EQ(eight.DecodeAttention(4, 1000).flops, one.DecodeAttention(4, 1000).flops / 8);
+  EXPECT_EQ(eight.DecodeAttention(4, 1000).bytes, one.DecodeAttention(4, 1000).bytes / 8);
+}
+
+TEST(OperatorsTest, AllReducesCarryTheResidualStream) {
+  const Operator reduce = Find(Dense(ReadModelPreset("llama2-70b"), 4, 7), "mlp_all_reduce");
+  EXPECT_EQ(reduce.bytes, 7 * 8192 * 2);
+  EXPECT_EQ(reduce.repeats, 80);
+}
+
+TEST(OperatorsTest, DecodeAttentionReadsKvHeadsOnly) {
+  // Llama-2-70B: 8 KV heads for 64 attention heads.
+  const TransformerOperators operators(ReadModelPreset("llama2-70b"), 1);
+  const Operator attention = operators.DecodeAttention(1, 1000);
+  const double kv = 2 * 8 * 128 * 2;
+  const double query_and_output = 2 * 64 * 128 * 2;
+  EXPECT_EQ(attention.bytes, 1000 * kv + kv + query_and_output);
+  EXPECT_EQ(attention.flops, 1000.0 * 4 * 64 * 128);
+  EXPECT_EQ(attention.repeats, 80);
+}
+
+TEST(OperatorsTest, ChunkingDoesNotChangeTheAttentionFlops) {
+  const TransformerOperators operators(ReadModelPreset("llama3.1-8b"), 1);
+  const int32_t prompt = 8191;
+  const PrefillChunk whole{.new_tokens = prompt, .history = 0};
+  const Operator once = operators.PrefillAttention({&whole, 1});
+  // Every token attends to itself and to those before.
+  EXPECT_EQ(once.flops, 4.0 * 32 * 128 * (double{prompt} * (prompt + 1) / 2));
+  for (const int32_t size : {1, 16, 500, 2048, 8190}) {
+    double flops = 0;
+    double bytes = 0;
+    for (int32_t done = 0; done < prompt; done += size) {
+      const PrefillChunk part{.new_tokens = std::min(size, prompt - done), .history = done};
+      const Operator op = operators.PrefillAttention({&part, 1});
+      flops += op.flops;
+      bytes += op.bytes;
+    }
+    EXPECT_EQ(flops, once.flops) << size;
+    EXPECT_GT(bytes, once.bytes) << size;  // the history is read again
+  }
+}
+
+TEST(OperatorsTest, OneTokenChunkEqualsADecode) {
+  const TransformerOperators operators(ReadModelPreset("llama3.1-8b"), 1);
+  const PrefillChunk chunk{.new_tokens = 1, .history = 99};
+  const Operator prefill = operators.PrefillAttention({&chunk, 1});
+  const Operator decode = operators.DecodeAttention(1, 100);
+  EXPECT_EQ(prefill.flops, decode.flops);
+  EXPECT_EQ(prefill.bytes, decode.bytes);
+}
+
+TEST(OperatorsTest, ExpectedExperts) {
+  EXPECT_NEAR(ExpectedDistinctExperts(8, 2, 1), 2, 1e-12);
+  EXPECT_NEAR(ExpectedDistinctExperts(8, 2, 2), 8 * (1 - 0.75 * 0.75), 1e-12);
+  EXPECT_NEAR(ExpectedDistinctExperts(128, 8, 100000), 128, 1e-9);
+  EXPECT_EQ(ExpectedDistinctExperts(4, 4, 1), 4);
+}
+
+TEST(OperatorsTest, ExpertsComputeRoutedRowsAndReadActivatedWeights) {
+  const TransformerConfig model = ReadModelPreset("mixtral-8x7b");
+  const double matrix = 14336.0 * 4096;
+  const Operator one = Find(Dense(model, 1, 1), "expert_down_proj");
+  EXPECT_EQ(one.flops, 2 * 2 * matrix);
+  EXPECT_NEAR(one.bytes, 2 * 2 * matrix + 2 * 2 * (14336 + 4096), 1);
+  const Operator many = Find(Dense(model, 1, 1000), "expert_down_proj");
+  EXPECT_EQ(many.flops, 2 * 2000 * matrix);
+  EXPECT_NEAR(many.bytes, 8 * 2 * matrix + 2000.0 * 2 * (14336 + 4096), 1);
+}
+
+TEST(OperatorsTest, OutputIsForSampledRowsOnly) {
+  const TransformerOperators operators(ReadModelPreset("llama2-7b"), 1);
+  std::vector<Operator> out;
+  operators.AppendOutput(0, out);
+  EXPECT_TRUE(out.empty());
+  operators.AppendOutput(3, out);
+  EXPECT_EQ(Find(out, "lm_head").flops, 2.0 * 3 * 4096 * 32000);
+}
+
+}  // namespace
+}  // namespace tokensim

@@ -1,0 +1,29 @@
+// For tests: the presets of configs/ without the schema, so that the tests of this folder need no
+// protobuf. Throws on a field it does not know or cannot read.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/hardware/device.h"
+#include "engine/model/transformer.h"
+
+namespace tokensim {
+
+struct ModelPreset {
+  std::string file;  // llama2-7b
+  TransformerConfig config;
+  int32_t max_position_embeddings = 0;
+};
+struct HardwarePreset {
+  std::string file;  // a100-80g
+  DeviceConfig config;
+};
+
+// Sorted by file name.
+[[nodiscard]] std::vector<ModelPreset> ReadModelPresets();
+[[nodiscard]] std::vector<HardwarePreset> ReadHardwarePresets();
+[[nodiscard]] TransformerConfig ReadModelPreset(const std::string& name);
+[[nodiscard]] DeviceConfig ReadHardwarePreset(const std::string& name);
+
+}  // namespace tokensim
