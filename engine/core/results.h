@@ -63,6 +63,7 @@ struct Results {
   SimTime end_time = 0;  // of the last event
   int64_t events = 0;
   int64_t arrived = 0;
+  SimTime first_arrival = kUnset;
   // In order of completion (rejected requests: of arrival).
   std::vector<RequestRecord> records;
   std::vector<WorkerStats> workers;

@@ -17,7 +17,9 @@ class Simulation::Impl {
   Impl(std::shared_ptr<const Plan> plan, Observer* observer);
 
   absl::Status Advance(int64_t max_events);
-  [[nodiscard]] bool done() const { return results_.end_reason != EndReason::kNone || failed_; }
+  [[nodiscard]] bool done() const {
+    return results_.end_reason != EndReason::kNone || !status_.ok();
+  }
   [[nodiscard]] Progress progress() const;
   [[nodiscard]] const Results& results() const { return results_; }
 
@@ -37,13 +39,13 @@ class Simulation::Impl {
   Results results_;
   std::deque<Worker> workers_;  // a deque: workers do not move
   std::unique_ptr<GlobalScheduler> global_scheduler_;
-  std::unique_ptr<RequestSource> source_;
+  std::unique_ptr<RequestSource> source_;  // made by the first Advance
   RequestInput next_;  // the next arrival; its time is kNever when there is none
   EventQueue queue_;
   SimTime now_ = 0;
   int64_t rejected_ = 0;
   int64_t slice_left_ = 0;  // events until Advance returns
-  bool failed_ = false;
+  absl::Status status_;
   std::vector<WorkerSnapshot> snapshot_;
 };
 
@@ -51,8 +53,7 @@ Simulation::Impl::Impl(std::shared_ptr<const Plan> plan, Observer* observer)
     : plan_(std::move(plan)),
       observer_(observer),
       outstanding_(plan_->workers.size()),
-      global_scheduler_(MakeGlobalScheduler(plan_->global_scheduler)),
-      source_(MakeRequestSource(plan_->workload, plan_->seed)) {
+      global_scheduler_(MakeGlobalScheduler(plan_->global_scheduler)) {
   // Beyond this, growing by doubling costs little and a run that stops early nothing.
   constexpr int64_t kMostReserved = 4'000'000;
   results_.records.reserve(
@@ -61,7 +62,6 @@ Simulation::Impl::Impl(std::shared_ptr<const Plan> plan, Observer* observer)
     workers_.emplace_back(plan_->workers[i], static_cast<int32_t>(i), plan_->timeline_points,
                           Worker::Context{slab_, results_.records, outstanding_, observer_});
   }
-  if (!source_->Next(&next_)) next_.arrival = kNever;
   // Only an observer sees snapshots; the decisions of a run do not depend on them.
   if (observer_ != nullptr && plan_->snapshot_interval > 0) {
     queue_.Push({0, EventKind::kSnapshot, 0});
@@ -69,16 +69,20 @@ Simulation::Impl::Impl(std::shared_ptr<const Plan> plan, Observer* observer)
 }
 
 absl::Status Simulation::Impl::Advance(int64_t max_events) {
+  if (!status_.ok()) return status_;
   try {
+    if (source_ == nullptr) {
+      source_ = MakeRequestSource(plan_->workload, plan_->seed);
+      if (!source_->Next(&next_)) next_.arrival = kNever;
+    }
     slice_left_ = max_events;
     while (slice_left_ > 0 && !done() && Step()) --slice_left_;
   } catch (const InvariantError& error) {
-    failed_ = true;
-    return absl::InternalError(absl::StrCat("engine invariant broken: ", error.what(), "; seed ",
-                                            plan_->seed, ", event ", results_.events, ", time ",
-                                            now_, " ns"));
+    status_ = absl::InternalError(absl::StrCat("engine invariant broken: ", error.what(), "; seed ",
+                                               plan_->seed, ", event ", results_.events, ", time ",
+                                               now_, " ns"));
   }
-  return absl::OkStatus();
+  return status_;
 }
 
 bool Simulation::Impl::Step() {
@@ -128,6 +132,7 @@ void Simulation::Impl::HandleArrival() {
   const RequestInput input = next_;
   now_ = input.arrival;
   const int64_t id = results_.arrived++;
+  if (id == 0) results_.first_arrival = now_;
   ++results_.events;
   if (!source_->Next(&next_)) next_.arrival = kNever;
   const int32_t index = global_scheduler_->Dispatch(

@@ -30,7 +30,8 @@ class Simulation {
 
   // Handles up to `max_events` more events (arrivals, iterations, snapshots). INTERNAL when an
   // invariant of the engine broke: the message holds the seed and the event, a reproducer. The
-  // simulation is then done and must not be advanced again.
+  // simulation is then done; advancing it again gives the same
+  // status.
   [[nodiscard]] absl::Status Advance(int64_t max_events);
 
   [[nodiscard]] bool done() const;

@@ -4,7 +4,6 @@
 
 #include "engine/report/notes.h"
 #include "engine/report/percentiles.h"
-#include "engine/workload/workload.h"
 
 namespace tokensim {
 namespace {
@@ -86,15 +85,6 @@ class SloCounter {
   int64_t met_e2e_ = 0;
 };
 
-// A run that was stopped early may have no record of the first request.
-SimTime FirstArrival(const Plan& plan, const Results& results) {
-  for (const RequestRecord& r : results.records) {
-    if (r.request_id == 0) return r.arrival;
-  }
-  RequestInput first;
-  return MakeRequestSource(plan.workload, plan.seed)->Next(&first) ? first.arrival : 0;
-}
-
 void SummarizeRequests(const Plan& plan, const Results& results, Report* report) {
   Columns columns(results.records.size());
   SloCounter slo(plan.slo);
@@ -117,7 +107,7 @@ void SummarizeRequests(const Plan& plan, const Results& results, Report* report)
   report->total = plan.workload.num_requests;
   report->unfinished = results.arrived - ended;
   if (report->finished > 0) {
-    report->span_seconds = ToSeconds(last_finish - FirstArrival(plan, results));
+    report->span_seconds = ToSeconds(last_finish - results.first_arrival);
     report->requests_per_second = static_cast<double>(report->finished) / report->span_seconds;
     report->input_tokens_per_second = static_cast<double>(input_tokens) / report->span_seconds;
     report->output_tokens_per_second = static_cast<double>(output_tokens) / report->span_seconds;

@@ -62,6 +62,7 @@ RequestRecord Rejected(int64_t id, SimTime arrival, RejectReason reason) {
 
 Results OneWorkerResults() {
   Results results;
+  results.first_arrival = 0;
   results.end_reason = EndReason::kCompleted;
   results.workers.resize(1);
   results.timelines.resize(1);
@@ -71,6 +72,7 @@ Results OneWorkerResults() {
 // Three requests and a rejected one, computed by hand.
 Results SmallRun() {
   Results results = OneWorkerResults();
+  results.first_arrival = 500 * kMs;
   results.end_time = 11 * kSecond;
   results.events = 17;
   results.arrived = 4;
