@@ -1,12 +1,15 @@
 // The event stream of a simulation, made by replaying it.
 //
 // A reader owns an engine instance and advances it only when asked for more, so a slow subscriber
-// costs nothing but its own memory, and nobody else's time. Resuming fast-forwards a fresh engine to
-// the cursor. Free of gRPC; used by the server and by `tokensim run --local --events`.
+// costs nothing but its own memory, and nobody else's time. Resuming fast-forwards a fresh engine
+// to the cursor. Free of gRPC; used by the server and by `tokensim run --local --events`.
 //
 //   ReplayReader reader(plan, options);
 //   v1::EventBatch batch;
-//   while (reader.Read(kSlice, &batch) != ReplayReader::Outcome::kEnd) Send(batch);
+//   do {
+//     outcome = reader.Read(kSlice, &batch);
+//     Send(batch);
+//   } while (outcome == kBatch || outcome == kYield);
 //
 // Thread-safety: one thread at a time.
 #pragma once
@@ -22,7 +25,7 @@ namespace tokensim {
 
 struct ReplayOptions {
   int64_t after_sequence = 0;
-  int64_t until_sequence = 0;  // 0: to the end
+  int64_t until_sequence = 0;  // last one wanted; 0: to the end
   v1::EventFilter filter;
   int32_t max_batch_bytes = 64 * 1024;
 };
@@ -44,9 +47,12 @@ class ReplayReader {
   ReplayReader(const ReplayReader&) = delete;
   ReplayReader& operator=(const ReplayReader&) = delete;
 
-  // Replaces `batch` by the next events: stops at max_batch_bytes or after about `max_engine_events`
-  // more engine events. covered_through is always set. `batch` may live on an arena.
+  // Replaces `batch` by the next events: stops at max_batch_bytes or after about
+  // `max_engine_events` more engine events. covered_through is always set. `batch` may live on an
+  // arena.
   Outcome Read(int64_t max_engine_events, v1::EventBatch* batch);
+  // As Read, but adds to what the last Read or ReadMore left in `batch`.
+  Outcome ReadMore(int64_t max_engine_events, v1::EventBatch* batch);
 
   [[nodiscard]] const absl::Status& status() const;
   // The whole stream was delivered: the last event sent was SimulationEnded.

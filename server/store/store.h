@@ -49,7 +49,8 @@ struct SimulationRecord {
   WallTime start_time{};  // the epoch: not yet
   WallTime end_time{};
   WallTime update_time{};
-  int32_t attempt = 0;  // runs begun
+  int32_t attempt = 0;    // runs begun
+  v1::Progress progress;  // of the last run, once it ended
   std::string cancel_reason;
   google::rpc::Status error;                 // FAILED
   std::shared_ptr<const v1::Report> report;  // SUCCEEDED; with timelines
