@@ -1,0 +1,232 @@
+#include "server/session/runner.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/base/version.h"
+#include "engine/report/report.h"
+#include "engine/spec/encode.h"
+#include "server/base/error.h"
+#include "server/session/resource.h"
+
+namespace tokensim {
+
+Runner::Runner(RunnerOptions options, Store& store, PlanCache& plans, Watchers& watchers,
+               const Clock& clock, SessionMetrics& metrics)
+    : options_(options),
+      store_(store),
+      plans_(plans),
+      watchers_(watchers),
+      clock_(clock),
+      metrics_(metrics) {
+  for (int i = 0; i < options_.threads; ++i) {
+    threads_.emplace_back([this] { Serve(); });
+    pthread_setname_np(threads_.back().native_handle(), "simulation");
+  }
+}
+
+Runner::~Runner() { Stop(); }
+
+Runner::Place::~Place() {
+  if (runner_ == nullptr) return;
+  const std::lock_guard lock(runner_->mutex_);
+  --runner_->reserved_;
+}
+
+std::optional<Runner::Place> Runner::Reserve() {
+  const std::lock_guard lock(mutex_);
+  if (queue_.size() + reserved_ >= options_.max_queued) return std::nullopt;
+  ++reserved_;
+  return Place(this);
+}
+
+void Runner::Enqueue(Place place, const SimulationName& name, const std::string& uid) {
+  {
+    const std::lock_guard lock(mutex_);
+    place.runner_ = nullptr;
+    --reserved_;
+    queue_.Push({name, uid, clock_.Steady()});
+  }
+  wake_.notify_one();
+}
+
+void Runner::Cancel(const SimulationName& name, const std::string& uid) {
+  const std::lock_guard lock(mutex_);
+  if (queue_.Remove(name.tenant, uid)) return;
+  if (const auto run = runs_.find(uid); run != runs_.end()) run->second->cancelled = true;
+}
+
+std::optional<v1::Progress> Runner::progress(const std::string& uid) const {
+  const std::lock_guard lock(mutex_);
+  const auto run = runs_.find(uid);
+  if (run == runs_.end()) return std::nullopt;
+  return run->second->progress;
+}
+
+int64_t Runner::queued() const {
+  const std::lock_guard lock(mutex_);
+  return queue_.size();
+}
+
+int64_t Runner::running() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<int64_t>(runs_.size());
+}
+
+void Runner::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+void Runner::Serve() {
+  while (true) {
+    std::optional<FairQueue::Entry> entry;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return stopping_ || queue_.size() > 0; });
+      if (stopping_) return;
+      entry = queue_.Pop();
+      auto run = std::make_shared<Run>();
+      run->name = entry->name;
+      run->uid = entry->uid;
+      runs_[entry->uid] = std::move(run);
+    }
+    Execute(*entry);
+    const std::lock_guard lock(mutex_);
+    runs_.erase(entry->uid);
+  }
+}
+
+void Runner::Execute(const FairQueue::Entry& entry) {
+  std::shared_ptr<Run> run;
+  {
+    const std::lock_guard lock(mutex_);
+    run = runs_.at(entry.uid);
+  }
+  const std::optional<SimulationRecord> record = Claim(entry);
+  if (!record) return;
+  run->begun = clock_.Steady();
+  metrics_.OnStarted(run->begun - entry.enqueued);
+  watchers_.Notify(entry.name);
+  absl::StatusOr<std::shared_ptr<const Plan>> plan = plans_.Get(*record);
+  if (!plan.ok()) {
+    Outcome failed;
+    failed.state = v1::Simulation::FAILED;
+    failed.error = ToRpcStatus(plan.status());
+    return Finish(*run, std::move(failed));
+  }
+  run->plan = *std::move(plan);
+  Finish(*run, RunSlices(*run));
+}
+
+std::optional<SimulationRecord> Runner::Claim(const FairQueue::Entry& entry) {
+  const auto claimed = store_.Update(entry.name, [&](SimulationRecord& record) {
+    if (record.uid != entry.uid || record.state != v1::Simulation::PENDING) {
+      return absl::AbortedError("not waiting any more");
+    }
+    record.state = v1::Simulation::RUNNING;
+    record.start_time = record.update_time = clock_.Now();
+    ++record.attempt;
+    return absl::OkStatus();
+  });
+  if (!claimed.ok()) return std::nullopt;
+  return *claimed;
+}
+
+Runner::Outcome Runner::RunSlices(Run& run) {
+  Simulation simulation(run.plan);
+  Outcome outcome;
+  Progress before = simulation.progress();
+  while (!simulation.done()) {
+    if (run.cancelled) {
+      outcome.state = v1::Simulation::CANCELLED;
+      return outcome;
+    }
+    if (stopping_) return outcome;  // PENDING
+    const SteadyTime begin = clock_.Steady();
+    const absl::Status status = simulation.Advance(options_.slice_events);
+    const Progress progress = simulation.progress();
+    metrics_.OnSlice(clock_.Steady() - begin, progress.events - before.events,
+                     ToSeconds(progress.now - before.now));
+    before = progress;
+    if (!status.ok()) return Failed(run, status, progress.events);
+    Publish(run, progress);
+  }
+  outcome.state = v1::Simulation::SUCCEEDED;
+  outcome.report = MakeReport(run, simulation.results());
+  return outcome;
+}
+
+Runner::Outcome Runner::Failed(const Run& run, const absl::Status& status, int64_t events) const {
+  Outcome outcome;
+  outcome.state = v1::Simulation::FAILED;
+  const std::string_view message(status.message().data(), status.message().size());
+  outcome.error =
+      ToRpcStatus(MakeError(absl::StatusCode::kInternal, reason::kEngineInvariant, message,
+                            {{"seed", std::to_string(run.plan->seed)},
+                             {"events", std::to_string(events)},
+                             {"engine_version", kEngineVersion}}));
+  return outcome;
+}
+
+std::shared_ptr<const v1::Report> Runner::MakeReport(const Run& run, const Results& results) const {
+  auto report = std::make_shared<v1::Report>(ToProto(BuildReport(*run.plan, results)));
+  v1::Execution* execution = report->mutable_execution();
+  const double wall = std::max(Seconds(clock_.Steady() - run.begun), 1e-9);
+  execution->set_wall_seconds(wall);
+  execution->set_requests_per_second(static_cast<double>(results.records.size()) / wall);
+  execution->set_speedup(ToSeconds(results.end_time) / wall);
+  execution->set_events(results.events);
+  return report;
+}
+
+void Runner::Publish(Run& run, const Progress& progress) {
+  v1::Progress published = ToProto(progress, *run.plan);
+  {
+    const std::lock_guard lock(mutex_);
+    run.progress = std::move(published);
+  }
+  const SteadyTime now = clock_.Steady();
+  if (now - run.last_notified < options_.progress_interval) return;
+  run.last_notified = now;
+  watchers_.Notify(run.name);
+}
+
+void Runner::Finish(const Run& run, Outcome outcome) {
+  v1::Progress progress;
+  {
+    const std::lock_guard lock(mutex_);
+    progress = run.progress;
+  }
+  if (outcome.state == v1::Simulation::SUCCEEDED) progress.set_fraction(1);
+  SimulationState state = outcome.state;
+  const auto updated = store_.Update(run.name, [&](SimulationRecord& record) {
+    if (record.uid != run.uid) return absl::AbortedError("deleted");
+    // A cancellation that was accepted is kept even if the run ended first.
+    if (record.state == v1::Simulation::CANCELLING && state != v1::Simulation::FAILED) {
+      state = v1::Simulation::CANCELLED;
+    }
+    record.state = state;
+    record.update_time = clock_.Now();
+    if (!IsTerminal(state)) return absl::OkStatus();
+    record.end_time = record.update_time;
+    record.progress = progress;
+    if (state == v1::Simulation::SUCCEEDED) record.report = outcome.report;
+    if (state == v1::Simulation::FAILED) record.error = outcome.error;
+    return absl::OkStatus();
+  });
+  if (!updated.ok()) state = v1::Simulation::CANCELLED;  // deleted while it ran
+  metrics_.OnRun(clock_.Steady() - run.begun);
+  if (IsTerminal(state)) metrics_.OnFinished(state);
+  watchers_.Notify(run.name);
+}
+
+}  // namespace tokensim

@@ -1,0 +1,117 @@
+// Runs accepted simulations on a fixed number of threads.
+//
+// A run goes in slices of engine events; between two of them it can be cancelled or stopped, and
+// its progress is published. Every change of state is one transaction of the store, guarded by the
+// uid, so a simulation that was deleted (and its name taken again) is never touched by an old run.
+//
+// Thread-safe. Only the runner's own threads call the engine.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "engine/core/simulation.h"
+#include "server/session/fair_queue.h"
+#include "server/session/plan_cache.h"
+#include "server/session/session_metrics.h"
+#include "server/session/watchers.h"
+#include "server/store/store.h"
+
+namespace tokensim {
+
+struct RunnerOptions {
+  int threads = 1;
+  int64_t max_queued = 1'000;
+  int64_t slice_events = 20'000;                     // a few milliseconds
+  std::chrono::milliseconds progress_interval{100};  // at least, between notifications of a watcher
+};
+
+class Runner {
+ public:
+  // All references outlive the runner.
+  Runner(RunnerOptions options, Store& store, PlanCache& plans, Watchers& watchers,
+         const Clock& clock, SessionMetrics& metrics);
+  ~Runner();  // Stop()
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+
+  // A place in the queue, taken before a simulation is stored so that none is stored in vain.
+  class Place {
+   public:
+    explicit Place(Runner* runner) : runner_(runner) {}
+    Place(Place&& other) noexcept : runner_(std::exchange(other.runner_, nullptr)) {}
+    Place& operator=(Place&&) = delete;
+    ~Place();
+
+   private:
+    friend class Runner;
+    Runner* runner_;
+  };
+  // nullopt when the queue is full.
+  [[nodiscard]] std::optional<Place> Reserve();
+  // The simulation is in the store, PENDING.
+  void Enqueue(Place place, const SimulationName& name, const std::string& uid);
+
+  // Forgets a waiting simulation, or ends a running one at its next slice.
+  void Cancel(const SimulationName& name, const std::string& uid);
+  [[nodiscard]] std::optional<v1::Progress> progress(const std::string& uid) const;
+
+  [[nodiscard]] int64_t queued() const;
+  [[nodiscard]] int64_t running() const;
+
+  // Running simulations stop at their next slice and become PENDING again; waiting ones stay so.
+  // Idempotent.
+  void Stop();
+
+ private:
+  struct Run {
+    SimulationName name;
+    std::string uid;
+    std::shared_ptr<const Plan> plan;
+    std::atomic<bool> cancelled = false;
+    v1::Progress progress;  // guarded by mutex_
+    SteadyTime begun{};
+    SteadyTime last_notified{};
+  };
+  // How a run ended.
+  struct Outcome {
+    SimulationState state = v1::Simulation::PENDING;
+    google::rpc::Status error;
+    std::shared_ptr<const v1::Report> report;
+  };
+
+  void Serve();
+  void Execute(const FairQueue::Entry& entry);
+  // Claims the simulation: RUNNING, or nullopt when there is nothing to run any more.
+  std::optional<SimulationRecord> Claim(const FairQueue::Entry& entry);
+  Outcome RunSlices(Run& run);
+  Outcome Failed(const Run& run, const absl::Status& status, int64_t events) const;
+  std::shared_ptr<const v1::Report> MakeReport(const Run& run, const Results& results) const;
+  void Publish(Run& run, const Progress& progress);
+  void Finish(const Run& run, Outcome outcome);
+
+  const RunnerOptions options_;
+  Store& store_;
+  PlanCache& plans_;
+  Watchers& watchers_;
+  const Clock& clock_;
+  SessionMetrics& metrics_;
+
+  std::atomic<bool> stopping_ = false;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  FairQueue queue_;                                   // guarded by mutex_
+  int64_t reserved_ = 0;                              // guarded by mutex_
+  std::map<std::string, std::shared_ptr<Run>> runs_;  // by uid; guarded by mutex_
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace tokensim
