@@ -194,8 +194,8 @@ void AddCatalogCommand(CLI::App& app, ExitCode* exit_code) {
   auto options = std::make_shared<CatalogOptions>();
   CLI::App* command = app.add_subcommand("catalog", "Show what a spec can refer to by name");
   command->footer(kExamples);
-  command->add_option("kind", options->kind, "Which kind of entries")->option_text("KIND");
-  command->add_option("name", options->name, "Which entry")->option_text("NAME");
+  command->add_option("KIND", options->kind, "Which kind of entries")->option_text(" ");
+  command->add_option("NAME", options->name, "Which entry")->option_text(" ");
   AddFormatOption(command, &options->format, {Format::kTable, Format::kJson, Format::kCsv});
   command->add_option("--server", options->server, "Ask this server instead of this binary")
       ->option_text("ADDR");

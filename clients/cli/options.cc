@@ -21,18 +21,19 @@ std::string KeyValueError(const std::string& text) {
 
 void AddFormatOption(CLI::App* command, Format* format, const std::vector<Format>& formats) {
   *format = formats.front();
-  std::map<std::string, Format> names;
+  std::vector<std::string> names;
   std::string list;
   for (const Format each : formats) {
     for (const auto& [name, value] : kFormatNames) {
-      if (value != each) continue;
-      names.emplace(name, value);
-      list += (list.empty() ? "" : "|") + name;
+      if (value == each) names.push_back(name);
     }
+    list += (list.empty() ? "" : "|") + names.back();
   }
-  command->add_option("-o,--output", *format, "Format of stdout; default: the first")
+  command
+      ->add_option_function<std::string>(
+          "-o,--output", [format](const std::string& name) { *format = kFormatNames.at(name); },
+          "Format of stdout; default: the first")
       ->option_text(list)
-      ->transform(CLI::Transformer(names).description(""))
       ->check(CLI::IsMember(names).description(""));
 }
 
@@ -67,9 +68,9 @@ client::ClientOptions ToClientOptions(const ServerOptions& server, bool quiet) {
 }
 
 void AddSpecOptions(CLI::App* command, SpecOptions* options) {
-  command->add_option("spec", options->file, "YAML file; - for standard input")
+  command->add_option("SPEC", options->file, "YAML file; - for standard input")
       ->required()
-      ->option_text("SPEC");
+      ->option_text(" ");
   command->add_option("--set", options->sets, "Set a field: workers[0].count=4 (repeatable)")
       ->allow_extra_args(false)
       ->check(CLI::Validator(KeyValueError, ""))
@@ -105,9 +106,9 @@ void AddResultOptions(CLI::App* command, ResultOptions* options) {
 }
 
 void AddNameOption(CLI::App* command, std::string* name) {
-  command->add_option("name", *name, "Simulation, as printed by submit; the last part is enough")
+  command->add_option("NAME", *name, "Simulation, as printed by submit; the last part is enough")
       ->required()
-      ->option_text("NAME");
+      ->option_text(" ");
 }
 
 std::string FullName(const std::string& name) {

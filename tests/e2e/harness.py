@@ -15,8 +15,8 @@ import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN_DIR = pathlib.Path(os.environ.get("TOKENSIM_BIN_DIR", ROOT / "build/dev/bin"))
-DATA_DIR = pathlib.Path(os.environ.get("TOKENSIM_DATA", ROOT / "../shared/data"))
+BIN_DIR = pathlib.Path(os.environ.get("TOKENSIM_BIN_DIR", ROOT / "build/dev/bin")).resolve()
+DATA_DIR = pathlib.Path(os.environ.get("TOKENSIM_DATA", ROOT / "../shared/data")).resolve()
 CLI = str(BIN_DIR / "tokensim")
 SERVER = str(BIN_DIR / "tokensimd")
 EXAMPLE = str(ROOT / "configs/examples/llama2-7b-a100-sharegpt.yaml")
