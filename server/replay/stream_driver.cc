@@ -17,11 +17,11 @@ google::protobuf::ArenaOptions BatchArena() {
 }  // namespace
 
 StreamDriver::StreamDriver(Open open, StreamOptions options, Executor& executor, const Clock& clock,
-                           BatchSink& sink)
+                           std::shared_ptr<StreamSink<v1::EventBatch>> sink)
     : options_(options),
       executor_(executor),
       clock_(clock),
-      sink_(sink),
+      sink_(std::move(sink)),
       open_(std::move(open)),
       arena_(BatchArena()) {}
 
@@ -84,7 +84,7 @@ void StreamDriver::Send(bool last, const absl::Status& status) {
     state_ = State::kWriting;
     write_begun_ = clock_.Steady();
   }
-  sink_.StartWrite(*batch_);  // the state is the sink's now
+  sink_->Write(*batch_);  // the state is the sink's now
 }
 
 void StreamDriver::OnWriteDone(bool ok) {
@@ -100,23 +100,19 @@ void StreamDriver::OnWriteDone(bool ok) {
   Post();
 }
 
-void StreamDriver::Cancel() { Abort(absl::CancelledError("the call was cancelled")); }
-
 void StreamDriver::Abort(const absl::Status& status) {
   const std::lock_guard lock(mutex_);
   if (!note_) note_ = status;
 }
 
 bool StreamDriver::AbortIfStalled(SteadyTime before) {
-  absl::Status stalled;
+  const absl::Status stalled = StreamStalled();
   {
     const std::lock_guard lock(mutex_);
     if (state_ != State::kWriting || note_ || write_begun_ >= before) return false;
-    stalled = MakeError(absl::StatusCode::kUnavailable, reason::kStreamStalled,
-                        "nothing was read for too long; resume after covered_through");
     note_ = stalled;
   }
-  sink_.BreakWrite(stalled);
+  sink_->BreakWrite(stalled);
   return true;
 }
 
@@ -126,7 +122,7 @@ void StreamDriver::Finish(const absl::Status& status) {
     state_ = State::kDone;
   }
   reader_ = nullptr;
-  sink_.Finish(status);
+  sink_->End(status);
 }
 
 std::optional<absl::Status> StreamDriver::Note() {

@@ -6,9 +6,9 @@
 //
 //   kWorking  a task is posted or runs; it alone decides what comes next
 //   kWriting  the sink holds the batch; OnWriteDone decides what comes next
-//   kDone     Finish was called
+//   kDone     the sink's End was called
 //
-// Whoever cancels or aborts only leaves a note, which the owner of the state reads; so Finish is
+// Whoever aborts only leaves a note, which the owner of the state reads; so End is
 // called exactly once, whatever races.
 #pragma once
 
@@ -22,22 +22,10 @@
 #include "google/protobuf/arena.h"
 #include "server/base/clock.h"
 #include "server/base/executor.h"
+#include "server/base/stream.h"
 #include "server/replay/replay_reader.h"
 
 namespace tokensim {
-
-// Where batches go.
-class BatchSink {
- public:
-  virtual ~BatchSink() = default;
-  // Begins to send. `batch` stays unchanged until the driver's OnWriteDone, which may be called
-  // from any thread, also before this returns.
-  virtual void StartWrite(const v1::EventBatch& batch) = 0;
-  // Called once, with no write under way; nothing is called after it.
-  virtual void Finish(const absl::Status& status) = 0;
-  // Ends a write that does not make progress: OnWriteDone(false) follows.
-  virtual void BreakWrite(const absl::Status& status) = 0;
-};
 
 struct StreamOptions {
   std::chrono::nanoseconds max_batch_delay = std::chrono::milliseconds(50);
@@ -46,23 +34,18 @@ struct StreamOptions {
   int64_t slice_engine_events = 10'000;
 };
 
-class StreamDriver : public std::enable_shared_from_this<StreamDriver> {
+class StreamDriver final : public OpenStream, public std::enable_shared_from_this<StreamDriver> {
  public:
   // Makes the replay; called on the executor.
   using Open = std::function<absl::StatusOr<std::unique_ptr<ReplayReader>>()>;
 
-  // `sink` outlives every call made to it; see BatchSink::Finish.
   StreamDriver(Open open, StreamOptions options, Executor& executor, const Clock& clock,
-               BatchSink& sink);
+               std::shared_ptr<StreamSink<v1::EventBatch>> sink);
 
   void Start();
-  void OnWriteDone(bool ok);
-  // The subscriber is gone.
-  void Cancel();
-  // Ends the stream with `status` as soon as no write is under way.
-  void Abort(const absl::Status& status);
-  // Breaks off a write that began before `before`. True if there was one.
-  bool AbortIfStalled(SteadyTime before);
+  void OnWriteDone(bool ok) override;
+  void Abort(const absl::Status& status) override;
+  bool AbortIfStalled(SteadyTime before) override;
 
  private:
   enum class State { kWorking, kWriting, kDone };
@@ -79,13 +62,13 @@ class StreamDriver : public std::enable_shared_from_this<StreamDriver> {
   void NewBatch();
   void Send(bool last, const absl::Status& status);
   void Finish(const absl::Status& status);
-  // The note left by Cancel or Abort.
+  // The note left by Abort.
   std::optional<absl::Status> Note();
 
   const StreamOptions options_;
   Executor& executor_;
   const Clock& clock_;
-  BatchSink& sink_;
+  const std::shared_ptr<StreamSink<v1::EventBatch>> sink_;
 
   // Of the owner of the state.
   Open open_;

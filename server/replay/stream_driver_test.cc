@@ -14,9 +14,9 @@ namespace tokensim {
 namespace {
 
 // Takes batches; completes writes when told to.
-class FakeSink final : public BatchSink {
+class FakeSink final : public StreamSink<v1::EventBatch> {
  public:
-  void StartWrite(const v1::EventBatch& batch) override {
+  void Write(const v1::EventBatch& batch) override {
     const std::lock_guard lock(mutex_);
     EXPECT_FALSE(writing_) << "two writes at once";
     EXPECT_FALSE(finished_);
@@ -26,7 +26,7 @@ class FakeSink final : public BatchSink {
     for (const auto& event : batch.events()) sequences_.push_back(event.sequence());
     changed_.notify_all();
   }
-  void Finish(const absl::Status& status) override {
+  void End(const absl::Status& status) override {
     const std::lock_guard lock(mutex_);
     EXPECT_FALSE(finished_) << "finished twice";
     EXPECT_FALSE(writing_) << "finished during a write";
@@ -82,6 +82,11 @@ class FakeSink final : public BatchSink {
   absl::Status status_;
 };
 
+// The test owns the sink.
+std::shared_ptr<FakeSink> Shared(FakeSink& sink) {
+  return {&sink, [](FakeSink*) {}};
+}
+
 StreamDriver::Open OpenTestPlan(ReplayOptions options = {}) {
   return [options]() -> absl::StatusOr<std::unique_ptr<ReplayReader>> {
     static const auto plan = MakeTestPlan(200);
@@ -92,7 +97,8 @@ StreamDriver::Open OpenTestPlan(ReplayOptions options = {}) {
 class StreamDriverTest : public ::testing::Test {
  protected:
   std::shared_ptr<StreamDriver> Make(StreamDriver::Open open, StreamOptions options = {}) {
-    return std::make_shared<StreamDriver>(std::move(open), options, executor_, clock_, sink_);
+    return std::make_shared<StreamDriver>(std::move(open), options, executor_, clock_,
+                                          Shared(sink_));
   }
   void ReadToEnd(StreamDriver& driver) {
     while (sink_.TakeWrite()) driver.OnWriteDone(true);
@@ -192,7 +198,7 @@ TEST_F(StreamDriverTest, RacesFinishExactlyOnce) {
     FakeSink sink;
     const auto driver = std::make_shared<StreamDriver>(OpenTestPlan({.max_batch_bytes = 1024}),
                                                        StreamOptions{.slice_engine_events = 50},
-                                                       executor_, clock_, sink);
+                                                       executor_, clock_, Shared(sink));
     driver->Start();
     const auto writes = static_cast<int>(rng.Below(30));
     const bool abort = rng.Below(2) == 0;
@@ -201,7 +207,7 @@ TEST_F(StreamDriverTest, RacesFinishExactlyOnce) {
       while (!sink.finished() && sink.batches() < writes) std::this_thread::yield();
       if (stall) driver->AbortIfStalled(clock_.Steady() + std::chrono::seconds(1));
       if (abort) driver->Abort(Draining());
-      driver->Cancel();
+      driver->Abort(absl::CancelledError());
     });
     while (sink.TakeWrite()) driver->OnWriteDone(!sink.broken());
     (void)sink.WaitFinished();
