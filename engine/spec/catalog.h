@@ -1,7 +1,7 @@
 // The presets of configs/, compiled into the binaries.
 //
-// A preset file is a YAML Model, Hardware or Lengths message; its name is the file's. Parsed on first
-// use. Thread-safe.
+// A preset file is a YAML Model, Hardware or Lengths message; its name is the file's. Parsed on
+// first use. Thread-safe.
 #pragma once
 
 #include <string>

@@ -38,7 +38,8 @@ struct PreparedSpec {
   // The rest is set only when no finding is an ERROR.
   v1::Spec resolved;  // presets expanded, defaults filled, trace as rows: preparing it again gives
                       // the same plan and digest
-  std::string digest;  // "sha256:..." or similar, of the resolved spec; name and description excluded
+  std::string
+      digest;  // "sha256:..." or similar, of the resolved spec; name and description excluded
   std::shared_ptr<const Plan> plan;
   std::vector<v1::WorkerEstimate> workers;  // one per group
 

@@ -1,11 +1,12 @@
 // Reads specifications written in YAML (spec.proto explains the spelling).
 //
 //   YamlResult<v1::Spec> result = ParseSpecYaml(text, "spec.yaml");
-//   for (const YamlError& e : result.errors) cerr << e.ToString();   // spec.yaml:12: workload.arrival...
+//   for (const YamlError& e : result.errors) cerr << e.ToString();   // spec.yaml:12:
+//   workload.arrival...
 //
-// All errors are reported, not just the first: unknown field (with the nearest name), wrong type, bad
-// quantity or unit, number out of the field's integer range, duplicate key, two members of a oneof.
-// Aliases are expanded up to a bound, so no input exhausts memory.
+// All errors are reported, not just the first: unknown field (with the nearest name), wrong type,
+// bad quantity or unit, number out of the field's integer range, duplicate key, two members of a
+// oneof. Aliases are expanded up to a bound, so no input exhausts memory.
 #pragma once
 
 #include <string>
@@ -36,8 +37,8 @@ std::vector<YamlError> ParseYaml(std::string_view text, const std::string& file,
                                  google::protobuf::Message* message, FieldLines* lines = nullptr);
 
 // Sets one field from text, as the command line's --set: path `workload.arrival.poisson.
-// rate_per_second`, list elements as `workers[0].count`; value in YAML. Creates what is absent; setting
-// a member of a oneof replaces the other member.
+// rate_per_second`, list elements as `workers[0].count`; value in YAML. Creates what is absent;
+// setting a member of a oneof replaces the other member.
 [[nodiscard]] absl::Status SetField(std::string_view path, std::string_view value,
                                     google::protobuf::Message* message);
 

@@ -1,0 +1,121 @@
+#include "engine/spec/catalog.h"
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "engine/schedule/global/global_scheduler.h"
+#include "engine/schedule/local/local_scheduler.h"
+#include "engine/spec/embedded.h"
+#include "engine/spec/yaml.h"
+#include "engine/workload/trace_reader.h"
+
+namespace tokensim {
+namespace {
+
+// The presets of one folder; each file is parsed when it is first asked for.
+template <typename Message>
+class PresetFolder {
+ public:
+  explicit PresetFolder(std::string_view folder) {
+    for (const EmbeddedFile& file : EmbeddedFiles()) {
+      if (file.folder == folder) entries_.try_emplace(file.name).first->second.text = file.text;
+    }
+  }
+
+  const Message* Find(std::string_view name) {
+    const auto it = entries_.find(name);
+    if (it == entries_.end()) return nullptr;
+    Entry& entry = it->second;
+    // A file that does not parse is as if absent; catalog_test parses every one.
+    std::call_once(entry.once, [&] {
+      const std::string file = std::string(name) + ".yaml";
+      entry.good = ParseYaml(entry.text, file, &entry.message).empty();
+    });
+    return entry.good ? &entry.message : nullptr;
+  }
+
+  [[nodiscard]] std::vector<std::string> Names() const {
+    std::vector<std::string> names;
+    for (const auto& entry : entries_) names.emplace_back(entry.first);
+    return names;
+  }
+
+ private:
+  struct Entry {
+    std::string_view text;
+    std::once_flag once;
+    bool good = false;
+    Message message;
+  };
+  std::map<std::string_view, Entry> entries_;
+};
+
+PresetFolder<v1::Model>& Models() {
+  static PresetFolder<v1::Model> folder("models");
+  return folder;
+}
+PresetFolder<v1::Hardware>& HardwareFolder() {
+  static PresetFolder<v1::Hardware> folder("hardware");
+  return folder;
+}
+PresetFolder<v1::Lengths>& LengthsFolder() {
+  static PresetFolder<v1::Lengths> folder("workloads");
+  return folder;
+}
+
+template <typename Infos, typename Entries>
+void AddPolicies(const Infos& infos, Entries* entries) {
+  for (const auto& info : infos) {
+    v1::PolicyEntry* entry = entries->Add();
+    entry->set_name(std::string(info.name));
+    entry->set_description(std::string(info.description));
+  }
+}
+
+struct ComputeInfo {
+  std::string_view name;
+  std::string_view description;
+};
+constexpr ComputeInfo kComputeBackends[] = {
+    {"roofline", "operators of the model against the hardware's figures"},
+    {"affine", "iteration + prefill tokens + decode tokens + context, each at a given cost"},
+};
+
+template <typename Message, typename Entries>
+void AddPresets(PresetFolder<Message>& folder, Entries* entries) {
+  for (const std::string& name : folder.Names()) {
+    const Message* preset = folder.Find(name);
+    if (preset == nullptr) continue;
+    Message* entry = entries->Add();
+    *entry = *preset;
+    entry->set_preset(name);
+  }
+}
+
+}  // namespace
+
+const v1::Model* FindModelPreset(std::string_view name) { return Models().Find(name); }
+const v1::Hardware* FindHardwarePreset(std::string_view name) {
+  return HardwareFolder().Find(name);
+}
+const v1::Lengths* FindLengthsPreset(std::string_view name) { return LengthsFolder().Find(name); }
+
+std::vector<std::string> ModelPresetNames() { return Models().Names(); }
+std::vector<std::string> HardwarePresetNames() { return HardwareFolder().Names(); }
+std::vector<std::string> LengthsPresetNames() { return LengthsFolder().Names(); }
+
+v1::Catalog BuildCatalog() {
+  v1::Catalog catalog;
+  AddPresets(Models(), catalog.mutable_models());
+  AddPresets(HardwareFolder(), catalog.mutable_hardware());
+  AddPresets(LengthsFolder(), catalog.mutable_lengths());
+  for (v1::Lengths& lengths : *catalog.mutable_lengths()) lengths.clear_source();
+  AddPolicies(LocalSchedulers(), catalog.mutable_local_schedulers());
+  AddPolicies(GlobalSchedulers(), catalog.mutable_global_schedulers());
+  AddPolicies(kComputeBackends, catalog.mutable_compute_backends());
+  AddPolicies(TraceFormats(), catalog.mutable_trace_formats());
+  return catalog;
+}
+
+}  // namespace tokensim

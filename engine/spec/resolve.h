@@ -1,0 +1,76 @@
+// The steps of PrepareSpec: each checks a part of the spec and fills in what it leaves out.
+//
+// They change the message in place. After a step that found no error, every field it needs is set.
+// Internal to engine/spec.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/hardware/device.h"
+#include "engine/model/transformer.h"
+#include "engine/spec/findings.h"
+#include "engine/spec/prepare.h"
+#include "engine/workload/workload.h"
+#include "tokensim/v1/spec.pb.h"
+
+namespace tokensim {
+
+inline constexpr int32_t kMaxLength = 1'000'000'000;  // tokens; input + output fit an int32
+inline constexpr int64_t kMaxRequests = 1'000'000'000;
+inline constexpr int64_t kUnboundedModelLen = 1'000'000;  // of a model that states no limit
+
+// `required`: every figure of the model must be known.
+void ResolveModel(const std::string& path, bool required, v1::Model* model, Findings* findings);
+
+// What a worker's device is needed for.
+struct HardwareNeeds {
+  bool compute = false;       // peak, bandwidth
+  bool memory = false;        // memory_bytes
+  bool interconnect = false;  // more than one device per worker
+};
+void ResolveHardware(const std::string& path, HardwareNeeds needs, v1::Hardware* hardware,
+                     Findings* findings);
+
+// Model, workers, global_scheduler, local_scheduler, memory.
+void ResolveWorkers(v1::Spec* spec, Findings* findings);
+
+// The model that a group serves.
+[[nodiscard]] const v1::Model& ModelOf(const v1::Spec& spec, const v1::WorkerGroup& group);
+
+// What one worker of a group can hold.
+struct WorkerCapacity {
+  int64_t weight_bytes_per_device = 0;
+  int64_t kv_bytes_per_token = 0;  // over all devices of a worker
+  int64_t kv_blocks = 0;           // usable
+
+  [[nodiscard]] int64_t kv_tokens(const v1::WorkerGroup& group) const {
+    return kv_blocks * group.memory().block_size();
+  }
+};
+// Of groups without errors so far; one entry per group. Errors: the model does not fit.
+[[nodiscard]] std::vector<WorkerCapacity> ComputeCapacities(const v1::Spec& spec,
+                                                            Findings* findings);
+
+// Arrivals, lengths, trace. Reads the trace file, if the spec names one and uses it.
+void ResolveWorkload(const TracePolicy& policy, v1::Workload* workload, Findings* findings);
+void ResolveLengths(v1::Lengths* lengths, Findings* findings);
+// Replaces path, format, offset and limit by rows. `workload.trace` must be set.
+void ResolveTrace(const TracePolicy& policy, v1::Trace* trace, Findings* findings);
+// Tokens of the shortest request that lengths can give, input and output.
+[[nodiscard]] int64_t ShortestRequest(const v1::Workload& workload);
+
+// seed, slo, stop, output, name, description.
+void ResolveRest(v1::Spec* spec, Findings* findings);
+
+// Plain structs of resolved messages.
+[[nodiscard]] TransformerConfig ToTransformer(const v1::Model& model, v1::DataType kv_dtype);
+[[nodiscard]] DeviceConfig ToDevice(const v1::Hardware& hardware);
+[[nodiscard]] Workload CompileWorkload(const v1::Workload& workload);
+[[nodiscard]] std::shared_ptr<const Plan> CompilePlan(
+    const v1::Spec& resolved, const std::vector<WorkerCapacity>& capacities);
+
+}  // namespace tokensim

@@ -1,0 +1,199 @@
+// Trace files and rows. A file is read once and becomes rows of the spec, so that the resolved spec
+// needs no file and a server, which has none, gets the same spec and digest.
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "engine/spec/resolve.h"
+#include "engine/workload/trace_reader.h"
+
+namespace tokensim {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr SimTime kMaxTraceSpan = 9'000'000'000 * kNanosPerSecond;
+
+std::vector<std::string> FormatNames() {
+  std::vector<std::string> names;
+  for (const TraceFormatInfo& info : TraceFormats()) names.emplace_back(info.name);
+  return names;
+}
+
+bool IsBelow(const fs::path& path, const fs::path& dir) {
+  const auto [dir_end, rest] = std::mismatch(dir.begin(), dir.end(), path.begin(), path.end());
+  return dir_end == dir.end() && rest != path.end();
+}
+
+// The file a spec means, if the policy allows it. Says the same of a file outside as of none, so
+// that nobody learns what is there.
+absl::StatusOr<fs::path> Locate(const TracePolicy& policy, const std::string& name) {
+  if (!policy.allow_paths) {
+    return absl::InvalidArgumentError(
+        "files are not read here; send the rows (the tokensim client does)");
+  }
+  if (name.size() > 4096 || name.find('\0') != std::string::npos) {
+    return absl::InvalidArgumentError("is not a path");
+  }
+  std::error_code error;
+  const fs::path base = fs::weakly_canonical(policy.base_dir, error);
+  if (error) return absl::NotFoundError("the directory of trace files is not accessible");
+  const fs::path path = fs::weakly_canonical(base / fs::path(name), error);
+  const bool allowed = !error && (!policy.confine_to_base_dir || IsBelow(path, base));
+  if (!allowed || !fs::is_regular_file(path, error)) {
+    return absl::NotFoundError(
+        policy.confine_to_base_dir
+            ? absl::StrCat("no trace file ", name, " in the server's data directory")
+            : absl::StrCat("no file ", path.string()));
+  }
+  return path;
+}
+
+// Without what a message quotes of the file: 'x.csv:3: input_tokens is "secret"' and a file that
+// is no trace must not be a way to read it.
+std::string WithoutQuotes(std::string_view message) {
+  std::string out;
+  bool quoted = false;
+  for (size_t i = 0; i < message.size(); ++i) {
+    if (message[i] == '\\' && quoted) {
+      ++i;
+    } else if (message[i] == '"') {
+      quoted = !quoted;
+      out += quoted ? "\"...\"" : "";
+    } else if (!quoted) {
+      out += message[i];
+    }
+  }
+  return out;
+}
+
+std::string ReadError(const TracePolicy& policy, const fs::path& path, const std::string& name,
+                      const absl::Status& status) {
+  const std::string message(status.message());
+  if (!policy.confine_to_base_dir) return message;
+  return WithoutQuotes(absl::StrReplaceAll(message, {{path.string(), name}}));
+}
+
+v1::TraceRows ToRows(const TraceTable& table) {
+  v1::TraceRows rows;
+  SimTime previous = 0;
+  for (const SimTime arrival : table.arrival) {
+    rows.add_arrival_delta_ns(arrival - previous);
+    previous = arrival;
+  }
+  rows.mutable_input_tokens()->Assign(table.input_tokens.begin(), table.input_tokens.end());
+  rows.mutable_output_tokens()->Assign(table.output_tokens.begin(), table.output_tokens.end());
+  return rows;
+}
+
+void ReadRows(const TracePolicy& policy, TraceSlice slice, const Checker& check, v1::Trace* trace) {
+  const auto format = trace->format().empty() ? std::optional(TraceFormat::kAuto)
+                                              : TraceFormatFromName(trace->format());
+  if (!format) {
+    check.NotFound("format", "trace format", trace->format(), FormatNames());
+    return;
+  }
+  const auto path = Locate(policy, trace->path());
+  if (!path.ok()) {
+    check.Error("path", std::string(path.status().message()));
+    return;
+  }
+  const auto table = ReadTraceFile(path->string(), *format, slice);
+  if (!table.ok()) {
+    check.Error("path", ReadError(policy, *path, trace->path(), table.status()));
+    return;
+  }
+  *trace->mutable_rows() = ToRows(*table);
+}
+
+template <typename Column>
+void SliceColumn(int begin, int end, Column* column) {
+  if (column->empty()) return;
+  column->Truncate(end);
+  column->erase(column->begin(), column->begin() + begin);
+}
+
+void SliceRows(TraceSlice slice, v1::TraceRows* rows) {
+  const int64_t size = rows->input_tokens_size();
+  const int64_t begin = std::min(slice.offset, size);
+  const int64_t end = begin + std::min(slice.limit, size - begin);
+  if (begin == 0 && end == size) return;
+  const bool timed = rows->arrival_delta_ns_size() > 0;
+  SliceColumn(static_cast<int>(begin), static_cast<int>(end), rows->mutable_arrival_delta_ns());
+  SliceColumn(static_cast<int>(begin), static_cast<int>(end), rows->mutable_input_tokens());
+  SliceColumn(static_cast<int>(begin), static_cast<int>(end), rows->mutable_output_tokens());
+  if (timed && begin > 0 && begin < end) rows->set_arrival_delta_ns(0, 0);
+}
+
+bool CheckColumns(const Checker& check, const v1::TraceRows& rows) {
+  const int size = rows.input_tokens_size();
+  if (rows.output_tokens_size() != size ||
+      (rows.arrival_delta_ns_size() != 0 && rows.arrival_delta_ns_size() != size)) {
+    check.Error("rows", absl::StrCat("columns differ in length: arrival_delta_ns ",
+                                     rows.arrival_delta_ns_size(), ", input_tokens ", size,
+                                     ", output_tokens ", rows.output_tokens_size()));
+    return false;
+  }
+  return true;
+}
+
+void CheckRows(const Checker& check, const v1::TraceRows& rows) {
+  if (rows.input_tokens_size() == 0) {
+    check.Error("rows", "is empty: no request is left");
+    return;
+  }
+  SimTime time = 0;
+  for (int i = 0; i < rows.input_tokens_size(); ++i) {
+    const auto field = [i](const char* name) { return absl::StrCat("rows.", name, "[", i, "]"); };
+    if (rows.input_tokens(i) < 1 || rows.input_tokens(i) > kMaxLength) {
+      check.Range(field("input_tokens"), rows.input_tokens(i), 1, kMaxLength);
+      return;
+    }
+    if (rows.output_tokens(i) < 1 || rows.output_tokens(i) > kMaxLength) {
+      check.Range(field("output_tokens"), rows.output_tokens(i), 1, kMaxLength);
+      return;
+    }
+    if (rows.arrival_delta_ns().empty()) continue;
+    const int64_t delta = rows.arrival_delta_ns(i);
+    if (delta < 0 || delta > kMaxTraceSpan - time) {
+      check.Error(field("arrival_delta_ns"),
+                  delta < 0 ? absl::StrCat("is ", delta, "; rows must be in order of time")
+                            : std::string("puts the row beyond 285 years"));
+      return;
+    }
+    time += delta;
+  }
+}
+
+}  // namespace
+
+void ResolveTrace(const TracePolicy& policy, v1::Trace* trace, Findings* findings) {
+  const Checker check(findings, "workload.trace");
+  TraceSlice slice;
+  if (trace->has_offset()) slice.offset = trace->offset();
+  if (trace->has_limit()) slice.limit = trace->limit();
+  const int64_t max = std::numeric_limits<int64_t>::max();
+  const bool offset = check.Range("offset", slice.offset, 0, max);
+  const bool limit = check.Range("limit", slice.limit, 1, max);
+  if (!offset || !limit) return;
+  if (trace->has_rows()) {
+    if (!CheckColumns(check, trace->rows())) return;
+    SliceRows(slice, trace->mutable_rows());
+  } else if (trace->path().empty()) {
+    check.Error("", "is empty: give path or rows");
+    return;
+  } else {
+    ReadRows(policy, slice, check, trace);
+    if (!trace->has_rows()) return;
+  }
+  CheckRows(check, trace->rows());
+  trace->clear_path();
+  trace->clear_format();
+  trace->clear_offset();
+  trace->clear_limit();
+}
+
+}  // namespace tokensim

@@ -1,0 +1,236 @@
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "engine/schedule/global/global_scheduler.h"
+#include "engine/schedule/local/local_scheduler.h"
+#include "engine/spec/resolve.h"
+
+namespace tokensim {
+namespace {
+
+constexpr int kMaxGroups = 1'000;
+constexpr int64_t kMaxWorkers = 100'000;
+constexpr int32_t kMaxBatchedTokens = 100'000'000;
+constexpr int64_t kMaxBlocks = 1'000'000'000'000;
+constexpr char kDefaultLocalPolicy[] = "chunked";
+constexpr char kDefaultGlobalPolicy[] = "round_robin";
+
+template <typename Infos>
+std::vector<std::string> Names(const Infos& infos) {
+  std::vector<std::string> names;
+  for (const auto& info : infos) names.emplace_back(info.name);
+  return names;
+}
+
+template <typename Infos>
+bool Contains(const Infos& infos, const std::string& name) {
+  for (const auto& info : infos) {
+    if (info.name == name) return true;
+  }
+  return false;
+}
+
+bool IsChunked(const v1::LocalScheduler& scheduler) {
+  return scheduler.policy() == kDefaultLocalPolicy;
+}
+
+void ResolveLocalScheduler(const std::string& path, const v1::Model& model, v1::LocalScheduler* s,
+                           Findings* findings) {
+  const Checker check(findings, path);
+  if (s->policy().empty()) s->set_policy(kDefaultLocalPolicy);
+  if (!Contains(LocalSchedulers(), s->policy())) {
+    check.NotFound("policy", "local scheduler", s->policy(), Names(LocalSchedulers()));
+    return;
+  }
+  const bool chunked = IsChunked(*s);
+  if (!s->has_max_num_seqs()) s->set_max_num_seqs(256);
+  if (!s->has_max_num_batched_tokens()) s->set_max_num_batched_tokens(chunked ? 2048 : 0);
+  if (chunked && !s->has_reserve_full_prompt()) s->set_reserve_full_prompt(true);
+  const bool seqs = check.Range("max_num_seqs", s->max_num_seqs(), 1, 1'000'000);
+  const bool tokens = check.Range("max_num_batched_tokens", s->max_num_batched_tokens(),
+                                  chunked ? 1 : 0, kMaxBatchedTokens);
+  if (chunked && seqs && tokens && s->max_num_batched_tokens() < s->max_num_seqs()) {
+    check.Error("max_num_batched_tokens",
+                absl::StrCat("is ", s->max_num_batched_tokens(),
+                             "; with chunked it must be at least max_num_seqs, ", s->max_num_seqs(),
+                             ": every running request may decode a token"));
+  }
+  const int64_t limit =
+      model.has_max_position_embeddings() ? model.max_position_embeddings() : kUnboundedModelLen;
+  if (!s->has_max_model_len()) {
+    s->set_max_model_len(static_cast<int32_t>(limit));
+  } else if (check.Range("max_model_len", s->max_model_len(), 2, kMaxLength) &&
+             model.has_max_position_embeddings() && s->max_model_len() > limit) {
+    check.Warning("max_model_len", absl::StrCat("is ", s->max_model_len(),
+                                                ", beyond the model's context of ", limit));
+  }
+}
+
+void ResolveMemory(const std::string& path, bool chunked, v1::Memory* m, Findings* findings) {
+  const Checker check(findings, path);
+  if (!m->has_block_size()) m->set_block_size(16);
+  if (!m->has_gpu_memory_utilization()) m->set_gpu_memory_utilization(0.9);
+  if (!m->has_reserved_bytes()) m->set_reserved_bytes(int64_t{2} << 30);
+  if (!m->has_kv_cache_dtype()) m->set_kv_cache_dtype(v1::DATA_TYPE_BF16);
+  check.Range("block_size", m->block_size(), 1, 65'536);
+  check.Positive("gpu_memory_utilization", m->gpu_memory_utilization(), 1);
+  check.Range("reserved_bytes", m->reserved_bytes(), 0, 1'000'000'000'000'000);
+  if (m->has_kv_blocks()) {
+    // Block 0 is vLLM's null block: nobody holds it.
+    check.Range("kv_blocks", m->kv_blocks(), chunked ? 2 : 1, kMaxBlocks);
+  }
+  if (!v1::DataType_IsValid(m->kv_cache_dtype()) || m->kv_cache_dtype() == 0) {
+    check.Error("kv_cache_dtype",
+                "is not a data type; allowed are fp32, bf16, fp16, fp8, int8, int4");
+  }
+}
+
+void ResolveAffine(const Checker& check, v1::Affine* a) {
+  if (!a->has_iteration_seconds()) a->set_iteration_seconds(0);
+  if (!a->has_prefill_token_seconds()) a->set_prefill_token_seconds(0);
+  if (!a->has_decode_token_seconds()) a->set_decode_token_seconds(0);
+  if (!a->has_context_token_seconds()) a->set_context_token_seconds(0);
+  const int64_t errors = check.findings()->errors();
+  constexpr double kMaxPerToken = 1;
+  check.NotNegative("iteration_seconds", a->iteration_seconds(), 1e6);
+  check.NotNegative("prefill_token_seconds", a->prefill_token_seconds(), kMaxPerToken);
+  check.NotNegative("decode_token_seconds", a->decode_token_seconds(), kMaxPerToken);
+  check.NotNegative("context_token_seconds", a->context_token_seconds(), kMaxPerToken);
+  const double sum = a->iteration_seconds() + a->prefill_token_seconds() +
+                     a->decode_token_seconds() + a->context_token_seconds();
+  if (check.findings()->errors() == errors && !(sum > 0)) {
+    check.Error("", "every cost is 0; at least one must be above 0");
+  }
+}
+
+// The devices of one worker.
+void ResolveParallelism(const std::string& path, const v1::Model& model, v1::Parallelism* p,
+                        Findings* findings) {
+  const Checker check(findings, path);
+  if (!p->has_tensor()) p->set_tensor(1);
+  if (!check.Range("tensor", p->tensor(), 1, 1'024) || !model.has_num_attention_heads()) return;
+  const int32_t heads = model.num_attention_heads();
+  const int32_t kv_heads = model.num_kv_heads();
+  if (heads % p->tensor() != 0) {
+    check.Error("tensor", absl::StrCat("is ", p->tensor(),
+                                       "; it must divide the model's attention heads, ", heads));
+  } else if (kv_heads > 0 && kv_heads % p->tensor() != 0 && p->tensor() % kv_heads != 0) {
+    check.Error("tensor",
+                absl::StrCat("is ", p->tensor(), "; it must divide the model's KV heads, ",
+                             kv_heads, ", or be a multiple of them"));
+  }
+}
+
+// Settings of the group over those of the spec.
+template <typename Message>
+void Inherit(const Message& spec, Message* group) {
+  Message merged = spec;
+  merged.MergeFrom(*group);
+  *group = std::move(merged);
+}
+
+bool NeedsFigures(const v1::WorkerGroup& group) {
+  return !group.compute().has_affine() || !group.memory().has_kv_blocks();
+}
+
+void ResolveGroup(const std::string& path, v1::Spec* spec, v1::WorkerGroup* group,
+                  Findings* findings) {
+  const Checker check(findings, path);
+  check.Length("name", group->name(), 200);
+  if (!group->has_count()) group->set_count(1);
+  check.Range("count", group->count(), 1, kMaxWorkers);
+  Inherit(spec->local_scheduler(), group->mutable_local_scheduler());
+  Inherit(spec->memory(), group->mutable_memory());
+  if (group->compute().backend_case() == v1::Compute::BACKEND_NOT_SET) {
+    group->mutable_compute()->mutable_roofline();
+  }
+  if (group->compute().has_affine()) {
+    ResolveAffine(Checker(findings, check.Path("compute.affine")),
+                  group->mutable_compute()->mutable_affine());
+  }
+  const bool figures = NeedsFigures(*group);
+  if (group->has_model()) {
+    ResolveModel(check.Path("model"), figures, group->mutable_model(), findings);
+  }
+  const v1::Model& model = ModelOf(*spec, *group);
+  ResolveParallelism(check.Path("parallelism"), model, group->mutable_parallelism(), findings);
+  const bool roofline = group->compute().has_roofline();
+  if (figures && !group->has_hardware()) {
+    check.Error("hardware", "is missing: name a preset (`tokensim catalog hardware`)");
+  } else if (group->has_hardware()) {
+    const HardwareNeeds needs = {.compute = roofline,
+                                 .memory = !group->memory().has_kv_blocks(),
+                                 .interconnect = roofline && group->parallelism().tensor() > 1};
+    ResolveHardware(check.Path("hardware"), needs, group->mutable_hardware(), findings);
+  }
+  ResolveLocalScheduler(check.Path("local_scheduler"), model, group->mutable_local_scheduler(),
+                        findings);
+  ResolveMemory(check.Path("memory"), IsChunked(group->local_scheduler()), group->mutable_memory(),
+                findings);
+}
+
+void CheckNames(const v1::Spec& spec, Findings* findings) {
+  std::map<std::string, int> seen;
+  for (int i = 0; i < spec.workers_size(); ++i) {
+    const auto [first, is_new] = seen.emplace(spec.workers(i).name(), i);
+    if (!is_new) {
+      findings->Error(absl::StrCat("workers[", i, "].name"),
+                      absl::StrCat("is also the name of workers[", first->second, "]"));
+    }
+  }
+}
+
+// The spec's own model must be complete when a group relies on it.
+void ResolveSharedModel(v1::Spec* spec, Findings* findings) {
+  bool needed = false;
+  for (const v1::WorkerGroup& group : spec->workers()) {
+    v1::WorkerGroup merged = group;
+    Inherit(spec->memory(), merged.mutable_memory());
+    needed = needed || (!group.has_model() && NeedsFigures(merged));
+  }
+  if (spec->has_model()) {
+    ResolveModel("model", needed, spec->mutable_model(), findings);
+  } else if (needed) {
+    findings->Error("model", "is missing: name a preset (`tokensim catalog models`)");
+  }
+}
+
+}  // namespace
+
+const v1::Model& ModelOf(const v1::Spec& spec, const v1::WorkerGroup& group) {
+  return group.has_model() ? group.model() : spec.model();
+}
+
+void ResolveWorkers(v1::Spec* spec, Findings* findings) {
+  v1::GlobalScheduler* global = spec->mutable_global_scheduler();
+  if (global->policy().empty()) global->set_policy(kDefaultGlobalPolicy);
+  if (!Contains(GlobalSchedulers(), global->policy())) {
+    Checker(findings, "global_scheduler")
+        .NotFound("policy", "global scheduler", global->policy(), Names(GlobalSchedulers()));
+  }
+  if (spec->workers_size() == 0) {
+    findings->Error("workers", "is missing: at least one group of workers is needed");
+  }
+  if (spec->workers_size() > kMaxGroups) {
+    findings->Error("workers", absl::StrCat("has ", spec->workers_size(), " groups; at most ",
+                                            Grouped(kMaxGroups), " are allowed"));
+    return;
+  }
+  ResolveSharedModel(spec, findings);
+  int64_t workers = 0;
+  for (int i = 0; i < spec->workers_size(); ++i) {
+    v1::WorkerGroup* group = spec->mutable_workers(i);
+    if (group->name().empty()) group->set_name(absl::StrCat("group", i));
+    ResolveGroup(absl::StrCat("workers[", i, "]"), spec, group, findings);
+    workers += group->count();
+  }
+  CheckNames(*spec, findings);
+  if (workers > kMaxWorkers) {
+    findings->Error("workers", absl::StrCat("are ", Grouped(workers), " in all; at most ",
+                                            Grouped(kMaxWorkers), " are allowed"));
+  }
+  spec->clear_local_scheduler();
+  spec->clear_memory();
+}
+
+}  // namespace tokensim
