@@ -31,7 +31,8 @@ workload:
   lengths: {independent: {input: {fixed: 100}, output: {uniform: {min: 1, max: 20}}}}
 )"),
                                             TracePolicy::NoPaths());
-  EXPECT_EQ(prepared.digest, "GOLDEN");
+  EXPECT_EQ(prepared.digest,
+            "sha256:52a91943a089b9b4619da1cf61fad8cd6fbe34e54513acd004fdf350f0e424d8");
 }
 
 TEST(DigestTest, NamesAndDescriptionsDoNotCount) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/spec/digest.h"
@@ -30,6 +31,40 @@ void ResolveOutput(const Checker& check, v1::Output* output) {
     check.Error("snapshot_interval_seconds", "must be 0 (none) or at least 1us");
   }
   check.Range("timeline_points", output->timeline_points(), 2, 4'096);
+}
+
+// The most that one iteration of a worker may have to do: its longest prompt beside full decodes.
+double LargestIterationSeconds(const WorkerPlan& worker) {
+  const LocalSchedulerConfig& scheduler = worker.scheduler;
+  const int64_t kv_tokens = worker.kv_blocks * worker.block_size;
+  const int64_t prompt = std::min(worker.max_model_len, kv_tokens);
+  const int64_t chunk = scheduler.max_num_batched_tokens == 0
+                            ? prompt
+                            : std::min<int64_t>(prompt, scheduler.max_num_batched_tokens);
+  const PrefillChunk chunks[] = {
+      {static_cast<int32_t>(chunk), static_cast<int32_t>(prompt - chunk)}};
+  IterationShape shape;
+  shape.decode_count = scheduler.max_num_seqs;
+  shape.decode_context = std::min(kv_tokens, scheduler.max_num_seqs * worker.max_model_len);
+  shape.sampled_count = scheduler.max_num_seqs;
+  shape.prefill_tokens = chunk;
+  shape.prefill = chunks;
+  return worker.compute->IterationSeconds(shape);
+}
+
+// Figures so far from any machine that simulated time would overflow.
+void CheckIterationTimes(const v1::Spec& spec, const Plan& plan, Findings* findings) {
+  constexpr double kLongest = 1e6;
+  size_t worker = 0;  // the group's first
+  for (int i = 0; i < spec.workers_size(); ++i) {
+    const double seconds = LargestIterationSeconds(plan.workers[worker]);
+    if (!(seconds <= kLongest)) {
+      findings->Error(absl::StrCat("workers[", i, "].compute"),
+                      absl::StrCat("an iteration of the largest batch would take ", seconds,
+                                   " seconds; at most ", kLongest, " are allowed"));
+    }
+    worker += static_cast<size_t>(spec.workers(i).count());
+  }
 }
 
 // What no worker can serve.
@@ -111,13 +146,18 @@ PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces) {
   if (findings.errors() == 0) capacities = ComputeCapacities(resolved, &findings);
   ResolveWorkload(traces, resolved.mutable_workload(), &findings);
   ResolveRest(&resolved, &findings);
+  std::shared_ptr<const Plan> plan;
+  if (findings.errors() == 0) {
+    CheckShortestRequest(resolved, capacities, &findings);
+    DropEmpty(&resolved);
+    plan = CompilePlan(resolved, capacities);
+    CheckIterationTimes(resolved, *plan, &findings);
+  }
   const bool good = findings.errors() == 0;
-  if (good) CheckShortestRequest(resolved, capacities, &findings);
   prepared.findings = findings.Take();
   if (!good) return prepared;
-  DropEmpty(&resolved);
+  prepared.plan = std::move(plan);
   prepared.digest = SpecDigest(resolved);
-  prepared.plan = CompilePlan(resolved, capacities);
   prepared.workers = WorkerEstimates(resolved, capacities);
   prepared.resolved = std::move(resolved);
   return prepared;

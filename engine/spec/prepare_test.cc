@@ -93,7 +93,7 @@ TEST(PrepareTest, ExplicitBlocksReplaceTheComputedNumber) {
             1000);
   EXPECT_THAT(FindingsOf({{"memory.kv_blocks", "100000"}}),
               ElementsAre("WARNING workers[0].memory.kv_blocks: is 100,000; the device's memory "
-                          "has room for 7,338"));
+                          "has room for 7,353"));
   EXPECT_THAT(FindingsOf({{"memory.kv_blocks", "1"}}),
               ElementsAre("ERROR workers[0].memory.kv_blocks: is 1; allowed are 2 .. "
                           "1,000,000,000,000"));

@@ -164,6 +164,12 @@ TEST(PrepareWorkersTest, Affine) {
                           ".. 1e+06"));
 }
 
+TEST(PrepareWorkersTest, IterationsThatWouldTakeForEver) {
+  EXPECT_THAT(FindingsOf({{"workers[0].hardware.peak_flops", "1000"}}),
+              ElementsAre(HasSubstr("ERROR workers[0].compute: an iteration of the largest batch "
+                                    "would take ")));
+}
+
 TEST(PrepareWorkersTest, NamesAndCounts) {
   EXPECT_THAT(FindingsOf({{"workers[1]", "{name: gpu, hardware: h100}"}}),
               ElementsAre("ERROR workers[1].name: is also the name of workers[0]"));

@@ -75,7 +75,7 @@ std::string_view Trim(std::string_view text) {
 struct Parts {
   std::string mantissa;  // sign, digits, point
   int exponent = 0;
-  bool whole = true;  // no point, no exponent
+  bool point = false;
   std::string_view unit;
 };
 
@@ -96,7 +96,7 @@ std::optional<Parts> Split(std::string_view text) {
     const size_t end = SkipDigits(text, i + 1);
     digits += end - i - 1;
     i = end;
-    parts.whole = false;
+    parts.point = true;
   }
   if (digits == 0 || i > 1000) return std::nullopt;
   parts.mantissa = text.substr(0, i);
@@ -107,7 +107,6 @@ std::optional<Parts> Split(std::string_view text) {
       if (end - j > 6) return std::nullopt;
       const size_t begin = text[i + 1] == '+' ? i + 2 : i + 1;
       std::from_chars(text.data() + begin, text.data() + end, parts.exponent);
-      parts.whole = false;
       i = end;
     }
   }
@@ -189,10 +188,13 @@ std::optional<int64_t> ExactInteger(const Parts& parts, const Unit& unit) {
   int64_t value = 0;
   const char* end = parts.mantissa.data() + parts.mantissa.size();
   const auto result = std::from_chars(parts.mantissa.data(), end, value);
-  if (!parts.whole || result.ec != std::errc() || result.ptr != end) return std::nullopt;
-  int64_t scale = unit.factor;
-  for (int i = 0; i < unit.exponent; ++i) scale *= 10;
-  if (__builtin_mul_overflow(value, scale, &value)) return std::nullopt;
+  const int exponent = parts.exponent + unit.exponent;
+  if (parts.point || result.ec != std::errc() || result.ptr != end) return std::nullopt;
+  if (exponent < 0 || exponent > 18) return std::nullopt;
+  for (int i = 0; i < exponent; ++i) {
+    if (__builtin_mul_overflow(value, 10, &value)) return std::nullopt;
+  }
+  if (__builtin_mul_overflow(value, unit.factor, &value)) return std::nullopt;
   return value;
 }
 

@@ -64,6 +64,8 @@ TEST(QuantityTest, WholeNumbers) {
   EXPECT_EQ(*ParseInteger("40GB", Units::kBytes, kMin, kMax), 40'000'000'000);
   EXPECT_EQ(*ParseInteger("1.5KiB", Units::kBytes, kMin, kMax), 1536);
   EXPECT_EQ(*ParseInteger("2e6", Units::kNone, kMin, kMax), 2'000'000);
+  EXPECT_EQ(*ParseInteger("9e18", Units::kNone, kMin, kMax), 9'000'000'000'000'000'000);
+  EXPECT_EQ(*ParseInteger("1.25e2", Units::kNone, kMin, kMax), 125);
   EXPECT_EQ(*ParseInteger("3ms", Units::kNanoseconds, kMin, kMax), 3'000'000);
   EXPECT_EQ(*ParseInteger("9223372036854775807", Units::kNone, kMin, kMax), kMax);
   EXPECT_EQ(*ParseInteger("-9223372036854775808", Units::kNone, kMin, kMax), kMin);

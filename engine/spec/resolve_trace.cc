@@ -140,21 +140,21 @@ bool CheckColumns(const Checker& check, const v1::TraceRows& rows) {
   return true;
 }
 
-void CheckRows(const Checker& check, const v1::TraceRows& rows) {
+bool CheckRows(const Checker& check, const v1::TraceRows& rows) {
   if (rows.input_tokens_size() == 0) {
     check.Error("rows", "is empty: no request is left");
-    return;
+    return false;
   }
   SimTime time = 0;
   for (int i = 0; i < rows.input_tokens_size(); ++i) {
     const auto field = [i](const char* name) { return absl::StrCat("rows.", name, "[", i, "]"); };
     if (rows.input_tokens(i) < 1 || rows.input_tokens(i) > kMaxLength) {
       check.Range(field("input_tokens"), rows.input_tokens(i), 1, kMaxLength);
-      return;
+      return false;
     }
     if (rows.output_tokens(i) < 1 || rows.output_tokens(i) > kMaxLength) {
       check.Range(field("output_tokens"), rows.output_tokens(i), 1, kMaxLength);
-      return;
+      return false;
     }
     if (rows.arrival_delta_ns().empty()) continue;
     const int64_t delta = rows.arrival_delta_ns(i);
@@ -162,14 +162,16 @@ void CheckRows(const Checker& check, const v1::TraceRows& rows) {
       check.Error(field("arrival_delta_ns"),
                   delta < 0 ? absl::StrCat("is ", delta, "; rows must be in order of time")
                             : std::string("puts the row beyond 285 years"));
-      return;
+      return false;
     }
     time += delta;
   }
+  return true;
 }
 
 }  // namespace
 
+// Rows with errors are removed, so that no more is said about them.
 void ResolveTrace(const TracePolicy& policy, v1::Trace* trace, Findings* findings) {
   const Checker check(findings, "workload.trace");
   TraceSlice slice;
@@ -180,7 +182,7 @@ void ResolveTrace(const TracePolicy& policy, v1::Trace* trace, Findings* finding
   const bool limit = check.Range("limit", slice.limit, 1, max);
   if (!offset || !limit) return;
   if (trace->has_rows()) {
-    if (!CheckColumns(check, trace->rows())) return;
+    if (!CheckColumns(check, trace->rows())) return trace->clear_rows();
     SliceRows(slice, trace->mutable_rows());
   } else if (trace->path().empty()) {
     check.Error("", "is empty: give path or rows");
@@ -189,7 +191,7 @@ void ResolveTrace(const TracePolicy& policy, v1::Trace* trace, Findings* finding
     ReadRows(policy, slice, check, trace);
     if (!trace->has_rows()) return;
   }
-  CheckRows(check, trace->rows());
+  if (!CheckRows(check, trace->rows())) return trace->clear_rows();
   trace->clear_path();
   trace->clear_format();
   trace->clear_offset();
