@@ -100,8 +100,8 @@ void WriteSlo(const v1::Report& report, std::ostream& out) {
 void WriteWorkers(const v1::Report& report, std::ostream& out) {
   TextTable table({Align::kLeft, Align::kLeft, Align::kRight, Align::kRight, Align::kRight,
                    Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight});
-  table.AddRow({"Worker", "hardware", "requests", "iterations", "busy", "running", "max", "KV used",
-                "max", "preempted"});
+  table.AddRow({"Worker", "hardware", "requests", "iterations", "busy", "running", "(max)",
+                "KV used", "(max)", "preempted"});
   const int shown = std::min(report.workers_size(), kMaxWorkerRows);
   for (int i = 0; i < shown; ++i) {
     const v1::WorkerReport& w = report.workers(i);
