@@ -106,13 +106,15 @@ void StreamDriver::Abort(const absl::Status& status) {
 }
 
 bool StreamDriver::AbortIfStalled(SteadyTime before) {
-  const absl::Status stalled = StreamStalled();
+  absl::Status status;
   {
     const std::lock_guard lock(mutex_);
-    if (state_ != State::kWriting || note_ || write_begun_ >= before) return false;
-    note_ = stalled;
+    if (state_ != State::kWriting || write_begun_ >= before) return false;
+    write_begun_ = SteadyTime::max();  // once is enough
+    if (!note_) note_ = StreamStalled();
+    status = *note_;
   }
-  sink_->BreakWrite(stalled);
+  sink_->BreakWrite(status);
   return true;
 }
 
