@@ -106,13 +106,11 @@ std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
     return MakeAffineModel({affine.iteration_seconds(), affine.prefill_token_seconds(),
                             affine.decode_token_seconds(), affine.context_token_seconds()});
   }
-  // The table of iteration times: whole budgets of usual size, not of any size.
-  constexpr int32_t kUnlimited = 4'096;
-  constexpr int32_t kLongestTable = 16'384;
+  constexpr int32_t kUsualTokens = 4'096;  // of an iteration without a limit
   const int32_t budget = group.local_scheduler().max_num_batched_tokens();
   return MakeRooflineModel(ToTransformer(ModelOf(spec, group), group.memory().kv_cache_dtype()),
                            ToDevice(group.hardware()), group.parallelism().tensor(),
-                           budget == 0 ? kUnlimited : std::min(budget, kLongestTable));
+                           budget == 0 ? kUsualTokens : budget);
 }
 
 void AddWorkers(const v1::Spec& spec, const v1::WorkerGroup& group, const WorkerCapacity& capacity,

@@ -72,7 +72,7 @@ std::string WithoutQuotes(std::string_view message) {
 
 std::string ReadError(const TracePolicy& policy, const fs::path& path, const std::string& name,
                       const absl::Status& status) {
-  const std::string message(status.message());
+  std::string message(status.message());
   if (!policy.confine_to_base_dir) return message;
   return WithoutQuotes(absl::StrReplaceAll(message, {{path.string(), name}}));
 }
