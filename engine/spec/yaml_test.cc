@@ -177,6 +177,7 @@ TEST(YamlErrorTest, AllErrorsAtOnceUpToAHundred) {
 
 TEST(YamlErrorTest, BadSyntax) {
   EXPECT_THAT(Errors("name: [a\nseed: }"), ElementsAre(HasSubstr("s.yaml:2: not valid YAML: ")));
+  EXPECT_THAT(Errors(R"(name: "a\_b")"), ElementsAre("s.yaml:1: an escape that is not UTF-8"));
   EXPECT_THAT(Errors("name: \xff"), ElementsAre("s.yaml:1: not valid UTF-8"));
   EXPECT_THAT(Errors(std::string_view("seed: 1\n\0", 9)),
               ElementsAre("s.yaml:2: NUL byte: not a text file"));
