@@ -93,7 +93,9 @@ void StreamDriver::OnWriteDone(bool ok) {
     state_ = State::kWorking;
   }
   if (const auto note = Note()) return Finish(*note);
-  if (!ok) return Finish(absl::CancelledError("the connection was lost"));
+  if (!ok)
+    return Finish(
+        MakeError(absl::StatusCode::kCancelled, reason::kCancelled, "the connection was lost"));
   if (last_sent_) return Finish(last_status_);
   last_write_ = clock_.Steady();
   NewBatch();

@@ -62,7 +62,9 @@ void WatchDriver::OnWriteDone(bool ok) {
     state_ = State::kLooking;
   }
   if (const auto note = Note()) return End(*note);
-  if (!ok) return End(absl::CancelledError("the connection was lost"));
+  if (!ok)
+    return End(
+        MakeError(absl::StatusCode::kCancelled, reason::kCancelled, "the connection was lost"));
   if (last_) return End(absl::OkStatus());
   {
     const std::lock_guard lock(mutex_);
