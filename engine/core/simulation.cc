@@ -30,17 +30,22 @@ class Simulation::Impl {
   void HandleBoundary(const Event& event);
   void HandleSnapshot(SimTime now);
   bool StopsBefore(SimTime time);
+  void PeekArrival() {
+    const RequestInput* next = source_->Peek();
+    next_arrival_ = next != nullptr ? next->arrival : kNever;
+  }
   void End(EndReason reason, SimTime time);
 
   const std::shared_ptr<const Plan> plan_;
   Observer* const observer_;
   RequestSlab slab_;
-  std::vector<int32_t> outstanding_;
+  WorkerSignals signals_;
+  std::vector<int32_t> candidates_;
   Results results_;
   std::deque<Worker> workers_;  // a deque: workers do not move
   std::unique_ptr<GlobalScheduler> global_scheduler_;
   std::unique_ptr<RequestSource> source_;  // made by the first Advance
-  RequestInput next_;  // the next arrival; its time is kNever when there is none
+  SimTime next_arrival_ = kNever;
   EventQueue queue_;
   SimTime now_ = 0;
   int64_t rejected_ = 0;
@@ -52,15 +57,16 @@ class Simulation::Impl {
 Simulation::Impl::Impl(std::shared_ptr<const Plan> plan, Observer* observer)
     : plan_(std::move(plan)),
       observer_(observer),
-      outstanding_(plan_->workers.size()),
       global_scheduler_(MakeGlobalScheduler(plan_->global_scheduler)) {
   // Beyond this, growing by doubling costs little and a run that stops early nothing.
   constexpr int64_t kMostReserved = 4'000'000;
   results_.records.reserve(
       static_cast<size_t>(std::min(plan_->workload.num_requests, kMostReserved)));
+  signals_.Resize(plan_->workers.size());
   for (size_t i = 0; i < plan_->workers.size(); ++i) {
+    candidates_.push_back(static_cast<int32_t>(i));
     workers_.emplace_back(plan_->workers[i], static_cast<int32_t>(i), plan_->timeline_points,
-                          Worker::Context{slab_, results_.records, outstanding_, observer_});
+                          Worker::Context{slab_, results_.records, signals_.outstanding, observer_});
   }
   // Only an observer sees snapshots; the decisions of a run do not depend on them.
   if (observer_ != nullptr && plan_->snapshot_interval > 0) {
@@ -73,7 +79,7 @@ absl::Status Simulation::Impl::Advance(int64_t max_events) {
   try {
     if (source_ == nullptr) {
       source_ = MakeRequestSource(plan_->workload, plan_->seed);
-      if (!source_->Next(&next_)) next_.arrival = kNever;
+      PeekArrival();
     }
     slice_left_ = max_events;
     while (slice_left_ > 0 && !done() && Step()) --slice_left_;
@@ -86,10 +92,10 @@ absl::Status Simulation::Impl::Advance(int64_t max_events) {
 }
 
 bool Simulation::Impl::Step() {
-  const bool arrivals_left = next_.arrival != kNever;
+  const bool arrivals_left = next_arrival_ != kNever;
   // An arrival goes before anything else at its time.
-  if (arrivals_left && (queue_.empty() || next_.arrival <= queue_.top().time)) {
-    if (StopsBefore(next_.arrival)) return false;
+  if (arrivals_left && (queue_.empty() || next_arrival_ <= queue_.top().time)) {
+    if (StopsBefore(next_arrival_)) return false;
     HandleArrival();
     return true;
   }
@@ -129,14 +135,15 @@ bool Simulation::Impl::StopsBefore(SimTime time) {
 }
 
 void Simulation::Impl::HandleArrival() {
-  const RequestInput input = next_;
+  const RequestInput input = *source_->Peek();
   now_ = input.arrival;
   const int64_t id = results_.arrived++;
   if (id == 0) results_.first_arrival = now_;
   ++results_.events;
-  if (!source_->Next(&next_)) next_.arrival = kNever;
+  source_->Pop();
+  PeekArrival();
   const int32_t index = global_scheduler_->Dispatch(
-      {.outstanding = outstanding_, .input_tokens = input.input_tokens});
+      {.signals = signals_, .candidates = candidates_, .input_tokens = input.input_tokens});
   Worker& worker = workers_[static_cast<size_t>(index)];
   if (observer_ != nullptr) observer_->OnArrived(now_, id, index, input.input_tokens);
   const RejectReason reject = worker.CheckFits(input.input_tokens, input.output_tokens);
@@ -158,7 +165,7 @@ void Simulation::Impl::HandleArrival() {
   r.arrival = now_;
   r.input_tokens = input.input_tokens;
   r.output_tokens = input.output_tokens;
-  ++outstanding_[static_cast<size_t>(index)];
+  ++signals_.outstanding[static_cast<size_t>(index)];
   if (worker.Enqueue(handle, now_)) {
     queue_.Push({now_, EventKind::kBoundary, static_cast<uint32_t>(index)});
   }
@@ -172,7 +179,7 @@ void Simulation::Impl::HandleBoundary(const Event& event) {
   SimTime horizon = 0;
   int64_t limit = slice_left_;
   if (observer_ == nullptr) {
-    horizon = std::min(next_.arrival, queue_.second_time());
+    horizon = std::min(next_arrival_, queue_.second_time());
     if (plan_->max_simulated_time < horizon) horizon = plan_->max_simulated_time + 1;
     if (plan_->max_events > 0) limit = std::min(limit, plan_->max_events - results_.events);
   }

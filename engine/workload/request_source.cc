@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "engine/base/invariant.h"
 #include "engine/workload/arrivals.h"
 #include "engine/workload/lengths.h"
 #include "engine/workload/workload.h"
@@ -12,16 +13,18 @@ template <typename ArrivalProcess, typename LengthSource>
 class PairedSource final : public RequestSource {
  public:
   PairedSource(int64_t num_requests, ArrivalProcess arrivals, LengthSource lengths)
-      : remaining_(num_requests), arrivals_(std::move(arrivals)), lengths_(std::move(lengths)) {}
+      : remaining_(num_requests), arrivals_(std::move(arrivals)), lengths_(std::move(lengths)) {
+    PairedSource::Pop();
+  }
 
-  bool Next(RequestInput* request) override {
-    if (remaining_ <= 0) return false;
+  void Pop() override {
+    has_next_ = remaining_ > 0;
+    if (!has_next_) return;
     --remaining_;
-    request->arrival = arrivals_.Next();
+    next_.arrival = arrivals_.Next();
     const LengthPair lengths = lengths_.Next();
-    request->input_tokens = lengths.input;
-    request->output_tokens = lengths.output;
-    return true;
+    next_.input_tokens = lengths.input;
+    next_.output_tokens = lengths.output;
   }
 
  private:
@@ -45,6 +48,11 @@ BurstProcess MakeArrivals(const BurstArrivals& config, const Workload&, uint64_t
 }
 TraceProcess MakeArrivals(const TraceArrivals& config, const Workload& workload, uint64_t) {
   return {config, workload.trace};
+}
+
+template <typename Config>
+ConstantProcess MakeArrivals(const Config&, const Workload&, uint64_t) {
+  throw InvariantError("arrival process is not built yet");
 }
 
 template <typename ArrivalProcess, typename LengthSource>

@@ -23,9 +23,9 @@ Workload Make(int64_t num_requests, Arrivals arrivals, Lengths lengths = Indepen
 std::vector<RequestInput> Draw(const Workload& workload, uint64_t seed = kSeed) {
   std::vector<RequestInput> requests;
   auto source = MakeRequestSource(workload, seed);
-  RequestInput request;
-  while (source->Next(&request)) requests.push_back(request);
-  EXPECT_FALSE(source->Next(&request)) << "a drained source stays drained";
+  for (; source->Peek() != nullptr; source->Pop()) requests.push_back(*source->Peek());
+  source->Pop();
+  EXPECT_EQ(source->Peek(), nullptr) << "a drained source stays drained";
   return requests;
 }
 
@@ -329,10 +329,10 @@ TEST(Streams, SourceOutlivesItsWorkload) {
     const TraceTable trace = {{0, 5}, {1, 2}, {3, 4}};
     source = MakeRequestSource(Make(3, TraceArrivals{1}, TraceLengths{}, trace), 0);
   }
-  RequestInput request;
-  ASSERT_TRUE(source->Next(&request) && source->Next(&request));
-  EXPECT_EQ(request.arrival, 5);
-  EXPECT_EQ(request.output_tokens, 4);
+  source->Pop();
+  ASSERT_NE(source->Peek(), nullptr);
+  EXPECT_EQ(source->Peek()->arrival, 5);
+  EXPECT_EQ(source->Peek()->output_tokens, 4);
 }
 
 }  // namespace

@@ -5,14 +5,16 @@
 // leaves the other's draws alone.
 //
 //   auto source = MakeRequestSource(workload, seed);
-//   RequestInput request;
-//   while (source->Next(&request)) ...
+//   for (; source->Peek() != nullptr; source->Pop()) Use(*source->Peek());
 //
 // Thread-safety: Workload is const; a RequestSource belongs to one thread.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -43,8 +45,48 @@ struct BurstArrivals {
 struct TraceArrivals {
   double speedup = 1;  // > 0
 };
+// Gaps with the given mean rate and coefficient of variation.
+struct GammaArrivals {
+  double rate_per_second = 0;
+  double cv = 1;
+};
+struct WeibullArrivals {
+  double rate_per_second = 0;
+  double cv = 1;
+};
+// Poisson arrivals whose rate moves linearly within each segment.
+struct PiecewiseArrivals {
+  struct Segment {
+    double duration_seconds = 0;  // > 0
+    double start_rate = 0;        // per second, >= 0
+    double end_rate = 0;
+  };
+  std::vector<Segment> segments;  // not empty; some rate above 0
+  bool repeat = false;            // false: the last end rate stays (then above 0)
+};
+
+struct FixedDuration {
+  double seconds = 0;
+};
+struct ExponentialDuration {
+  double mean_seconds = 0;
+};
+struct UniformDuration {
+  double min_seconds = 0;
+  double max_seconds = 0;
+};
+using DurationDistribution = std::variant<FixedDuration, ExponentialDuration, UniformDuration>;
+
+// Each of `users` sends a request, waits for its end, thinks and sends the next.
+struct ClosedLoopArrivals {
+  int64_t users = 1;
+  DurationDistribution think_time;
+  double ramp_seconds = 0;
+};
+
 using Arrivals =
-    std::variant<PoissonArrivals, ConstantArrivals, UniformArrivals, BurstArrivals, TraceArrivals>;
+    std::variant<PoissonArrivals, ConstantArrivals, UniformArrivals, BurstArrivals, TraceArrivals,
+                 GammaArrivals, WeibullArrivals, PiecewiseArrivals, ClosedLoopArrivals>;
 
 // ---- Lengths, in tokens, >= 1
 
@@ -89,11 +131,40 @@ struct TraceLengths {
 };
 using Lengths = std::variant<IndependentLengths, JointLengths, TraceLengths>;
 
+// ---- Conversations, shared prefixes, classes
+
+// Later turns come some think time after the turn before has ended; a prompt holds all before it.
+struct ConversationConfig {
+  double single_turn_share = 0.5;
+  int32_t min_turns = 2;
+  int32_t max_turns = 7;
+  DurationDistribution think_time;
+  int64_t max_context_tokens = 0;  // 0: no limit
+};
+
+struct PrefixGroupConfig {
+  int32_t groups = 1;
+  int32_t tokens = 0;  // added to the input length
+  double zipf = 0;
+};
+
+// One kind of client. Names and objectives are in the plan, by the same index.
+struct ClientClassConfig {
+  double share = 1;
+  std::optional<Lengths> lengths;  // default: the workload's
+};
+
 // Columns of a measured trace, of equal length.
 struct TraceTable {
   std::vector<SimTime> arrival;        // from the first row, non-decreasing; empty: no timestamps
   std::vector<int32_t> input_tokens;   // >= 1
   std::vector<int32_t> output_tokens;  // >= 1
+  // Contents of the prompts: row i owns hash_ids[hash_begin[i] .. hash_begin[i + 1]), one for each
+  // hash_block_tokens of its prompt. Empty: unknown.
+  std::vector<int64_t> hash_ids;
+  std::vector<int64_t> hash_begin;  // rows + 1 entries, or empty
+  int32_t hash_block_tokens = 0;
+  std::vector<int64_t> conversation;  // of each row, -1 none; empty: none
 
   [[nodiscard]] int64_t size() const { return static_cast<int64_t>(input_tokens.size()); }
 };
@@ -103,20 +174,52 @@ struct Workload {
   Arrivals arrivals;
   Lengths lengths;
   std::shared_ptr<const TraceTable> trace;  // set when arrivals or lengths use it; not empty
+  std::optional<ConversationConfig> conversations;
+  std::optional<PrefixGroupConfig> prefix_groups;
+  std::vector<ClientClassConfig> classes;  // empty: one class, 0
+};
+
+// What is known of a prompt's text, for prefix caches. Tokens that neither belong to a group, a
+// conversation or a hash id are the request's own.
+struct PromptContent {
+  // The first prefix_tokens are those of group prefix_group (0: no group).
+  uint64_t prefix_group = 0;
+  int32_t prefix_tokens = 0;
+  // Hash ids, one for each hash_block_tokens from the start; equal ids mean equal text up to there.
+  std::span<const int64_t> hash_ids;  // lives as long as the workload
+  int32_t hash_block_tokens = 0;
 };
 
 struct RequestInput {
   SimTime arrival = 0;
-  int32_t input_tokens = 1;
+  int32_t input_tokens = 1;  // the whole prompt: shared prefix and history included
   int32_t output_tokens = 1;
+  int32_t client_class = 0;
+  int32_t turn = 0;            // 0, 1... in its conversation
+  int64_t conversation = -1;   // -1: none. Text of one conversation only grows from turn to turn
+  bool last_turn = true;       // no turn follows
+  int64_t source_tag = -1;     // for RequestSource::OnEnded
+  PromptContent content;
 };
 
 // Requests in order of arrival.
+//
+// A reactive source (closed loop, conversations) makes some requests only when others end: the run
+// tells it, and an earlier request than the one peeked at may then come.
 class RequestSource {
  public:
   virtual ~RequestSource() = default;
-  // False after the last request.
-  virtual bool Next(RequestInput* request) = 0;
+  // The next request; null when there is none, for a reactive source: for now.
+  [[nodiscard]] const RequestInput* Peek() const { return has_next_ ? &next_ : nullptr; }
+  // Goes on to the one after.
+  virtual void Pop() = 0;
+  [[nodiscard]] virtual bool reactive() const { return false; }
+  // A request of this source finished or was rejected at `now`.
+  virtual void OnEnded(int64_t /*source_tag*/, SimTime /*now*/) {}
+
+ protected:
+  RequestInput next_;
+  bool has_next_ = false;
 };
 
 [[nodiscard]] std::unique_ptr<RequestSource> MakeRequestSource(const Workload& workload,

@@ -14,10 +14,11 @@ ENGINE = {
     "hardware": {"base"},
     "model": {"base"},
     "workload": {"base"},
-    "memory": {"base"},
+    "memory": {"base", "hardware"},
+    "network": {"base", "hardware"},
     "compute": {"base", "hardware", "model"},
     "schedule": {"base", "memory", "compute"},
-    "core": {"base", "compute", "memory", "schedule", "workload"},
+    "core": {"base", "compute", "hardware", "memory", "network", "schedule", "workload"},
     "report": {"base", "core", "workload"},
 }
 ENGINE["spec"] = set(ENGINE)

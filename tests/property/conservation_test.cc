@@ -26,8 +26,9 @@ TEST_P(ConservationTest, EveryRequestEndsOnceAndInOrderOfCauses) {
     const auto source = MakeRequestSource(plan->workload, plan->seed);
     for (size_t i = 0; i < records.size(); ++i) {
       const RequestRecord& r = records[i];
-      RequestInput input;
-      ASSERT_TRUE(source->Next(&input));
+      ASSERT_NE(source->Peek(), nullptr);
+      const RequestInput input = *source->Peek();
+      source->Pop();
       ASSERT_EQ(r.request_id, static_cast<int64_t>(i));
       EXPECT_EQ(r.arrival, input.arrival);
       EXPECT_EQ(r.input_tokens, input.input_tokens);

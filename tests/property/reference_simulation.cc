@@ -19,15 +19,15 @@ class ReferenceRun {
 
   ReferenceResults Run() {
     const auto source = MakeRequestSource(plan_.workload, plan_.seed);
-    RequestInput next;
-    bool more = source->Next(&next);
     while (true) {
-      SimTime now = more ? next.arrival : kNever;
+      SimTime now = source->Peek() != nullptr ? source->Peek()->arrival : kNever;
       for (const ReferenceWorker& worker : workers_) now = std::min(now, worker.boundary());
       if (now == kNever) return Finish(EndReason::kCompleted);
       if (now > plan_.max_simulated_time) return Finish(EndReason::kMaxSimulatedTime);
       results_.end_time = now;
-      for (; more && next.arrival == now; more = source->Next(&next)) Arrive(next);
+      for (; source->Peek() != nullptr && source->Peek()->arrival == now; source->Pop()) {
+        Arrive(*source->Peek());
+      }
       for (ReferenceWorker& worker : workers_) {
         if (worker.boundary() != now) continue;
         for (const ReferenceRequest* request : worker.Boundary(now, &results_.iterations)) {

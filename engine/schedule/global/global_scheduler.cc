@@ -1,30 +1,29 @@
 #include "engine/schedule/global/global_scheduler.h"
 
-#include <algorithm>
-
 namespace tokensim {
 namespace {
 
 class RoundRobin final : public GlobalScheduler {
  public:
   int32_t Dispatch(const DispatchView& view) override {
-    const int32_t worker = next_;
-    next_ = next_ + 1 == static_cast<int32_t>(view.outstanding.size()) ? 0 : next_ + 1;
-    return worker;
+    return view.candidates[next_++ % view.candidates.size()];
   }
 
  private:
-  int32_t next_ = 0;
+  uint64_t next_ = 0;
 };
 
 class LeastRequests final : public GlobalScheduler {
  public:
   int32_t Dispatch(const DispatchView& view) override {
-    // Two passes that vectorise, rather than one that does not.
-    int32_t least = view.outstanding[0];
-    for (const int32_t count : view.outstanding) least = std::min(least, count);
-    const auto it = std::find(view.outstanding.begin(), view.outstanding.end(), least);
-    return static_cast<int32_t>(it - view.outstanding.begin());
+    int32_t best = view.candidates[0];
+    for (const int32_t worker : view.candidates) {
+      if (view.signals.outstanding[static_cast<size_t>(worker)] <
+          view.signals.outstanding[static_cast<size_t>(best)]) {
+        best = worker;
+      }
+    }
+    return best;
   }
 };
 

@@ -1,7 +1,8 @@
-// Sends each arriving request to a worker.
+// Sends requests to workers: each arriving one, and each prefilled one to the worker that decodes.
 //
-// A global scheduler sees what a real router would: the outstanding requests of each worker, the
-// request's prompt length, never its output length. GlobalSchedulers() lists the policies.
+// A global scheduler sees what a real router would: signals of the workers, perhaps stale, and what
+// a request shows of itself, never its output length. GlobalSchedulers() lists the policies, one
+// file or class each. docs/routing.md.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +13,31 @@
 
 namespace tokensim {
 
-enum class GlobalPolicy : uint8_t { kRoundRobin, kLeastRequests };
+enum class GlobalPolicy : uint8_t {
+  kRoundRobin,
+  kRandom,
+  kLeastRequests,
+  kLeastKv,
+  kLeastWork,
+  kPowerOfTwo,
+  kPrefixAffinity,
+  kSessionAffinity,
+  kWeighted,
+};
+
+struct ScorerWeights {
+  double queue_depth = 1;
+  double kv_use = 1;
+  double prefix_hit = 1;
+  double load = 1;
+};
 
 struct GlobalSchedulerConfig {
   GlobalPolicy policy = GlobalPolicy::kRoundRobin;
+  ScorerWeights weights;            // of kWeighted
+  double affinity_load_factor = 2;  // > 1; of the affinity policies
+  uint64_t seed = 0;                // of kRandom and kPowerOfTwo
+  const char* stream = "dispatch";  // name of their random stream; lives forever
 };
 
 struct GlobalPolicyInfo {
@@ -25,16 +47,46 @@ struct GlobalPolicyInfo {
 };
 [[nodiscard]] const std::vector<GlobalPolicyInfo>& GlobalSchedulers();
 
-// What the router knows when a request arrives.
+// What the router knows of the workers, one entry per worker of the cluster.
+struct WorkerSignals {
+  std::vector<int32_t> outstanding;         // requests sent there and not finished or handed on
+  std::vector<int32_t> waiting;             // of them, not in the running set
+  std::vector<int64_t> outstanding_tokens;  // prompt tokens sent there and not yet computed
+  std::vector<int64_t> kv_used;             // KV blocks
+  std::vector<int64_t> kv_total;
+
+  void Resize(size_t workers) {
+    outstanding.resize(workers);
+    waiting.resize(workers);
+    outstanding_tokens.resize(workers);
+    kv_used.resize(workers);
+    kv_total.resize(workers);
+  }
+};
+
+// Answers how much of a prompt a worker has in its prefix cache, now.
+class PrefixProbe {
+ public:
+  virtual ~PrefixProbe() = default;
+  [[nodiscard]] virtual int32_t HitTokens(int32_t worker) const = 0;
+};
+
+// What the router knows when a request needs a worker.
 struct DispatchView {
-  std::span<const int32_t> outstanding;  // per worker: requests sent there and not finished
-  int32_t input_tokens = 0;              // of the arriving request
+  const WorkerSignals& signals;
+  // Workers that may be chosen, by increasing index; not empty.
+  std::span<const int32_t> candidates;
+  int32_t input_tokens = 0;   // of the request, the tokens generated so far included
+  int64_t conversation = -1;  // -1: none
+  // The same for prompts that begin alike; 0: nothing known.
+  uint64_t prefix_key = 0;
+  const PrefixProbe* prefix = nullptr;  // null: no worker caches prefixes
 };
 
 class GlobalScheduler {
  public:
   virtual ~GlobalScheduler() = default;
-  // Index of the worker. least_requests breaks ties by the lowest index.
+  // One of the candidates. Ties go to the first of them.
   virtual int32_t Dispatch(const DispatchView& view) = 0;
 };
 

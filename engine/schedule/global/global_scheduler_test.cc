@@ -7,19 +7,26 @@
 namespace tokensim {
 namespace {
 
+const std::vector<int32_t> kAll = {0, 1, 2};
+
 TEST(GlobalSchedulerTest, RoundRobinTakesTurns) {
   const auto scheduler = MakeGlobalScheduler({.policy = GlobalPolicy::kRoundRobin});
-  const std::vector<int32_t> outstanding = {9, 0, 0};
+  WorkerSignals signals;
+  signals.Resize(3);
+  signals.outstanding = {9, 0, 0};
   for (const int32_t expected : {0, 1, 2, 0, 1, 2, 0}) {
-    EXPECT_EQ(scheduler->Dispatch({.outstanding = outstanding}), expected);
+    EXPECT_EQ(scheduler->Dispatch({.signals = signals, .candidates = kAll}), expected);
   }
 }
 
 TEST(GlobalSchedulerTest, LeastRequestsTakesTheFirstOfTheLeast) {
   const auto scheduler = MakeGlobalScheduler({.policy = GlobalPolicy::kLeastRequests});
-  EXPECT_EQ(scheduler->Dispatch({.outstanding = std::vector<int32_t>{3, 1, 2, 1}}), 1);
-  EXPECT_EQ(scheduler->Dispatch({.outstanding = std::vector<int32_t>{0}}), 0);
-  EXPECT_EQ(scheduler->Dispatch({.outstanding = std::vector<int32_t>{5, 5, 5}}), 0);
+  WorkerSignals signals;
+  signals.Resize(3);
+  signals.outstanding = {3, 1, 1};
+  EXPECT_EQ(scheduler->Dispatch({.signals = signals, .candidates = kAll}), 1);
+  signals.outstanding = {5, 5, 5};
+  EXPECT_EQ(scheduler->Dispatch({.signals = signals, .candidates = kAll}), 0);
 }
 
 }  // namespace

@@ -21,6 +21,17 @@ const std::vector<LocalPolicyInfo>& LocalSchedulers() {
   return kSchedulers;
 }
 
+const std::vector<QueueOrderInfo>& QueueOrders() {
+  static const std::vector<QueueOrderInfo> kOrders = {
+      {QueueOrder::kFcfs, "fcfs", "first come, first served"},
+      {QueueOrder::kSjf, "sjf", "shortest prompt first"},
+      {QueueOrder::kPriority, "priority", "class priority, then first come, first served"},
+      {QueueOrder::kEdf, "edf", "earliest TTFT deadline first"},
+      {QueueOrder::kFair, "fair", "the class that got the fewest tokens first (VTC)"},
+  };
+  return kOrders;
+}
+
 std::unique_ptr<LocalScheduler> MakeLocalScheduler(const LocalSchedulerConfig& config) {
   switch (config.policy) {
     case LocalPolicy::kOrca:
@@ -28,6 +39,7 @@ std::unique_ptr<LocalScheduler> MakeLocalScheduler(const LocalSchedulerConfig& c
     case LocalPolicy::kStatic:
       return MakeStaticScheduler(config);
     case LocalPolicy::kChunked:
+    case LocalPolicy::kVllmV0:
       break;
   }
   return MakeChunkedScheduler(config);

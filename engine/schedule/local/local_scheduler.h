@@ -14,13 +14,21 @@ namespace tokensim {
 
 class WorkerState;
 
-enum class LocalPolicy : uint8_t { kChunked, kOrca, kStatic };
+enum class LocalPolicy : uint8_t { kChunked, kOrca, kStatic, kVllmV0 };
+enum class QueueOrder : uint8_t { kFcfs, kSjf, kPriority, kEdf, kFair };
+enum class PreemptionMode : uint8_t { kRecompute, kSwap };
 
 struct LocalSchedulerConfig {
   LocalPolicy policy = LocalPolicy::kChunked;
   int32_t max_num_seqs = 256;             // >= 1
   int32_t max_num_batched_tokens = 2048;  // 0: no limit (orca, static); chunked: >= max_num_seqs
   bool reserve_full_prompt = true;        // chunked
+  QueueOrder queue_order = QueueOrder::kFcfs;
+  double watermark = 0;         // [0, 1): share of the blocks kept free at an admission
+  double max_memory_ratio = 1;  // (0, 1]: of the blocks, for an admission of a new request
+  int32_t async_depth = 1;      // 1 or 2 (chunked)
+  PreemptionMode preemption = PreemptionMode::kRecompute;
+  bool oracle_output_length = false;  // kSjf knows the output length
 };
 
 struct LocalPolicyInfo {
@@ -29,6 +37,13 @@ struct LocalPolicyInfo {
   std::string_view description;  // one line, for the catalog
 };
 [[nodiscard]] const std::vector<LocalPolicyInfo>& LocalSchedulers();
+
+struct QueueOrderInfo {
+  QueueOrder order;
+  std::string_view name;
+  std::string_view description;
+};
+[[nodiscard]] const std::vector<QueueOrderInfo>& QueueOrders();
 
 class LocalScheduler {
  public:
