@@ -2,10 +2,14 @@
 //
 // Total order: time, then priority, then index. The order among equal times is part of the results:
 //
-//   kBoundary  an iteration ends and the next begins. Arrivals at the same time were handled before
-//              (the simulation keeps the next arrival beside the heap), so a request that arrives
-//              just when an iteration ends can join the next one.
-//   kSnapshot  after everything else at that time, so that it shows the state it leaves.
+//   kWorkerEvent  a worker fails, the cluster grows: what follows at that time is its consequence
+//   kWorkerStart  a worker begins to serve
+//   (transfers)   KV caches arrive; the simulation keeps the next one beside the heap
+//   (arrivals)    the next one is beside the heap, too. A request that arrives, or whose KV cache
+//                 does, just when an iteration ends can join the next one
+//   kSignals      policies with stale signals get new ones
+//   kBoundary     an iteration ends and the next begins
+//   kSnapshot     after everything else, so that it shows the state it leaves
 //
 // No allocation per event once the heap has reached its size; at most one event per (kind, index).
 #pragma once
@@ -18,12 +22,12 @@
 
 namespace tokensim {
 
-enum class EventKind : uint32_t { kBoundary = 0, kSnapshot = 1 };
+enum class EventKind : uint32_t { kWorkerEvent, kWorkerStart, kSignals, kBoundary, kSnapshot };
 
 struct Event {
   SimTime time = kNever;
   EventKind kind = EventKind::kBoundary;  // its value is the priority
-  uint32_t index = 0;                     // worker
+  uint32_t index = 0;                     // worker; of kWorkerEvent: in the plan
 
   [[nodiscard]] bool Before(const Event& other) const {
     if (time != other.time) return time < other.time;

@@ -27,7 +27,7 @@ TEST(EventQueueTest, RandomOperationsKeepTheOrder) {
   std::vector<Event> model;
   const auto before = [](const Event& a, const Event& b) { return a.Before(b); };
   for (int step = 0; step < 20'000; ++step) {
-    const Event event{static_cast<SimTime>(rng.Below(50)), static_cast<EventKind>(rng.Below(2)),
+    const Event event{static_cast<SimTime>(rng.Below(50)), static_cast<EventKind>(rng.Below(5)),
                       static_cast<uint32_t>(rng.Below(1000))};
     const uint64_t choice = rng.Below(3);
     if (choice == 0 || model.empty()) {

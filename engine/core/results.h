@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "engine/base/time.h"
@@ -9,7 +10,12 @@
 namespace tokensim {
 
 enum class EndReason : uint8_t { kNone, kCompleted, kMaxSimulatedTime, kMaxEvents };
-enum class RejectReason : uint8_t { kNone, kMaxModelLen, kKvCapacity };
+enum class RejectReason : uint8_t {
+  kNone,
+  kMaxModelLen,
+  kKvCapacity,
+  kNoWorker,  // none served until the end of the run
+};
 
 // One request. Times are kUnset (-1) when they did not happen.
 struct RequestRecord {
@@ -23,9 +29,14 @@ struct RequestRecord {
   int32_t input_tokens = 0;
   int32_t output_tokens = 0;
   int32_t cached_tokens = 0;
-  int32_t worker = -1;
+  int32_t worker = -1;  // the last
   int32_t preemptions = 0;
   RejectReason reject_reason = RejectReason::kNone;
+  int32_t client_class = 0;
+  int32_t turn = 0;
+  int32_t prefill_worker = -1;  // that gave the first token
+  int64_t conversation = -1;    // -1: none
+  SimTime kv_transfer = kUnset;  // time its KV cache was under way after the first token
 };
 
 // Averages over consecutive intervals of equal width from time 0, one entry per interval.
@@ -48,6 +59,25 @@ struct WorkerStats {
   double kv_blocks_integral = 0;  // blocks x seconds
   int32_t max_running = 0;
   int64_t max_kv_blocks_used = 0;
+  int64_t prefilled = 0;  // requests that got their first token here
+  int64_t swapped_out_blocks = 0;
+  int64_t swapped_in_blocks = 0;
+  int64_t max_host_blocks_used = 0;
+  SimTime unavailable = 0;  // failed, stopped or not yet started
+};
+
+struct LinkSummary {
+  std::string name;  // as `gpu/0 intra-node out`
+  int64_t transfers = 0;
+  int64_t bytes = 0;
+  SimTime busy = 0;
+  double bytes_per_second = 0;  // 0: not limited
+};
+
+struct PoolStats {
+  int64_t hit_tokens = 0;
+  int64_t evicted_tokens = 0;
+  int64_t max_bytes = 0;
 };
 
 struct Progress {
@@ -68,6 +98,10 @@ struct Results {
   std::vector<RequestRecord> records;
   std::vector<WorkerStats> workers;
   std::vector<WorkerTimeline> timelines;
+  std::vector<LinkSummary> links;  // that carried something
+  int64_t migrations = 0;
+  int64_t redispatched = 0;  // requests that lost their worker, each time
+  PoolStats pool;
 };
 
 }  // namespace tokensim

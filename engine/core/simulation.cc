@@ -1,14 +1,13 @@
 #include "engine/core/simulation.h"
 
 #include <algorithm>
-#include <deque>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/base/invariant.h"
+#include "engine/core/cluster.h"
 #include "engine/core/event_queue.h"
-#include "engine/core/worker.h"
 
 namespace tokensim {
 
@@ -27,8 +26,12 @@ class Simulation::Impl {
   // Handles the next event. False when there is none left, or a limit of the plan forbids it.
   bool Step();
   void HandleArrival();
+  void HandleTransfers(SimTime now);
+  void HandleEvent(const Event& event);
   void HandleBoundary(const Event& event);
-  void HandleSnapshot(SimTime now);
+  void HandleWorkerEvent(const Event& event);
+  // Whether anything is left that keeps a run going: snapshots and the like do not.
+  [[nodiscard]] bool Exhausted() const;
   bool StopsBefore(SimTime time);
   void PeekArrival() {
     const RequestInput* next = source_->Peek();
@@ -38,39 +41,34 @@ class Simulation::Impl {
 
   const std::shared_ptr<const Plan> plan_;
   Observer* const observer_;
-  RequestSlab slab_;
-  WorkerSignals signals_;
-  std::vector<int32_t> candidates_;
   Results results_;
-  std::deque<Worker> workers_;  // a deque: workers do not move
-  std::unique_ptr<GlobalScheduler> global_scheduler_;
-  std::unique_ptr<RequestSource> source_;  // made by the first Advance
-  SimTime next_arrival_ = kNever;
   EventQueue queue_;
+  Cluster cluster_;
+  std::unique_ptr<RequestSource> source_;  // made by the first Advance
+  bool reactive_ = false;
+  SimTime next_arrival_ = kNever;
+  int64_t worker_events_left_ = 0;
   SimTime now_ = 0;
-  int64_t rejected_ = 0;
   int64_t slice_left_ = 0;  // events until Advance returns
   absl::Status status_;
-  std::vector<WorkerSnapshot> snapshot_;
 };
 
 Simulation::Impl::Impl(std::shared_ptr<const Plan> plan, Observer* observer)
     : plan_(std::move(plan)),
       observer_(observer),
-      global_scheduler_(MakeGlobalScheduler(plan_->global_scheduler)) {
+      cluster_(*plan_, observer, &queue_, &results_) {
   // Beyond this, growing by doubling costs little and a run that stops early nothing.
   constexpr int64_t kMostReserved = 4'000'000;
   results_.records.reserve(
       static_cast<size_t>(std::min(plan_->workload.num_requests, kMostReserved)));
-  signals_.Resize(plan_->workers.size());
-  for (size_t i = 0; i < plan_->workers.size(); ++i) {
-    candidates_.push_back(static_cast<int32_t>(i));
-    workers_.emplace_back(plan_->workers[i], static_cast<int32_t>(i), plan_->timeline_points,
-                          Worker::Context{slab_, results_.records, signals_.outstanding, observer_});
-  }
   // Only an observer sees snapshots; the decisions of a run do not depend on them.
   if (observer_ != nullptr && plan_->snapshot_interval > 0) {
     queue_.Push({0, EventKind::kSnapshot, 0});
+  }
+  if (plan_->signal_delay > 0) queue_.Push({plan_->signal_delay, EventKind::kSignals, 0});
+  if (!plan_->worker_events.empty()) {
+    worker_events_left_ = static_cast<int64_t>(plan_->worker_events.size());
+    queue_.Push({plan_->worker_events[0].time, EventKind::kWorkerEvent, 0});
   }
 }
 
@@ -79,6 +77,8 @@ absl::Status Simulation::Impl::Advance(int64_t max_events) {
   try {
     if (source_ == nullptr) {
       source_ = MakeRequestSource(plan_->workload, plan_->seed);
+      reactive_ = source_->reactive();
+      cluster_.SetSource(source_.get());
       PeekArrival();
     }
     slice_left_ = max_events;
@@ -92,34 +92,49 @@ absl::Status Simulation::Impl::Advance(int64_t max_events) {
 }
 
 bool Simulation::Impl::Step() {
-  const bool arrivals_left = next_arrival_ != kNever;
-  // An arrival goes before anything else at its time.
-  if (arrivals_left && (queue_.empty() || next_arrival_ <= queue_.top().time)) {
-    if (StopsBefore(next_arrival_)) return false;
-    HandleArrival();
+  const SimTime transfer = cluster_.next_transfer();
+  const SimTime first = std::min(next_arrival_, transfer);
+  // The heap's events before kBoundary go before arrivals and transfers at their time.
+  const bool heap_first =
+      !queue_.empty() && (queue_.top().time < first || (queue_.top().time == first &&
+                                                        queue_.top().kind < EventKind::kSignals));
+  if (first != kNever && !heap_first) {
+    if (StopsBefore(first)) return false;
+    if (transfer <= next_arrival_) {
+      HandleTransfers(transfer);
+    } else {
+      HandleArrival();
+    }
     return true;
   }
-  if (queue_.empty()) {
+  if (Exhausted()) {
+    // What waits for a worker is rejected; a conversation or a closed loop may then go on.
+    cluster_.RejectHomeless(now_);
+    PeekArrival();
+    if (next_arrival_ != kNever) return true;
     End(EndReason::kCompleted, now_);
     return false;
   }
   const Event event = queue_.top();
-  if (event.kind == EventKind::kSnapshot) {
-    // Snapshots alone do not keep a run going.
-    if (!arrivals_left && queue_.size() == 1 && event.time > now_) {
-      End(EndReason::kCompleted, now_);
-      return false;
-    }
+  if (event.kind == EventKind::kSnapshot || event.kind == EventKind::kSignals) {
     if (event.time > plan_->max_simulated_time) {
       End(EndReason::kMaxSimulatedTime, plan_->max_simulated_time);
       return false;
     }
-    HandleSnapshot(event.time);
-    return true;
+  } else if (StopsBefore(event.time)) {
+    return false;
   }
-  if (StopsBefore(event.time)) return false;
-  HandleBoundary(event);
+  HandleEvent(event);
   return true;
+}
+
+bool Simulation::Impl::Exhausted() const {
+  if (next_arrival_ != kNever || cluster_.next_transfer() != kNever) return false;
+  if (cluster_.live() > cluster_.homeless()) return false;
+  // The cluster may still get a worker for those that wait for one. A snapshot that is due now shows
+  // the end.
+  if (cluster_.homeless() > 0 && (worker_events_left_ > 0 || cluster_.starting() > 0)) return false;
+  return queue_.empty() || queue_.top().kind != EventKind::kSnapshot || queue_.top().time > now_;
 }
 
 bool Simulation::Impl::StopsBefore(SimTime time) {
@@ -141,84 +156,84 @@ void Simulation::Impl::HandleArrival() {
   if (id == 0) results_.first_arrival = now_;
   ++results_.events;
   source_->Pop();
+  cluster_.Arrive(input, id, now_);
   PeekArrival();
-  const int32_t index = global_scheduler_->Dispatch(
-      {.signals = signals_, .candidates = candidates_, .input_tokens = input.input_tokens});
-  Worker& worker = workers_[static_cast<size_t>(index)];
-  if (observer_ != nullptr) observer_->OnArrived(now_, id, index, input.input_tokens);
-  const RejectReason reject = worker.CheckFits(input.input_tokens, input.output_tokens);
-  if (reject != RejectReason::kNone) {
-    results_.records.push_back({.request_id = id,
-                                .arrival = now_,
-                                .finish = now_,
-                                .input_tokens = input.input_tokens,
-                                .output_tokens = input.output_tokens,
-                                .worker = index,
-                                .reject_reason = reject});
-    ++rejected_;
-    if (observer_ != nullptr) observer_->OnRejected(now_, results_.records.back());
-    return;
-  }
-  const RequestHandle handle = slab_.Allocate();
-  LiveRequest& r = slab_[handle];
-  r.id = id;
-  r.arrival = now_;
-  r.input_tokens = input.input_tokens;
-  r.output_tokens = input.output_tokens;
-  ++signals_.outstanding[static_cast<size_t>(index)];
-  if (worker.Enqueue(handle, now_)) {
-    queue_.Push({now_, EventKind::kBoundary, static_cast<uint32_t>(index)});
+}
+
+void Simulation::Impl::HandleTransfers(SimTime now) {
+  now_ = now;
+  cluster_.AdvanceTransfers(now);
+  if (reactive_) PeekArrival();
+}
+
+void Simulation::Impl::HandleEvent(const Event& event) {
+  switch (event.kind) {
+    case EventKind::kBoundary:
+      return HandleBoundary(event);
+    case EventKind::kWorkerEvent:
+      return HandleWorkerEvent(event);
+    case EventKind::kWorkerStart:
+      now_ = event.time;
+      queue_.Pop();
+      return cluster_.StartWorker(static_cast<int32_t>(event.index), now_);
+    case EventKind::kSignals:
+      cluster_.RefreshSignals();
+      return queue_.ReplaceTop({event.time + plan_->signal_delay, EventKind::kSignals, 0});
+    case EventKind::kSnapshot:
+      observer_->OnSnapshot(event.time, cluster_.Snapshot(), cluster_.pool_bytes());
+      return queue_.ReplaceTop({event.time + plan_->snapshot_interval, EventKind::kSnapshot, 0});
   }
 }
 
+void Simulation::Impl::HandleWorkerEvent(const Event& event) {
+  const std::vector<WorkerEvent>& events = plan_->worker_events;
+  now_ = event.time;
+  const size_t next = event.index + 1;
+  worker_events_left_ = static_cast<int64_t>(events.size() - next);
+  if (next < events.size()) {
+    queue_.ReplaceTop(
+        {events[next].time, EventKind::kWorkerEvent, static_cast<uint32_t>(next)});
+  } else {
+    queue_.Pop();
+  }
+  cluster_.ApplyWorkerEvent(events[event.index], now_);
+  if (reactive_) PeekArrival();
+}
+
 void Simulation::Impl::HandleBoundary(const Event& event) {
-  Worker& worker = workers_[event.index];
+  const Worker& worker = cluster_.worker(event.index);
   const int64_t iterations = worker.stats().iterations;
   // Until the next event of anyone else the worker may go on alone. An observer wants to see the
   // events of all workers in order of time.
   SimTime horizon = 0;
   int64_t limit = slice_left_;
   if (observer_ == nullptr) {
-    horizon = std::min(next_arrival_, queue_.second_time());
+    horizon = std::min({next_arrival_, cluster_.next_transfer(), queue_.second_time()});
     if (plan_->max_simulated_time < horizon) horizon = plan_->max_simulated_time + 1;
     if (plan_->max_events > 0) limit = std::min(limit, plan_->max_events - results_.events);
   }
-  const SimTime end = worker.Run(event.time, horizon, limit);
+  cluster_.RunWorker(static_cast<int32_t>(event.index), event.time, horizon, limit);
   now_ = worker.now();
   const int64_t events = worker.stats().iterations - iterations;
   results_.events += events;
   slice_left_ -= events;
-  if (end == kNever) {
-    queue_.Pop();
-  } else {
-    queue_.ReplaceTop({end, EventKind::kBoundary, event.index});
-  }
-}
-
-void Simulation::Impl::HandleSnapshot(SimTime now) {
-  snapshot_.clear();
-  for (const Worker& worker : workers_) snapshot_.push_back(worker.Snapshot());
-  observer_->OnSnapshot(now, snapshot_);
-  queue_.ReplaceTop({now + plan_->snapshot_interval, EventKind::kSnapshot, 0});
+  if (reactive_) PeekArrival();
 }
 
 void Simulation::Impl::End(EndReason reason, SimTime time) {
   results_.end_reason = reason;
   results_.end_time = time;
-  for (const Worker& worker : workers_) {
-    results_.workers.push_back(worker.stats());
-    results_.timelines.push_back(worker.timeline().Averages(time));
-  }
+  cluster_.Conclude(time);
   const auto ended = static_cast<int64_t>(results_.records.size());
   if (reason == EndReason::kCompleted) {
-    TOKENSIM_INVARIANT(ended == results_.arrived && slab_.live() == 0, "requests lost");
-    for (const Worker& worker : workers_) {
-      TOKENSIM_INVARIANT(worker.Snapshot().running == 0 && worker.Snapshot().waiting == 0,
-                         "requests left in a worker");
+    TOKENSIM_INVARIANT(ended == results_.arrived && cluster_.live() == 0, "requests lost");
+    for (size_t i = 0; i < cluster_.size(); ++i) {
+      TOKENSIM_INVARIANT(cluster_.worker(i).state().idle(), "requests left in a worker");
     }
   }
   if (observer_ != nullptr) {
-    observer_->OnEnded(time, reason, ended - rejected_, rejected_, results_.arrived - ended);
+    observer_->OnEnded(time, reason, ended - cluster_.rejected(), cluster_.rejected(),
+                       results_.arrived - ended);
   }
 }
 

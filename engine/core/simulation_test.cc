@@ -184,7 +184,7 @@ class Recorder : public Observer {
   void OnIteration(SimTime now, const IterationEvent& i) override {
     Line(now, "iteration", i.index);
   }
-  void OnSnapshot(SimTime now, std::span<const WorkerSnapshot> w) override {
+  void OnSnapshot(SimTime now, std::span<const WorkerSnapshot> w, int64_t) override {
     Line(now, "snapshot", w[0].kv_blocks_used);
   }
   void OnEnded(SimTime now, EndReason, int64_t finished, int64_t, int64_t) override {

@@ -1,10 +1,45 @@
 #include "engine/core/worker.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/base/invariant.h"
 
 namespace tokensim {
+namespace {
+
+WorkerStateConfig StateConfig(const WorkerPlan& plan) {
+  return {.kv_blocks = plan.kv_blocks,
+          .block_size = plan.block_size,
+          .prefix_caching = plan.prefix_caching,
+          .host_blocks = plan.host_blocks,
+          .overlap_swap = plan.overlap_swap,
+          .hands_on_prefills = plan.role == Role::kPrefill,
+          .pauses_decodes = plan.scheduler.policy == LocalPolicy::kVllmV0};
+}
+
+RequestRecord RecordOf(const LiveRequest& r, SimTime finish) {
+  return {.request_id = r.id,
+          .arrival = r.arrival,
+          .queued = r.queued,
+          .scheduled = r.scheduled,
+          .first_token = r.first_token,
+          .finish = finish,
+          .max_itl = r.max_itl,
+          .input_tokens = r.input_tokens,
+          .output_tokens = r.output_tokens,
+          .cached_tokens = r.cached_tokens,
+          .worker = r.worker,
+          .preemptions = r.preemptions,
+          .reject_reason = RejectReason::kNone,
+          .client_class = r.client_class,
+          .turn = r.turn,
+          .prefill_worker = r.prefill_worker,
+          .conversation = r.conversation,
+          .kv_transfer = r.kv_transfer};
+}
+
+}  // namespace
 
 Worker::Worker(const WorkerPlan& plan, int32_t index, int32_t timeline_points,
                const Context& context)
@@ -12,226 +47,406 @@ Worker::Worker(const WorkerPlan& plan, int32_t index, int32_t timeline_points,
       index_(index),
       context_(context),
       scheduler_(MakeLocalScheduler(plan.scheduler)),
-      state_(context.slab, plan.kv_blocks, plan.block_size),
+      state_(context.slab, StateConfig(plan), plan.scheduler),
       timeline_(timeline_points) {}
 
-RejectReason Worker::CheckFits(int32_t input_tokens, int32_t output_tokens) const {
-  const int64_t length = int64_t{input_tokens} + output_tokens;
-  if (length > plan_.max_model_len) return RejectReason::kMaxModelLen;
+RejectReason Worker::CheckFits(int32_t prompt_tokens, int64_t total_tokens) const {
+  if (total_tokens > plan_.max_model_len) return RejectReason::kMaxModelLen;
   // The last token is never attended to, so its keys and values are not stored.
-  if ((length - 1 + plan_.block_size - 1) / plan_.block_size > plan_.kv_blocks) {
+  const int64_t most = plan_.role == Role::kPrefill ? prompt_tokens : total_tokens - 1;
+  if ((most + plan_.block_size - 1) / plan_.block_size > plan_.kv_blocks) {
     return RejectReason::kKvCapacity;
   }
   return RejectReason::kNone;
 }
 
 bool Worker::Enqueue(RequestHandle handle, SimTime now) {
+  LiveRequest& r = context_.slab[handle];
+  r.worker = index_;
+  // An engine takes in what has arrived when an iteration ends.
+  if (r.queued == kUnset) r.queued = iterating() ? end_ : now;
   state_.Enqueue(handle);
   if (iterating()) timeline_.AddWaiting(now, end_, 1);
+  Publish();
+  return Wake();
+}
+
+bool Worker::Wake() {
   const bool was_idle = idle_;
   idle_ = false;
   return was_idle;
 }
 
 SimTime Worker::Run(SimTime now, SimTime horizon, int64_t limit) {
-  if (iterating()) Complete(now);
-  bool running = Form(now);
-  while (running && end_ < horizon && --limit > 0) {
-    now = end_;
-    if (Quiet()) {
-      CompleteQuiet(now);
-      running = FormQuiet(now);
-    } else {
-      Complete(now);
-      running = Form(now);
-    }
+  bool running = Boundary(now);
+  while (running && end_ < horizon && messages_.empty() && --limit > 0) {
+    running = Quiet() ? QuietBoundary(end_) : Boundary(end_);
   }
   return running ? end_ : kNever;
 }
 
-bool Worker::Form(SimTime now) {
+bool Worker::Boundary(SimTime now) {
+  if (iterating()) Complete(now);
   begin_ = now;
-  state_.set_now(now);
-  state_.BeginBatch();
+  if (failing_) {
+    messages_.push_back({.kind = WorkerMessage::Kind::kFailed});
+    return GoIdle();
+  }
+  return Begin(now);
+}
+
+void Worker::Complete(SimTime now) {
+  if (context_.observer != nullptr) ObserveIteration(now);
+  Account(now);
+  if (current_.waiting > 0) timeline_.AddWaiting(begin_, now, current_.waiting);
+  if (plan_.scheduler.async_depth == 1) {
+    state_.Advance(&current_, now);
+  } else if (context_.observer != nullptr) {
+    ObserveChanges(now, next_, /*admissions=*/false, /*preemptions=*/true);
+  }
+  Retire(now);
+  TrimLogs();
+}
+
+bool Worker::Begin(SimTime now) {
+  const bool ahead = plan_.scheduler.async_depth > 1;
+  if (ahead && !next_.empty()) {
+    std::swap(current_, next_);
+  } else {
+    Form(now, &current_);
+    if (current_.empty()) {
+      Publish();
+      return GoIdle();
+    }
+  }
+  Start(now);
+  if (ahead) {
+    state_.Advance(&current_, end_);
+    Form(now, &next_);
+  }
+  Publish();
+  return true;
+}
+
+bool Worker::GoIdle() {
+  TOKENSIM_INVARIANT(failing_ || state_.expects_blocks() || state_.idle(),
+                     "a worker with requests has nothing to run");
+  next_.Clear();
+  idle_ = true;
+  end_ = kUnset;
+  return false;
+}
+
+void Worker::Form(SimTime now, Batch* batch) {
+  state_.BeginBatch(batch);
+  if (context_.migration != nullptr) MigrateUnderPressure();
   scheduler_->FormBatch(state_);
-  stats_.preemptions += static_cast<int64_t>(state_.preempted().size());
-  for (const RequestHandle handle : state_.admitted()) {
+  stats_.preemptions += static_cast<int64_t>(batch->preempted.size());
+  for (const Preemption& p : batch->preempted) stats_.swapped_out_blocks += p.swapped_blocks;
+  for (const RequestHandle handle : batch->admitted) {
     LiveRequest& r = context_.slab[handle];
     if (r.scheduled == kUnset) r.scheduled = now;
   }
-  if (context_.observer != nullptr) ObserveBatch(now);
-  if (state_.batch_empty()) {
-    TOKENSIM_INVARIANT(!state_.has_waiting() && state_.running_count() == 0,
-                       "a worker with requests has nothing to run");
-    idle_ = true;
-    end_ = kUnset;
-    return false;
+  if (plan_.overlap_swap) {
+    for (const Preemption& p : batch->preempted) {
+      if (p.swapped_blocks == 0) continue;
+      messages_.push_back({.kind = WorkerMessage::Kind::kSwappedOut,
+                           .request = p.request,
+                           .blocks = p.swapped_blocks});
+    }
   }
-  batch_running_ = state_.running_count() + state_.padding_count();
-  batch_waiting_ = state_.waiting_count();
-  stats_.max_running = std::max(stats_.max_running, batch_running_);
-  Start(now);
-  return true;
+  for (const RequestHandle handle : state_.loads_begun()) {
+    messages_.push_back({.kind = WorkerMessage::Kind::kLoad, .request = handle});
+  }
+  state_.ClearLoadsBegun();
+  batch->running = state_.running_count() + state_.padding_count();
+  batch->waiting = state_.waiting_count();
+  stats_.max_running = std::max(stats_.max_running, batch->running);
+  if (context_.observer != nullptr) {
+    // A batch formed for now has nothing under way.
+    ObserveChanges(now, *batch, /*admissions=*/true, /*preemptions=*/batch == &current_);
+  }
+}
+
+// While there still is room for an iteration or two, the last request moves to where there is more:
+// its blocks here are free only when it has arrived there.
+void Worker::MigrateUnderPressure() {
+  if (state_.running_count() < 2 || state_.expects_blocks()) return;
+  if (state_.free_blocks() >= 2 * state_.decode_count()) return;
+  const int64_t blocks = state_.TailDecodeBlocks();
+  const int32_t target = blocks == 0 ? -1 : context_.migration->FindTarget(index_, blocks);
+  if (target < 0) return;
+  const Departure departure = state_.TakeTailDecode();
+  state_.KeepOutgoing();
+  if (context_.observer != nullptr) ObserveStay(begin_, departure.request, departure.stay);
+  messages_.push_back({.kind = WorkerMessage::Kind::kMigrates,
+                       .request = departure.request,
+                       .target = target});
 }
 
 void Worker::Start(SimTime now) {
   begin_ = now;
-  batch_blocks_ = state_.pool().used();
-  stats_.max_kv_blocks_used = std::max(stats_.max_kv_blocks_used, batch_blocks_);
-  const double seconds = plan_.compute->IterationSeconds(state_.shape());
+  current_.blocks = state_.pool().used();
+  stats_.max_kv_blocks_used = std::max(stats_.max_kv_blocks_used, current_.blocks);
+  double seconds = plan_.compute->IterationSeconds(current_.shape());
+  if (current_.swapped_blocks > 0) {
+    const double bytes = static_cast<double>(current_.swapped_blocks) * plan_.block_size *
+                         static_cast<double>(plan_.kv_bytes_per_token);
+    seconds += plan_.host_link.latency_seconds;
+    if (plan_.host_link.bandwidth_bytes_per_second > 0) {
+      seconds += bytes / plan_.host_link.bandwidth_bytes_per_second;
+    }
+  }
   const SimTime duration = std::max<SimTime>(1, FromSeconds(seconds));
   TOKENSIM_INVARIANT(duration < kNever - now, "simulated time overflows");
   end_ = now + duration;
+  state_.Start(current_, now, end_);
+  if (context_.observer != nullptr && current_.decodes > 0) log_.push_back(end_);
+  if (context_.layerwise && plan_.role == Role::kPrefill && current_.completed_prefills > 0) {
+    for (size_t i = 0; i < current_.chunks.size(); ++i) {
+      const LiveRequest& r = context_.slab[current_.chunk_requests[i]];
+      const PrefillChunk& chunk = current_.chunks[i];
+      if (chunk.history + chunk.new_tokens < r.prefill_target()) continue;
+      if (r.generated + 1 == r.output_tokens) continue;
+      messages_.push_back({.kind = WorkerMessage::Kind::kPrefillStarts,
+                           .request = current_.chunk_requests[i]});
+    }
+  }
 }
 
 void Worker::Account(SimTime now) {
   const SimTime duration = now - begin_;
   const double seconds = ToSeconds(duration);
   stats_.busy += duration;
-  stats_.running_integral += seconds * batch_running_;
-  stats_.kv_blocks_integral += seconds * static_cast<double>(batch_blocks_);
-  timeline_.AddIteration(begin_, now, batch_running_, static_cast<double>(batch_blocks_));
+  stats_.running_integral += seconds * current_.running;
+  stats_.kv_blocks_integral += seconds * static_cast<double>(current_.blocks);
+  timeline_.AddIteration(begin_, now, current_.running, static_cast<double>(current_.blocks));
   ++stats_.iterations;
-  stats_.decode_tokens += state_.batch_decodes();
-  if (state_.batch_decodes() > 0) {
-    state_.gaps().Push(state_.decodes().next_iteration(), duration);
-  }
+  stats_.decode_tokens += current_.decodes;
+  stats_.prefill_tokens += current_.prefill_tokens;
 }
 
 bool Worker::Quiet() const {
-  return context_.observer == nullptr && state_.chunks().empty() && !state_.has_waiting() &&
-         !state_.decodes().MayFinishNext();
+  if (context_.observer != nullptr || failing_ || state_.waiting_count() > 0 ||
+      state_.decodes().MayFinishNext() || !current_.chunks.empty() || context_.migration != nullptr) {
+    return false;
+  }
+  if (plan_.scheduler.async_depth == 1) return true;
+  return current_.finishing_decodes.empty() && next_.chunks.empty() && !next_.empty() &&
+         next_.swapped_blocks == 0;
 }
 
-void Worker::CompleteQuiet(SimTime now) {
+bool Worker::QuietBoundary(SimTime now) {
   Account(now);
-  state_.decodes().Advance();
-}
-
-bool Worker::FormQuiet(SimTime now) {
-  if (state_.decode_blocks_due() > state_.free_blocks()) return Form(now);
-  state_.ScheduleDecodes();
-  Start(now);
+  if (plan_.scheduler.async_depth == 1) {
+    state_.decodes().Advance();
+    ScheduleQuiet(now, &current_);
+    if (current_.empty()) {
+      Publish();
+      return GoIdle();
+    }
+    Start(now);
+  } else {
+    std::swap(current_, next_);
+    Start(now);
+    state_.decodes().Advance();
+    ScheduleQuiet(now, &next_);
+  }
+  context_.signals.kv_used[static_cast<size_t>(index_)] = state_.pool().used();
   return true;
 }
 
-void Worker::Complete(SimTime now) {
-  if (context_.observer != nullptr) {
-    log_.push_back(now);
-    ObserveIteration(now);
+void Worker::ScheduleQuiet(SimTime now, Batch* batch) {
+  if (state_.decode_blocks_due() > state_.free_blocks()) {
+    Form(now, batch);
+    Publish();
+    return;
   }
-  Account(now);
-  if (batch_waiting_ > 0) timeline_.AddWaiting(begin_, now, batch_waiting_);
-  DecodeSet& decodes = state_.decodes();
-  decodes.Advance();
-  while (true) {
-    const RequestHandle handle = decodes.NextFinished();
-    if (handle == kNoRequest) break;
-    LiveRequest& r = context_.slab[handle];
-    r.max_itl = std::max(r.max_itl, state_.gaps().Since(r.decode_start));
-    if (context_.observer != nullptr) ObserveTokens(now, r.id, r.decode_start, r.generated);
-    decodes.Leave(handle);
-    Finish(handle, now);
-  }
-  if (!state_.chunks().empty()) CompletePrefills(now);
-  TrimLogs();
+  state_.BeginBatch(batch);
+  state_.ScheduleDecodes();
+  batch->running = state_.running_count() + state_.padding_count();
+  batch->waiting = 0;
+  if (batch->running > state_.running_count()) state_.SchedulePadding();
 }
 
-void Worker::CompletePrefills(SimTime now) {
-  for (size_t i = 0; i < state_.chunks().size(); ++i) {
-    const RequestHandle handle = state_.chunk_requests()[i];
-    LiveRequest& r = context_.slab[handle];
-    const int32_t tokens = state_.chunks()[i].new_tokens;
-    stats_.prefill_tokens += tokens;
-    r.computed += tokens;
-    if (r.computed < r.prefill_target()) continue;
-    ++r.generated;
-    if (r.first_token == kUnset) {
-      r.first_token = now;
-      if (context_.observer != nullptr) context_.observer->OnFirstToken(now, r.id, index_);
-    } else {
-      r.max_itl = std::max(r.max_itl, now - r.last_token);
-    }
-    if (r.generated < r.output_tokens) {
-      state_.decodes().Join(handle);
-    } else {
-      if (context_.observer != nullptr) {
-        ObserveTokens(now, r.id, state_.decodes().next_iteration(), r.generated);
-      }
-      Finish(handle, now);
-    }
+void Worker::Retire(SimTime now) {
+  Observer* const observer = context_.observer;
+  for (const Departure& departure : current_.finishing_decodes) {
+    if (observer != nullptr) ObserveStay(now, departure.request, departure.stay);
+    Finish(departure.request, now);
+  }
+  for (const RequestHandle handle : current_.first_tokens) {
+    context_.slab[handle].prefill_worker = index_;
+    ++stats_.prefilled;
+    if (observer != nullptr) observer->OnFirstToken(now, context_.slab[handle].id, index_);
+  }
+  for (const RequestHandle handle : current_.finishing_prefills) {
+    const LiveRequest& r = context_.slab[handle];
+    if (observer != nullptr) ObserveStay(now, handle, {r.stay_token, -1, r.generated});
+    Finish(handle, now);
+  }
+  for (const RequestHandle handle : current_.prefilled) {
+    const LiveRequest& r = context_.slab[handle];
+    if (observer != nullptr) ObserveStay(now, handle, {r.stay_token, -1, r.generated});
+    state_.Leave();
+    state_.KeepOutgoing();
+    --context_.signals.outstanding[static_cast<size_t>(index_)];
+    messages_.push_back({.kind = WorkerMessage::Kind::kPrefilled, .request = handle});
   }
 }
 
 void Worker::Finish(RequestHandle handle, SimTime now) {
-  const LiveRequest& r = context_.slab[handle];
-  context_.records.push_back({.request_id = r.id,
-                              .arrival = r.arrival,
-                              .queued = r.arrival,
-                              .scheduled = r.scheduled,
-                              .first_token = r.first_token,
-                              .finish = now,
-                              .max_itl = r.max_itl,
-                              .input_tokens = r.input_tokens,
-                              .output_tokens = r.output_tokens,
-                              .cached_tokens = 0,
-                              .worker = index_,
-                              .preemptions = r.preemptions,
-                              .reject_reason = RejectReason::kNone});
+  context_.records.push_back(RecordOf(context_.slab[handle], now));
   if (context_.observer != nullptr) context_.observer->OnFinished(now, context_.records.back());
-  state_.RemoveRunning(handle);
-  scheduler_->ReleaseFinished(state_, state_.BlocksFor(r.computed));
-  context_.slab.Free(handle);
-  --context_.outstanding[static_cast<size_t>(index_)];
+  Holdings holdings = state_.TakeHoldings(handle);
+  if (scheduler_->KeepsFinished()) {
+    state_.KeepAsPadding(std::move(holdings));
+  } else {
+    state_.Free(holdings);
+  }
+  state_.Leave();
+  --context_.signals.outstanding[static_cast<size_t>(index_)];
   ++stats_.finished;
+  if (context_.report_ends) {
+    messages_.push_back({.kind = WorkerMessage::Kind::kEnded, .request = handle});
+  } else {
+    context_.slab.Free(handle);
+  }
+}
+
+void Worker::FreeOutgoing(const Holdings& holdings) {
+  state_.FreeOutgoing(holdings);
+  Publish();
+}
+
+bool Worker::ReserveLoad(RequestHandle handle) {
+  if (!state_.ReserveLoad(handle)) return false;
+  Publish();
+  return true;
+}
+
+void Worker::FinishLoad(RequestHandle handle, SimTime now) {
+  state_.FinishLoad(handle);
+  if (iterating()) timeline_.AddWaiting(now, end_, 1);
+  Publish();
+}
+
+void Worker::CancelLoad(RequestHandle handle) {
+  state_.CancelLoad(handle);
+  Publish();
+}
+
+bool Worker::Fail() {
+  failing_ = true;
+  return !iterating();
+}
+
+std::vector<RequestHandle> Worker::Evacuate(SimTime now) {
+  std::vector<RequestHandle> requests;
+  for (const Departure& departure : state_.Evacuate()) {
+    if (context_.observer != nullptr) ObserveStay(now, departure.request, departure.stay);
+    requests.push_back(departure.request);
+    --context_.signals.outstanding[static_cast<size_t>(index_)];
+  }
+  failing_ = false;
+  current_.Clear();
+  next_.Clear();
+  Publish();
+  return requests;
+}
+
+void Worker::Publish() {
+  const auto i = static_cast<size_t>(index_);
+  context_.signals.waiting[i] = state_.waiting_count();
+  context_.signals.kv_used[i] = state_.pool().used();
+  context_.signals.outstanding_tokens[i] = state_.pending_tokens();
 }
 
 WorkerSnapshot Worker::Snapshot() const {
+  const PrefixCache* cache = state_.pool().cache();
   return {.kv_blocks_used = state_.pool().used(),
           .kv_blocks_total = state_.pool().total(),
-          .running = state_.running_count(),
-          .waiting = state_.waiting_count()};
+          .running = state_.present_count(),
+          .waiting = state_.waiting_count(),
+          .host_blocks_used = state_.host().used(),
+          .host_blocks_total = state_.host().total(),
+          .cached_blocks = cache != nullptr ? cache->cached_free() : 0};
 }
 
 void Worker::ObserveIteration(SimTime now) {
-  const IterationShape shape = state_.shape();
+  const IterationShape shape = current_.shape();
   context_.observer->OnIteration(now, {.worker = index_,
                                        .index = stats_.iterations,
                                        .duration = now - begin_,
                                        .prefill_tokens = shape.prefill_tokens,
                                        .prefill_chunks = static_cast<int32_t>(shape.prefill.size()),
                                        .decode_tokens = shape.decode_count,
-                                       .kv_blocks_used = batch_blocks_,
-                                       .running = batch_running_,
-                                       .waiting = batch_waiting_});
+                                       .kv_blocks_used = current_.blocks,
+                                       .running = current_.running,
+                                       .waiting = current_.waiting});
 }
 
-void Worker::ObserveBatch(SimTime now) {
-  for (const Preemption& p : state_.preempted()) {
-    const int64_t id = context_.slab[p.request].id;
-    if (p.decode_start >= 0) ObserveTokens(now, id, p.decode_start, p.tokens_before);
-    context_.observer->OnPreempted(now, id, index_, p.generated);
-  }
-  for (const RequestHandle handle : state_.admitted()) {
-    context_.observer->OnScheduled(now, context_.slab[handle].id, index_);
+void Worker::ObserveChanges(SimTime now, const Batch& batch, bool admissions, bool preemptions) {
+  for (const int32_t change : batch.changes) {
+    if (change >= 0 && admissions) {
+      ObserveAdmission(now, batch.admitted[static_cast<size_t>(change)], batch);
+    } else if (change < 0 && preemptions) {
+      ObservePreemption(now, batch.preempted[static_cast<size_t>(~change)]);
+    }
   }
 }
 
-void Worker::ObserveTokens(SimTime now, int64_t request_id, int64_t decode_start,
-                           int32_t tokens_before) {
-  const auto first = static_cast<size_t>(decode_start - 1 - log_first_);
-  context_.observer->OnTokens(now, {.request_id = request_id,
+void Worker::ObserveAdmission(SimTime now, RequestHandle handle, const Batch& batch) {
+  const LiveRequest& r = context_.slab[handle];
+  const auto& swapped = batch.swapped_in;
+  if (std::find(swapped.begin(), swapped.end(), handle) != swapped.end()) {
+    context_.observer->OnSwapped(now, {.request_id = r.id,
+                                       .worker = index_,
+                                       .out = false,
+                                       .blocks = state_.BlocksFor(r.kv_tokens),
+                                       .generated_tokens = r.generated});
+  }
+  context_.observer->OnScheduled(now, r.id, index_);
+}
+
+void Worker::ObservePreemption(SimTime now, const Preemption& preemption) {
+  const int64_t id = context_.slab[preemption.request].id;
+  ObserveStay(now, preemption.request, preemption.stay);
+  context_.observer->OnPreempted(now, id, index_, preemption.generated);
+  if (preemption.swapped_blocks == 0) return;
+  context_.observer->OnSwapped(now, {.request_id = id,
+                                     .worker = index_,
+                                     .out = true,
+                                     .blocks = preemption.swapped_blocks,
+                                     .generated_tokens = preemption.generated});
+}
+
+void Worker::ObserveStay(SimTime now, RequestHandle handle, const Stay& stay) {
+  stay_times_.clear();
+  int32_t first = stay.tokens_before;
+  if (stay.prefill_token != kUnset) {
+    stay_times_.push_back(stay.prefill_token);
+    --first;
+  }
+  if (stay.decode_start >= 0) {
+    const auto begin = log_.begin() + static_cast<std::ptrdiff_t>(stay.decode_start - log_first_);
+    for (auto it = begin; it != log_.end() && *it <= now; ++it) stay_times_.push_back(*it);
+  }
+  if (stay_times_.empty()) return;
+  context_.observer->OnTokens(now, {.request_id = context_.slab[handle].id,
                                     .worker = index_,
-                                    .first_token_index = tokens_before - 1,
-                                    .times = std::span(log_).subspan(first)});
+                                    .first_token_index = first,
+                                    .times = stay_times_});
 }
 
 void Worker::TrimLogs() {
   constexpr size_t kTrimAbove = 4096;
-  if (state_.gaps().size() > kTrimAbove) state_.gaps().DropBefore(state_.oldest_decode_start());
+  if (state_.gaps().size() > trim_gaps_at_) {
+    state_.gaps().DropBefore(state_.OldestDecodeStart());
+    trim_gaps_at_ = std::max(kTrimAbove, 2 * state_.gaps().size());
+  }
   if (log_.size() > kTrimAbove) {
-    // A request that begins to decode now has its first token in the last iteration.
-    const auto drop = static_cast<size_t>(state_.oldest_decode_start() - 1 - log_first_);
+    const auto drop = static_cast<size_t>(state_.OldestDecodeStart() - log_first_);
     if (drop < log_.size() / 2) return;
     log_.erase(log_.begin(), log_.begin() + static_cast<std::ptrdiff_t>(drop));
     log_first_ += static_cast<int64_t>(drop);

@@ -1,9 +1,17 @@
 // One worker: runs the batches its local scheduler forms.
 //
 // Between two of its boundaries a worker does nothing but compute; at a boundary it completes the
-// iteration that ends and forms the next. A request decodes without being touched: its tokens are
+// iteration that ends and begins the next. A request decodes without being touched: its tokens are
 // implied by the iterations it took part in (engine/schedule/decode_set.h), and it is visited when
-// it joins, finishes or is preempted.
+// it joins, finishes or leaves.
+//
+//   async_depth 1   iteration ends -> outcome -> next batch formed -> starts
+//   async_depth 2   iteration k ends -> batch k+1, formed before, starts -> its outcome is reckoned
+//                   with -> batch k+2 is formed. So a request whose last token is in batch k+1 keeps
+//                   slot and blocks while k+2 is formed, and one that arrives during k runs in k+2
+//                   (vLLM V1's step_with_batch_queue; the lengths of outputs are known limits).
+//
+// What concerns more than this worker it leaves as messages for the Cluster.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +22,34 @@
 #include "engine/core/plan.h"
 #include "engine/core/results.h"
 #include "engine/core/timeline.h"
+#include "engine/schedule/global/global_scheduler.h"
 #include "engine/schedule/worker_state.h"
 
 namespace tokensim {
+
+struct WorkerMessage {
+  enum class Kind : uint8_t {
+    kEnded,          // the request finished; its slot in the slab is the cluster's to free
+    kPrefilled,      // the request has its first token and leaves this worker
+    kPrefillStarts,  // the iteration that completes its prompt begins; layer-wise transfers
+    kLoad,           // blocks are there for the KV cache of the request
+    kSwappedOut,     // its KV cache leaves for host memory beside the iterations
+    kMigrates,       // leaves for the worker `target`
+    kFailed,         // this worker stops
+  };
+  Kind kind = Kind::kEnded;
+  RequestHandle request = kNoRequest;
+  int32_t target = -1;
+  int64_t blocks = 0;  // kSwappedOut
+};
+
+// Finds a worker that has room for a running request.
+class MigrationPlanner {
+ public:
+  virtual ~MigrationPlanner() = default;
+  // -1: none.
+  virtual int32_t FindTarget(int32_t worker, int64_t blocks) = 0;
+};
 
 class Worker {
  public:
@@ -24,8 +57,11 @@ class Worker {
   struct Context {
     RequestSlab& slab;
     std::vector<RequestRecord>& records;
-    std::vector<int32_t>& outstanding;  // per worker
-    Observer* observer;                 // may be null
+    WorkerSignals& signals;
+    Observer* observer;           // may be null
+    MigrationPlanner* migration;  // null: no migration
+    bool report_ends;             // kEnded is wanted
+    bool layerwise;               // kPrefillStarts is wanted
   };
 
   Worker(const WorkerPlan& plan, int32_t index, int32_t timeline_points, const Context& context);
@@ -33,43 +69,79 @@ class Worker {
   // Queues a request that CheckFits accepted. True if the worker was idle: the caller schedules a
   // boundary at `now`.
   [[nodiscard]] bool Enqueue(RequestHandle handle, SimTime now);
+  // Something happened that may let an idle worker run. True as for Enqueue.
+  [[nodiscard]] bool Wake();
   // kNone when the request can be served alone.
-  [[nodiscard]] RejectReason CheckFits(int32_t input_tokens, int32_t output_tokens) const;
+  // `total`: input and output.
+  [[nodiscard]] RejectReason CheckFits(int32_t prompt_tokens, int64_t total_tokens) const;
 
   // Completes the iteration that ends at `now`, if any, and begins the next. Then goes on by
-  // itself, for at most `limit` iterations, while they end before `horizon`: until then nothing
-  // from outside can reach this worker. Returns the end of the iteration that runs, or kNever when
-  // there is nothing to do.
+  // itself, for at most `limit` iterations, while they end before `horizon` and there is no message:
+  // until then nothing from outside can reach this worker. Returns the end of the iteration that
+  // runs, or kNever when there is nothing to do.
   SimTime Run(SimTime now, SimTime horizon, int64_t limit);
+
+  // Messages of the last Run, in order. The caller clears them.
+  std::vector<WorkerMessage>& messages() { return messages_; }
+
+  // A request of kPrefilled or kMigrates is on its way: its blocks, kept until FreeOutgoing.
+  [[nodiscard]] Holdings TakeOutgoing(RequestHandle handle) { return state_.TakeHoldings(handle); }
+  void FreeOutgoing(const Holdings& holdings);
+  // Room for a KV cache that comes at once, past the queue.
+  [[nodiscard]] bool ReserveLoad(RequestHandle handle);
+  void FinishLoad(RequestHandle handle, SimTime now);
+  // The KV cache it was to load is lost. The request is the caller's again.
+  void CancelLoad(RequestHandle handle);
+  void AddUnavailable(SimTime duration) { stats_.unavailable += duration; }
+
+  // Stops when the iteration under way has ended. True if there is none: stopped at once.
+  [[nodiscard]] bool Fail();
+  // Empties a stopped worker: every request it has, without KV cache.
+  [[nodiscard]] std::vector<RequestHandle> Evacuate(SimTime now);
+
   // The last boundary.
   [[nodiscard]] SimTime now() const { return begin_; }
-  [[nodiscard]] bool iterating() const { return end_ != kUnset; }
-
+  // End of the iteration that runs; kUnset: none.
+  [[nodiscard]] SimTime iteration_end() const { return end_; }
+  [[nodiscard]] bool idle() const { return end_ == kUnset && state_.idle(); }
+  [[nodiscard]] const WorkerPlan& plan() const { return plan_; }
+  [[nodiscard]] const WorkerState& state() const { return state_; }
   [[nodiscard]] const WorkerStats& stats() const { return stats_; }
   [[nodiscard]] const Timeline& timeline() const { return timeline_; }
   [[nodiscard]] WorkerSnapshot Snapshot() const;
 
  private:
+  [[nodiscard]] bool iterating() const { return end_ != kUnset; }
+  bool Boundary(SimTime now);
+  // The iteration that runs ends.
   void Complete(SimTime now);
-  void CompletePrefills(SimTime now);
-  // Lets the scheduler form a batch. False when there is nothing to run.
-  bool Form(SimTime now);
+  // Begins the next. False when there is nothing to run.
+  bool Begin(SimTime now);
+  bool GoIdle();
+  // Lets the scheduler form a batch.
+  void Form(SimTime now, Batch* batch);
+  void MigrateUnderPressure();
   // Starts the batch that was formed.
   void Start(SimTime now);
   // Figures of the iteration that ends at `now`.
   void Account(SimTime now);
   // In a quiet iteration only decodes run, nobody waits and nobody finishes: every scheduler lets
-  // the decodes go on. CompleteQuiet and FormQuiet do then just what Complete and Form would.
+  // the decodes go on. QuietBoundary does then just what Boundary would.
   [[nodiscard]] bool Quiet() const;
-  void CompleteQuiet(SimTime now);
-  bool FormQuiet(SimTime now);
-  // The request got its last token at `now`; `computed` tokens are in its cache.
+  bool QuietBoundary(SimTime now);
+  void ScheduleQuiet(SimTime now, Batch* batch);
+  void Retire(SimTime now);
   void Finish(RequestHandle handle, SimTime now);
+  void Publish();
+
   void ObserveIteration(SimTime now);
-  void ObserveBatch(SimTime now);
-  // Reports the tokens of a stay: one at the end of the iteration before `decode_start` and one for
-  // each iteration since. `tokens_before` counts the first of them.
-  void ObserveTokens(SimTime now, int64_t request_id, int64_t decode_start, int32_t tokens_before);
+  // What forming the batch did, in order. With batches formed ahead, preemptions are told when the
+  // tokens under way are out.
+  void ObserveChanges(SimTime now, const Batch& batch, bool admissions, bool preemptions);
+  void ObserveAdmission(SimTime now, RequestHandle handle, const Batch& batch);
+  void ObservePreemption(SimTime now, const Preemption& preemption);
+  // Reports the tokens of a stay that ends.
+  void ObserveStay(SimTime now, RequestHandle handle, const Stay& stay);
   void TrimLogs();
 
   const WorkerPlan& plan_;
@@ -77,17 +149,20 @@ class Worker {
   Context context_;
   std::unique_ptr<LocalScheduler> scheduler_;
   WorkerState state_;
+  std::vector<WorkerMessage> messages_;
 
   bool idle_ = true;
+  bool failing_ = false;
   SimTime begin_ = 0;     // of the iteration that runs
   SimTime end_ = kUnset;  // of the iteration that runs; kUnset: none
-  int32_t batch_running_ = 0;
-  int32_t batch_waiting_ = 0;
-  int64_t batch_blocks_ = 0;
+  Batch current_;         // runs
+  Batch next_;            // formed ahead
 
-  // Ends of the iterations from log_first_ on. Kept only for an observer.
+  // Ends of the iterations with decodes from log_first_ on. Kept only for an observer.
   std::vector<SimTime> log_;
+  std::vector<SimTime> stay_times_;
   int64_t log_first_ = 0;
+  size_t trim_gaps_at_ = 4096;
 
   WorkerStats stats_;
   Timeline timeline_;

@@ -9,18 +9,32 @@
 #include <vector>
 
 #include "engine/base/time.h"
+#include "engine/memory/block_hash.h"
+#include "engine/memory/prefix_cache.h"
 
 namespace tokensim {
 
 using RequestHandle = uint32_t;
 inline constexpr RequestHandle kNoRequest = 0xffffffffU;
 
+// Index of a KV cache on its way.
+inline constexpr uint32_t kNoMove = 0xffffffffU;
+
+// Where a request's KV cache is, when it is not on the worker that shall go on with it.
+enum class KvSource : uint8_t {
+  kNone,
+  kHost,    // swapped out, in the host memory of the same worker
+  kPool,    // earlier turns of its conversation, in the memory pool
+  kWorker,  // on the worker that ran it before
+};
+
 struct LiveRequest {
   int64_t id = 0;
   SimTime arrival = 0;
-  SimTime scheduled = kUnset;  // first entry into the running set
+  SimTime queued = kUnset;     // taken in by its first worker
+  SimTime scheduled = kUnset;  // first entry into a running set
   SimTime first_token = kUnset;
-  SimTime last_token = kUnset;  // of the last stay in the running set that produced one
+  SimTime last_token = kUnset;  // of the last stay in a running set that produced one
   SimTime max_itl = kUnset;     // over the stays that ended
   int32_t input_tokens = 0;
   int32_t output_tokens = 0;  // true length: for the engine's bookkeeping, never for a policy
@@ -34,10 +48,36 @@ struct LiveRequest {
   int32_t phase = 0;  // slot in DecodeSet's block ring
   int32_t preemptions = 0;
   bool decoding = false;
+  // Its first token gap of this stay is not that of the others: it is in max_itl by itself.
+  bool first_gap_apart = false;
+  SimTime stay_token = kUnset;  // of the prefill that began this stay; kUnset: a loaded KV cache did
+
+  KvSource kv_source = KvSource::kNone;
+  bool last_turn = true;
+  int32_t kv_tokens = 0;  // tokens at kv_source
+  int32_t worker = -1;
+  int32_t prefill_worker = -1;
+  int32_t cached_tokens = 0;  // of the prompt, not computed when it was first scheduled
+  int32_t client_class = 0;
+  int32_t priority = 0;         // of its class
+  SimTime deadline = kNever;    // for its first token
+  int32_t turn = 0;
+  int64_t conversation = -1;
+  int64_t source_tag = -1;
+  SimTime kv_transfer = kUnset;  // time the KV cache took to move after the prefill
+  uint32_t move = kNoMove;          // of its KV cache between workers, in Cluster
+
+  PromptText text;                // for prefix caches
+  std::vector<BlockId> shared;    // findable blocks it holds, in order
+  int32_t registered_blocks = 0;  // leading blocks that were offered to the prefix cache
 
   // Tokens to have in the cache before the next token comes: the prompt and, after a preemption,
   // what was generated. Not while decoding.
   [[nodiscard]] int32_t prefill_target() const { return input_tokens + generated; }
+  // Its whole KV cache is elsewhere: it decodes as soon as it is here.
+  [[nodiscard]] bool resumes() const {
+    return kv_source == KvSource::kHost || kv_source == KvSource::kWorker;
+  }
 };
 
 class RequestSlab {

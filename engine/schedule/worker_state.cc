@@ -1,74 +1,72 @@
 #include "engine/schedule/worker_state.h"
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 #include "engine/base/invariant.h"
 
 namespace tokensim {
+namespace {
 
-void WorkerState::BeginBatch() {
-  batch_decodes_ = 0;
-  batch_padding_ = 0;
-  batch_completed_prefills_ = 0;
-  batch_context_ = 0;
-  batch_prefill_tokens_ = 0;
-  chunks_.clear();
-  chunk_requests_.clear();
-  admitted_.clear();
-  preempted_.clear();
+int64_t Share(double share, int64_t blocks) {
+  return static_cast<int64_t>(share * static_cast<double>(blocks));
 }
 
-IterationShape WorkerState::shape() const {
-  return {.decode_count = batch_decodes_,
-          .decode_context = batch_context_,
-          .padding_count = batch_padding_,
-          .sampled_count = batch_decodes_ + batch_padding_ + batch_completed_prefills_,
-          .prefill_tokens = batch_prefill_tokens_,
-          .prefill = chunks_};
-}
+}  // namespace
 
-bool WorkerState::PreemptForDecodes() {
-  // vLLM walks the running set from the head and, when a request finds no block, preempts the tail.
-  // The survivors are the same as when tails are dropped until the rest has enough: as long as the
-  // walk fails somewhere, the survivors so far need more than there is.
-  bool any = false;
-  while (decodes_.blocks_due() > pool_.free()) {
-    PreemptTail();
-    any = true;
+WorkerState::WorkerState(RequestSlab& slab, const WorkerStateConfig& config,
+                         const LocalSchedulerConfig& scheduler)
+    : slab_(slab),
+      config_(config),
+      scheduler_(scheduler),
+      watermark_blocks_(Share(scheduler.watermark, config.kv_blocks)),
+      new_blocks_limit_(Share(scheduler.max_memory_ratio, config.kv_blocks)),
+      pool_(config.kv_blocks, config.block_size, config.prefix_caching),
+      host_(config.host_blocks),
+      decodes_(slab, config.block_size),
+      waiting_(scheduler.queue_order) {}
+
+// ---- Queue
+
+int64_t WorkerState::KeyOf(const LiveRequest& r) const {
+  switch (scheduler_.queue_order) {
+    case QueueOrder::kSjf:
+      return r.prefill_target() + (scheduler_.oracle_output_length ? r.output_tokens : 0);
+    case QueueOrder::kPriority:
+      return r.priority;
+    case QueueOrder::kEdf:
+      return r.deadline;
+    case QueueOrder::kFcfs:
+    case QueueOrder::kFair:
+      break;
   }
-  return any;
+  return 0;
 }
 
-void WorkerState::PreemptTail() {
-  const RequestHandle handle = running_tail_;
-  TOKENSIM_INVARIANT(handle != kNoRequest, "preemption with nothing running");
-  LiveRequest& r = slab_[handle];
-  Preemption preemption{.request = handle};
-  if (r.decoding) {
-    preemption.decode_start = r.decode_start;
-    preemption.tokens_before = r.generated;
-    r.max_itl = std::max(r.max_itl, gaps_.Since(r.decode_start));
-    r.last_token = now_;
-    decodes_.Leave(handle);
-  }
-  preemption.generated = r.generated;
-  pool_.Free(pool_.BlocksFor(r.computed));
-  r.computed = 0;
-  ++r.preemptions;
-  RemoveRunning(handle);
-  waiting_.push_front(handle);
-  preempted_.push_back(preemption);
+void WorkerState::PushBack(RequestHandle handle) {
+  const LiveRequest& r = slab_[handle];
+  waiting_.push_back(handle, KeyOf(r), r.client_class);
+  if (!r.resumes()) pending_tokens_ += r.prefill_target() - r.computed;
 }
 
-void WorkerState::ScheduleDecodes() {
-  pool_.Allocate(decodes_.blocks_due());
-  batch_decodes_ = decodes_.count();
-  batch_context_ = decodes_.computed_sum() + decodes_.count();
+void WorkerState::PushFront(RequestHandle handle) {
+  const LiveRequest& r = slab_[handle];
+  waiting_.push_front(handle, KeyOf(r), r.client_class);
+  if (!r.resumes()) pending_tokens_ += r.prefill_target() - r.computed;
 }
 
-void WorkerState::AdmitFront(int32_t tokens) {
+RequestHandle WorkerState::PopFront() {
   const RequestHandle handle = waiting_.front();
+  const LiveRequest& r = slab_[handle];
   waiting_.pop_front();
+  if (!r.resumes()) pending_tokens_ -= r.prefill_target() - r.computed;
+  return handle;
+}
+
+// ---- Running set
+
+void WorkerState::AppendRunning(RequestHandle handle) {
   LiveRequest& r = slab_[handle];
   r.running_prev = running_tail_;
   r.running_next = kNoRequest;
@@ -79,23 +77,8 @@ void WorkerState::AdmitFront(int32_t tokens) {
   }
   running_tail_ = handle;
   ++running_count_;
-  admitted_.push_back(handle);
-  pool_.Allocate(pool_.BlocksFor(tokens));
-  AddChunk(handle, tokens);
-}
-
-void WorkerState::ContinuePrefill(RequestHandle handle, int32_t tokens) {
-  const LiveRequest& r = slab_[handle];
-  pool_.Allocate(pool_.BlocksFor(r.computed + tokens) - pool_.BlocksFor(r.computed));
-  AddChunk(handle, tokens);
-}
-
-void WorkerState::AddChunk(RequestHandle handle, int32_t tokens) {
-  const LiveRequest& r = slab_[handle];
-  chunks_.push_back({tokens, r.computed});
-  chunk_requests_.push_back(handle);
-  batch_prefill_tokens_ += tokens;
-  if (r.computed + tokens == r.prefill_target()) ++batch_completed_prefills_;
+  batch_->changes.push_back(static_cast<int32_t>(batch_->admitted.size()));
+  batch_->admitted.push_back(handle);
 }
 
 void WorkerState::RemoveRunning(RequestHandle handle) {
@@ -113,24 +96,422 @@ void WorkerState::RemoveRunning(RequestHandle handle) {
   --running_count_;
 }
 
-int64_t WorkerState::oldest_decode_start() const {
-  // Requests begin to decode in the order of their admission.
-  return running_head_ != kNoRequest && slab_[running_head_].decoding
-             ? slab_[running_head_].decode_start
-             : decodes_.next_iteration();
+int64_t WorkerState::OldestDecodeStart() const {
+  int64_t oldest = decodes_.next_iteration();
+  for (RequestHandle h = running_head_; h != kNoRequest; h = slab_[h].running_next) {
+    if (slab_[h].decoding) oldest = std::min(oldest, slab_[h].decode_start);
+  }
+  return oldest;
 }
 
-void WorkerState::KeepAsPadding(int64_t blocks) {
-  ++padding_count_;
-  padding_blocks_ += blocks;
+// ---- Forming a batch
+
+void WorkerState::BeginBatch(Batch* batch) {
+  batch_ = batch;
+  batch->Clear();
 }
 
-void WorkerState::SchedulePadding() { batch_padding_ = padding_count_; }
+void WorkerState::Join(RequestHandle handle, bool first_gap_apart) {
+  slab_[handle].first_gap_apart = first_gap_apart;
+  if (first_gap_apart) fresh_.push_back(handle);
+  decodes_.Join(handle);
+}
+
+Stay WorkerState::LeaveDecodes(RequestHandle handle) {
+  LiveRequest& r = slab_[handle];
+  const Stay stay = {r.stay_token, r.decode_start, r.generated};
+  const bool decoded = decodes_.next_iteration() > r.decode_start;
+  if (decoded) {
+    // The first gap apart is in max_itl already.
+    r.max_itl = std::max(r.max_itl, gaps_.Since(r.decode_start + (r.first_gap_apart ? 1 : 0)));
+    r.last_token = last_decode_end_;
+  } else if (r.first_gap_apart) {
+    std::erase(fresh_, handle);
+  }
+  decodes_.Leave(handle);
+  return stay;
+}
+
+void WorkerState::Resume(RequestHandle handle) {
+  AppendRunning(handle);
+  slab_[handle].stay_token = kUnset;
+  Join(handle, /*first_gap_apart=*/true);
+}
+
+void WorkerState::AdmitReady() {
+  while (!ready_.empty()) {
+    const RequestHandle handle = ready_.front();
+    ready_.pop_front();
+    --loading_;
+    Resume(handle);
+  }
+}
+
+bool WorkerState::PreemptForDecodes() {
+  // vLLM walks the running set from the head and, when a request finds no block, preempts the tail.
+  // The survivors are the same as when tails are dropped until the rest has enough: as long as the
+  // walk fails somewhere, the survivors so far need more than there is.
+  bool any = false;
+  while (decodes_.blocks_due() > pool_.free()) {
+    Preempt(Victim());
+    any = true;
+  }
+  return any;
+}
+
+RequestHandle WorkerState::Victim() const {
+  if (scheduler_.queue_order != QueueOrder::kPriority) return running_tail_;
+  RequestHandle victim = running_tail_;
+  for (RequestHandle h = running_tail_; h != kNoRequest; h = slab_[h].running_prev) {
+    const LiveRequest& r = slab_[h];
+    const LiveRequest& worst = slab_[victim];
+    if (r.priority > worst.priority || (r.priority == worst.priority && r.arrival > worst.arrival)) {
+      victim = h;
+    }
+  }
+  return victim;
+}
+
+void WorkerState::Preempt(RequestHandle handle) {
+  TOKENSIM_INVARIANT(handle != kNoRequest, "preemption with nothing running");
+  LiveRequest& r = slab_[handle];
+  Preemption preemption{.request = handle};
+  const bool decoding = r.decoding;
+  if (decoding) {
+    preemption.stay = LeaveDecodes(handle);
+  } else {
+    pending_tokens_ -= r.prefill_target() - r.computed;
+  }
+  preemption.generated = r.generated;
+  RemoveRunning(handle);
+  if (handle == unfinished_) unfinished_ = kNoRequest;
+  const int64_t blocks = pool_.BlocksFor(r.computed);
+  const int32_t computed = r.computed;
+  Free(TakeHoldings(handle));
+  r.computed = 0;
+  ++r.preemptions;
+  if (decoding && scheduler_.preemption == PreemptionMode::kSwap && host_.CanHold(blocks)) {
+    preemption.swapped_blocks = blocks;
+    host_.Allocate(blocks);
+    r.kv_source = KvSource::kHost;
+    r.kv_tokens = computed;
+    if (!config_.overlap_swap) batch_->swapped_blocks += blocks;
+  }
+  PushFront(handle);
+  batch_->changes.push_back(~static_cast<int32_t>(batch_->preempted.size()));
+  batch_->preempted.push_back(preemption);
+}
+
+void WorkerState::ScheduleDecodes() {
+  pool_.Allocate(decodes_.blocks_due());
+  batch_->decodes = decodes_.count();
+  batch_->context = decodes_.computed_sum() + decodes_.count();
+}
+
+void WorkerState::AddLateDecode(RequestHandle handle) {
+  const int64_t due = decodes_.blocks_due();
+  Resume(handle);
+  pool_.Allocate(decodes_.blocks_due() - due);
+  ++batch_->decodes;
+  batch_->context += slab_[handle].computed + 1;
+}
+
+void WorkerState::ContinuePrefill(RequestHandle handle, int32_t tokens) {
+  const LiveRequest& r = slab_[handle];
+  pool_.Allocate(pool_.BlocksFor(r.computed + tokens) - pool_.BlocksFor(r.computed));
+  AddChunk(handle, tokens);
+}
+
+void WorkerState::AddChunk(RequestHandle handle, int32_t tokens) {
+  LiveRequest& r = slab_[handle];
+  batch_->chunks.push_back({tokens, r.computed});
+  batch_->chunk_requests.push_back(handle);
+  batch_->prefill_tokens += tokens;
+  if (r.computed + tokens == r.prefill_target()) ++batch_->completed_prefills;
+  // As vLLM: findable once scheduled, for the next request already.
+  RegisterBlocks(r, r.computed + tokens);
+}
+
+// ---- Admission
+
+Admission WorkerState::PlanFront() {
+  const LiveRequest& r = front();
+  Admission admission{.target = r.prefill_target(), .cached = r.computed};
+  hits_.clear();
+  if (r.computed > 0) {  // its cached beginning was loaded
+    admission.held_blocks = pool_.BlocksFor(r.computed);
+    return admission;
+  }
+  if (pool_.cache() == nullptr) return admission;
+  // The last token is computed in any case: its output is needed.
+  const int32_t most = (admission.target - 1) / config_.block_size;
+  const PrefixCache& cache = *pool_.cache();
+  for (int32_t i = 0; i < most; ++i) {
+    const uint64_t hash = HashOf(r, i);
+    const BlockId id = hash == 0 ? kNoBlock : cache.Find(hash);
+    if (id == kNoBlock) break;
+    hits_.push_back(id);
+    if (cache.refs(id) == 0) ++admission.free_hits;
+  }
+  admission.cached = static_cast<int32_t>(hits_.size()) * config_.block_size;
+  return admission;
+}
+
+bool WorkerState::HasRoom(int64_t blocks, bool is_new) const {
+  if (blocks > pool_.free()) return false;
+  if (slots_used() + outgoing_ == 0) return true;
+  return pool_.free() - blocks >= watermark_blocks_ &&
+         (!is_new || pool_.used() + blocks <= new_blocks_limit_);
+}
+
+bool WorkerState::Fits(const Admission& admission, int32_t tokens) const {
+  const LiveRequest& r = front();
+  const int64_t hits = static_cast<int64_t>(hits_.size());
+  const int64_t blocks =
+      pool_.BlocksFor(tokens) - admission.held_blocks - hits + admission.free_hits;
+  return HasRoom(blocks, r.scheduled == kUnset);
+}
+
+void WorkerState::AdmitFront(const Admission& admission, int32_t tokens) {
+  const RequestHandle handle = PopFront();
+  LiveRequest& r = slab_[handle];
+  AppendRunning(handle);
+  if (!hits_.empty()) {
+    for (const BlockId id : hits_) pool_.cache()->Acquire(id);
+    r.shared = hits_;
+    r.registered_blocks = static_cast<int32_t>(hits_.size());
+  }
+  const int64_t held = std::max(admission.held_blocks, static_cast<int64_t>(hits_.size()));
+  pool_.Allocate(pool_.BlocksFor(admission.cached + tokens) - held);
+  r.computed = admission.cached;
+  if (r.scheduled == kUnset) r.cached_tokens = std::min(admission.cached, r.input_tokens);
+  pending_tokens_ += r.prefill_target() - r.computed;
+  AddChunk(handle, tokens);
+  if (r.computed + tokens < r.prefill_target()) unfinished_ = handle;
+}
+
+bool WorkerState::AdmitRemoteFront() {
+  const LiveRequest& r = front();
+  const int32_t tokens = r.resumes() ? r.kv_tokens + 1 : r.prefill_target();
+  if (!HasRoom(pool_.BlocksFor(tokens), r.scheduled == kUnset)) return false;
+  const RequestHandle handle = PopFront();
+  if (r.kv_source == KvSource::kHost && !config_.overlap_swap) {
+    SwapIn(handle);
+  } else {
+    StartLoad(handle);
+  }
+  return true;
+}
+
+void WorkerState::SwapIn(RequestHandle handle) {
+  LiveRequest& r = slab_[handle];
+  const int64_t blocks = pool_.BlocksFor(r.kv_tokens);
+  pool_.Allocate(blocks);
+  host_.Free(blocks);
+  batch_->swapped_blocks += blocks;
+  batch_->swapped_in.push_back(handle);
+  r.computed = r.kv_tokens;
+  r.kv_source = KvSource::kNone;
+  AddLateDecode(handle);
+}
+
+void WorkerState::StartLoad(RequestHandle handle) {
+  pool_.Allocate(pool_.BlocksFor(slab_[handle].kv_tokens));
+  ++loading_;
+  loading_requests_.push_back(handle);
+  loads_begun_.push_back(handle);
+}
+
+bool WorkerState::ReserveLoad(RequestHandle handle) {
+  const LiveRequest& r = slab_[handle];
+  if (has_waiting() || slots_used() >= scheduler_.max_num_seqs ||
+      !HasRoom(pool_.BlocksFor(r.kv_tokens + 1), false)) {
+    return false;
+  }
+  pool_.Allocate(pool_.BlocksFor(r.kv_tokens));
+  ++loading_;
+  loading_requests_.push_back(handle);
+  return true;
+}
+
+void WorkerState::FinishLoad(RequestHandle handle) {
+  LiveRequest& r = slab_[handle];
+  std::erase(loading_requests_, handle);
+  if (r.kv_source == KvSource::kHost) host_.Free(pool_.BlocksFor(r.kv_tokens));
+  const bool resumes = r.resumes();
+  const bool from_pool = r.kv_source == KvSource::kPool;
+  r.computed = r.kv_tokens;
+  r.kv_source = KvSource::kNone;
+  if (resumes) {
+    ready_.push_back(handle);
+    return;
+  }
+  TOKENSIM_INVARIANT(from_pool, "a load without a source");
+  --loading_;
+  PushFront(handle);
+}
+
+void WorkerState::CancelLoad(RequestHandle handle) {
+  std::erase(loading_requests_, handle);
+  --loading_;
+  pool_.Free(pool_.BlocksFor(slab_[handle].kv_tokens));
+}
+
+// ---- What comes out of a batch
+
+void WorkerState::Start(const Batch& batch, SimTime begin, SimTime end) {
+  if (batch.decodes == 0) return;
+  // Decodes that an iteration of prompts held up wait since the last one they took part in.
+  const bool held_up = config_.pauses_decodes && last_decode_end_ < begin;
+  gaps_.Push(decodes_.next_iteration(), held_up ? end - last_decode_end_ : end - begin);
+  last_decode_end_ = end;
+  for (const RequestHandle handle : fresh_) {
+    LiveRequest& r = slab_[handle];
+    r.max_itl = std::max(r.max_itl, end - r.last_token);
+  }
+  fresh_.clear();
+}
+
+void WorkerState::Advance(Batch* batch, SimTime end) {
+  if (batch->decodes > 0) {
+    decodes_.Advance();
+    for (RequestHandle handle = decodes_.NextFinished(); handle != kNoRequest;
+         handle = decodes_.NextFinished()) {
+      batch->finishing_decodes.push_back({handle, LeaveDecodes(handle)});
+      RemoveRunning(handle);
+      ++leaving_;
+    }
+  }
+  for (size_t i = 0; i < batch->chunks.size(); ++i) {
+    LiveRequest& r = slab_[batch->chunk_requests[i]];
+    r.computed += batch->chunks[i].new_tokens;
+    pending_tokens_ -= batch->chunks[i].new_tokens;
+    if (r.computed == r.prefill_target()) CompletePrefill(batch->chunk_requests[i], end, batch);
+  }
+}
+
+void WorkerState::CompletePrefill(RequestHandle handle, SimTime end, Batch* batch) {
+  LiveRequest& r = slab_[handle];
+  if (handle == unfinished_) unfinished_ = kNoRequest;
+  ++r.generated;
+  if (r.first_token == kUnset) {
+    r.first_token = end;
+    batch->first_tokens.push_back(handle);
+  } else {
+    r.max_itl = std::max(r.max_itl, end - r.last_token);
+  }
+  r.last_token = end;
+  r.stay_token = end;
+  if (r.generated < r.output_tokens && !config_.hands_on_prefills) {
+    Join(handle, config_.pauses_decodes);
+    return;
+  }
+  RemoveRunning(handle);
+  ++leaving_;
+  if (r.generated < r.output_tokens) {
+    batch->prefilled.push_back(handle);
+  } else {
+    batch->finishing_prefills.push_back(handle);
+  }
+}
+
+// ---- Blocks
+
+uint64_t WorkerState::HashOf(const LiveRequest& r, int32_t block) const {
+  // Of the output, only a conversation's is known.
+  if (int64_t{block + 1} * config_.block_size > r.input_tokens && r.text.conversation < 0) return 0;
+  return BlockHash(r.text, block, config_.block_size);
+}
+
+void WorkerState::RegisterBlocks(LiveRequest& r, int32_t tokens) {
+  if (pool_.cache() == nullptr) return;
+  const int32_t full = tokens / config_.block_size;
+  for (; r.registered_blocks < full; ++r.registered_blocks) {
+    const uint64_t hash = HashOf(r, r.registered_blocks);
+    if (hash == 0) continue;
+    const BlockId id = pool_.cache()->Insert(hash);
+    if (id != kNoBlock) r.shared.push_back(id);
+  }
+}
+
+int32_t WorkerState::HitTokens(const LiveRequest& r) const {
+  if (pool_.cache() == nullptr) return 0;
+  const int32_t most = (r.prefill_target() - 1) / config_.block_size;
+  int32_t block = 0;
+  for (; block < most; ++block) {
+    const uint64_t hash = HashOf(r, block);
+    if (hash == 0 || pool_.cache()->Find(hash) == kNoBlock) break;
+  }
+  return block * config_.block_size;
+}
+
+Holdings WorkerState::TakeHoldings(RequestHandle handle) {
+  LiveRequest& r = slab_[handle];
+  RegisterBlocks(r, r.computed);
+  Holdings holdings{.shared = std::move(r.shared)};
+  holdings.blocks = pool_.BlocksFor(r.computed) - static_cast<int64_t>(holdings.shared.size());
+  r.shared.clear();
+  r.registered_blocks = 0;
+  return holdings;
+}
+
+void WorkerState::Free(const Holdings& holdings) {
+  pool_.Free(holdings.blocks);
+  for (auto id = holdings.shared.rbegin(); id != holdings.shared.rend(); ++id) {
+    pool_.cache()->Release(*id);
+  }
+}
+
+void WorkerState::FreeOutgoing(const Holdings& holdings) {
+  --outgoing_;
+  Free(holdings);
+}
+
+void WorkerState::KeepAsPadding(Holdings holdings) { padding_.push_back(std::move(holdings)); }
 
 void WorkerState::ReleasePadding() {
-  pool_.Free(padding_blocks_);
-  padding_count_ = 0;
-  padding_blocks_ = 0;
+  for (const Holdings& holdings : padding_) Free(holdings);
+  padding_.clear();
+}
+
+Departure WorkerState::TakeTailDecode() {
+  const RequestHandle handle = running_tail_;
+  if (handle == kNoRequest || !slab_[handle].decoding) return {};
+  const Departure departure = {handle, LeaveDecodes(handle)};
+  RemoveRunning(handle);
+  return departure;
+}
+
+int64_t WorkerState::TailDecodeBlocks() const {
+  if (running_tail_ == kNoRequest || !slab_[running_tail_].decoding) return 0;
+  return pool_.BlocksFor(decodes_.Computed(slab_[running_tail_]));
+}
+
+std::vector<Departure> WorkerState::Evacuate() {
+  std::vector<Departure> requests;
+  const auto drop = [&](RequestHandle handle) {
+    LiveRequest& r = slab_[handle];
+    Stay stay;
+    if (r.decoding) stay = LeaveDecodes(handle);
+    r.shared.clear();
+    r.registered_blocks = 0;
+    r.computed = 0;
+    if (r.kv_source == KvSource::kHost) r.kv_source = KvSource::kNone;
+    requests.push_back({handle, stay});
+  };
+  for (RequestHandle h = running_head_; h != kNoRequest; h = slab_[h].running_next) drop(h);
+  for (; !ready_.empty(); ready_.pop_front()) drop(ready_.front());
+  for (const RequestHandle handle : loading_requests_) drop(handle);
+  for (; !waiting_.empty(); waiting_.pop_front()) drop(waiting_.front());
+  running_head_ = running_tail_ = unfinished_ = kNoRequest;
+  running_count_ = loading_ = outgoing_ = 0;
+  loading_requests_.clear();
+  loads_begun_.clear();
+  padding_.clear();
+  pending_tokens_ = 0;
+  host_ = HostTier(config_.host_blocks);
+  pool_ = BlockPool(config_.kv_blocks, config_.block_size, config_.prefix_caching);
+  return requests;
 }
 
 }  // namespace tokensim

@@ -1,125 +1,216 @@
 // The queues, KV blocks and next batch of one worker: what a local scheduler works on.
 //
-//   waiting   requests not in the running set, first to be admitted at the front
+//   waiting   requests not in the running set, next to be admitted at the front. Their KV cache may
+//             be elsewhere (LiveRequest::kv_source): then it is loaded first
+//   loading   hold blocks into which their KV cache is moving
+//   ready     loaded, to decode with the next batch
 //   running   admitted requests in order of admission; each holds KV blocks. Those with their whole
-//             prompt in the cache decode; at the tail there may be some still in prefill
+//             prompt in the cache decode; some may still be in prefill
+//   leaving   out of the running set, their last iteration under way; they keep slot and blocks
+//   outgoing  gone to another worker, which has not got all their KV cache yet; they keep blocks
 //   batch     the iteration being formed: all decodes or none, and chunks of prompts
 //
 // A scheduler's FormBatch calls the operations below; engine/core/worker.cc runs the batch.
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
-#include "engine/base/ring_queue.h"
-#include "engine/compute/compute_model.h"
 #include "engine/memory/block_pool.h"
+#include "engine/memory/host_tier.h"
+#include "engine/schedule/batch.h"
 #include "engine/schedule/decode_set.h"
 #include "engine/schedule/gap_maximum.h"
 #include "engine/schedule/live_request.h"
+#include "engine/schedule/local/local_scheduler.h"
+#include "engine/schedule/local/queue_order.h"
 
 namespace tokensim {
 
-// A request that lost its place in the running set while a batch was formed.
-struct Preemption {
-  RequestHandle request = kNoRequest;
-  int64_t decode_start = -1;  // -1: it had not begun to decode in this stay
-  int32_t tokens_before = 0;  // generated when it began to decode
-  int32_t generated = 0;      // in all
+// The KV blocks of one request.
+struct Holdings {
+  int64_t blocks = 0;           // without findable content
+  std::vector<BlockId> shared;  // findable, in order of the prompt
+};
+
+// What the request at the front of the queue needs to be admitted.
+struct Admission {
+  int32_t target = 0;       // tokens to have in the cache before its next token
+  int32_t cached = 0;       // of them, there already
+  int64_t held_blocks = 0;  // it has already
+  int64_t free_hits = 0;    // cached blocks that count as free now
+};
+
+struct WorkerStateConfig {
+  int64_t kv_blocks = 0;
+  int32_t block_size = 16;
+  bool prefix_caching = false;
+  int64_t host_blocks = 0;
+  bool overlap_swap = false;
+  bool hands_on_prefills = false;  // a request leaves for another worker after its prompt
+  bool pauses_decodes = false;     // some iterations run prompts only
 };
 
 class WorkerState {
  public:
-  WorkerState(RequestSlab& slab, int64_t kv_blocks, int32_t block_size)
-      : slab_(slab), pool_(kv_blocks, block_size), decodes_(slab, block_size) {}
+  WorkerState(RequestSlab& slab, const WorkerStateConfig& config,
+              const LocalSchedulerConfig& scheduler);
 
   // ---- For schedulers
 
   [[nodiscard]] int64_t free_blocks() const { return pool_.free(); }
   [[nodiscard]] int64_t BlocksFor(int32_t tokens) const { return pool_.BlocksFor(tokens); }
+  // Requests that take a place of max_num_seqs.
+  [[nodiscard]] int32_t slots_used() const { return running_count_ + leaving_ + loading_; }
   [[nodiscard]] int32_t running_count() const { return running_count_; }
   [[nodiscard]] int32_t decode_count() const { return decodes_.count(); }
   [[nodiscard]] int64_t decode_blocks_due() const { return decodes_.blocks_due(); }
 
   [[nodiscard]] bool has_waiting() const { return !waiting_.empty(); }
-  // Tokens the request at the front of the queue must prefill.
-  [[nodiscard]] int32_t front_target() const { return slab_[waiting_.front()].prefill_target(); }
+  [[nodiscard]] const LiveRequest& front() const { return slab_[waiting_.front()]; }
+  // The KV cache of the front is elsewhere.
+  [[nodiscard]] bool front_is_remote() const { return front().kv_source != KvSource::kNone; }
+  // ... in the host memory of this worker.
+  [[nodiscard]] bool front_is_swapped() const { return front().kv_source == KvSource::kHost; }
 
-  // The last running request, when its prompt is not complete; else kNoRequest.
-  [[nodiscard]] RequestHandle unfinished_prefill() const {
-    return running_tail_ != kNoRequest && !slab_[running_tail_].decoding ? running_tail_
-                                                                         : kNoRequest;
-  }
+  // The first running request whose prompt is not complete; else kNoRequest.
+  [[nodiscard]] RequestHandle unfinished_prefill() const { return unfinished_; }
   [[nodiscard]] const LiveRequest& request(RequestHandle handle) const { return slab_[handle]; }
 
-  // Preempts from the tail until the decodes have the blocks they need. True if any was preempted.
+  // Takes the loaded requests into the running set. First of all.
+  void AdmitReady();
+  // Preempts until the decodes have the blocks they need. True if any was preempted.
   bool PreemptForDecodes();
-  // Recompute preemption of the last running request: its blocks are freed, it goes to the front of
-  // the queue and will prefill its prompt and its tokens so far again.
-  void PreemptTail();
+  // A running request's KV cache is dropped or swapped out, and it goes to the front of the queue.
+  void Preempt(RequestHandle handle);
   // Every decode gets its block, if due, and one token in this batch.
   void ScheduleDecodes();
-  // Moves the front of the queue to the running set with the first `tokens` of its target.
-  void AdmitFront(int32_t tokens);
   // The next `tokens` of a running request's prompt.
   void ContinuePrefill(RequestHandle handle, int32_t tokens);
 
+  // What the front, which is not remote, needs; looks into the prefix cache.
+  [[nodiscard]] Admission PlanFront();
+  // Whether `tokens` of the front's cache may be allocated: blocks, watermark and, for a request
+  // that never ran, max_memory_ratio. A worker that holds nothing admits what fits.
+  [[nodiscard]] bool Fits(const Admission& admission, int32_t tokens) const;
+  // Moves the front of the queue to the running set with the next `tokens` of its target.
+  void AdmitFront(const Admission& admission, int32_t tokens);
+  // Starts to load the remote front, or swaps it in to decode in this batch. False: no room. Its
+  // decode, if any, counts one token; call after ScheduleDecodes.
+  bool AdmitRemoteFront();
+
   // Static batching: rows and blocks of finished members, kept until the batch ends.
-  [[nodiscard]] int32_t padding_count() const { return padding_count_; }
-  void KeepAsPadding(int64_t blocks);
-  void SchedulePadding();
+  [[nodiscard]] int32_t padding_count() const { return static_cast<int32_t>(padding_.size()); }
+  void KeepAsPadding(Holdings holdings);
+  void SchedulePadding() { batch_->padding = padding_count(); }
   void ReleasePadding();
 
   // ---- For the worker
 
-  void BeginBatch();
-  [[nodiscard]] bool batch_empty() const { return batch_decodes_ == 0 && chunks_.empty(); }
-  // Valid until the next BeginBatch.
-  [[nodiscard]] IterationShape shape() const;
-  [[nodiscard]] const std::vector<PrefillChunk>& chunks() const { return chunks_; }
-  [[nodiscard]] const std::vector<RequestHandle>& chunk_requests() const { return chunk_requests_; }
-  [[nodiscard]] const std::vector<RequestHandle>& admitted() const { return admitted_; }
-  [[nodiscard]] const std::vector<Preemption>& preempted() const { return preempted_; }
-  [[nodiscard]] int32_t batch_decodes() const { return batch_decodes_; }
+  // What follows goes into `batch`, which must live until the next call.
+  void BeginBatch(Batch* batch);
+  // A batch begins to run, or is about to: notes its token gaps.
+  void Start(const Batch& batch, SimTime begin, SimTime end);
+  // Reckons with the outcome of a batch that ends at `end`.
+  void Advance(Batch* batch, SimTime end);
+  // A request of batch.finishing or batch.prefilled gives up its slot.
+  void Leave() { --leaving_; }
+  // What a request holds; it holds nothing afterwards. Full blocks become findable.
+  [[nodiscard]] Holdings TakeHoldings(RequestHandle handle);
+  void Free(const Holdings& holdings);
+  // Blocks kept for a request that is elsewhere.
+  void KeepOutgoing() { ++outgoing_; }
+  void FreeOutgoing(const Holdings& holdings);
 
-  void Enqueue(RequestHandle handle) { waiting_.push_back(handle); }
-  void RemoveRunning(RequestHandle handle);
-  [[nodiscard]] int32_t waiting_count() const { return static_cast<int32_t>(waiting_.size()); }
+  void Enqueue(RequestHandle handle) { PushBack(handle); }
+  // Room for the KV cache of a request that skips the queue.
+  bool ReserveLoad(RequestHandle handle);
+  // A KV cache arrived.
+  void FinishLoad(RequestHandle handle);
+  // ... is lost. The request is the caller's again.
+  void CancelLoad(RequestHandle handle);
+  // The last decode of the running set leaves it, blocks and all; kNoRequest: there is none.
+  [[nodiscard]] Departure TakeTailDecode();
+  // ... and holds; 0: there is none.
+  [[nodiscard]] int64_t TailDecodeBlocks() const;
+  // Empties the worker: every request it has, in order of service, without KV cache.
+  [[nodiscard]] std::vector<Departure> Evacuate();
+
+  [[nodiscard]] int32_t waiting_count() const {
+    return static_cast<int32_t>(waiting_.size() + ready_.size());
+  }
+  // Something other than an iteration of its own will change what fits.
+  [[nodiscard]] bool expects_blocks() const { return outgoing_ + loading_ > 0; }
+  [[nodiscard]] bool idle() const {
+    return slots_used() + outgoing_ == 0 && waiting_.empty() && ready_.empty();
+  }
+  [[nodiscard]] int32_t present_count() const { return running_count_ + leaving_; }
   // First iteration that a running request may still ask gaps() for.
-  [[nodiscard]] int64_t oldest_decode_start() const;
+  [[nodiscard]] int64_t OldestDecodeStart() const;
+  // KV caches to load since the last call.
+  [[nodiscard]] const std::vector<RequestHandle>& loads_begun() const { return loads_begun_; }
+  void ClearLoadsBegun() { loads_begun_.clear(); }
+  // Tokens of prompts here that are not computed yet.
+  [[nodiscard]] int64_t pending_tokens() const { return pending_tokens_; }
+  // Of the prompt's beginning, found in the prefix cache.
+  [[nodiscard]] int32_t HitTokens(const LiveRequest& request) const;
 
   BlockPool& pool() { return pool_; }
   [[nodiscard]] const BlockPool& pool() const { return pool_; }
   DecodeSet& decodes() { return decodes_; }
   [[nodiscard]] const DecodeSet& decodes() const { return decodes_; }
   GapMaximum& gaps() { return gaps_; }
-  // End of the last iteration.
-  void set_now(SimTime now) { now_ = now; }
+  [[nodiscard]] const HostTier& host() const { return host_; }
 
  private:
+  void PushBack(RequestHandle handle);
+  void PushFront(RequestHandle handle);
+  RequestHandle PopFront();
+  void AppendRunning(RequestHandle handle);
+  void RemoveRunning(RequestHandle handle);
+  [[nodiscard]] RequestHandle Victim() const;
+  void FindUnfinished();
+  void Join(RequestHandle handle, bool first_gap_apart);
+  Stay LeaveDecodes(RequestHandle handle);
+  void Resume(RequestHandle handle);
   void AddChunk(RequestHandle handle, int32_t tokens);
+  void AddLateDecode(RequestHandle handle);
+  void CompletePrefill(RequestHandle handle, SimTime end, Batch* batch);
+  void RegisterBlocks(LiveRequest& r, int32_t tokens);
+  void AllocateForFront(LiveRequest& r, const Admission& admission, int32_t tokens);
+  [[nodiscard]] bool HasRoom(int64_t blocks, bool is_new) const;
+  void StartLoad(RequestHandle handle);
+  void SwapIn(RequestHandle handle);
+  [[nodiscard]] uint64_t HashOf(const LiveRequest& r, int32_t block) const;
+  [[nodiscard]] int64_t KeyOf(const LiveRequest& r) const;
 
   RequestSlab& slab_;
+  const WorkerStateConfig config_;
+  const LocalSchedulerConfig scheduler_;
+  const int64_t watermark_blocks_;
+  const int64_t new_blocks_limit_;  // blocks in use after the admission of a new request
   BlockPool pool_;
+  HostTier host_;
   DecodeSet decodes_;
   GapMaximum gaps_;
-  RingQueue<RequestHandle> waiting_;
+  WaitingQueue waiting_;
+  RingQueue<RequestHandle> ready_;
   RequestHandle running_head_ = kNoRequest;
   RequestHandle running_tail_ = kNoRequest;
+  RequestHandle unfinished_ = kNoRequest;
   int32_t running_count_ = 0;
-  int32_t padding_count_ = 0;
-  int64_t padding_blocks_ = 0;
-  SimTime now_ = 0;
-
-  int32_t batch_decodes_ = 0;
-  int32_t batch_padding_ = 0;
-  int32_t batch_completed_prefills_ = 0;
-  int64_t batch_context_ = 0;
-  int64_t batch_prefill_tokens_ = 0;
-  std::vector<PrefillChunk> chunks_;
-  std::vector<RequestHandle> chunk_requests_;
-  std::vector<RequestHandle> admitted_;
-  std::vector<Preemption> preempted_;
+  int32_t leaving_ = 0;
+  int32_t loading_ = 0;
+  int32_t outgoing_ = 0;
+  std::vector<RequestHandle> loading_requests_;
+  std::vector<RequestHandle> fresh_;  // decodes with a first gap apart, before their first iteration
+  std::vector<Holdings> padding_;
+  std::vector<RequestHandle> loads_begun_;
+  std::vector<BlockId> hits_;  // of the last PlanFront
+  int64_t pending_tokens_ = 0;
+  SimTime last_decode_end_ = 0;  // of the last batch with decodes that was started
+  Batch* batch_ = nullptr;
 };
 
 }  // namespace tokensim

@@ -148,7 +148,8 @@ void EventEncoder::OnIteration(SimTime now, const IterationEvent& iteration) {
   End(*event);
 }
 
-void EventEncoder::OnSnapshot(SimTime now, std::span<const WorkerSnapshot> workers) {
+void EventEncoder::OnSnapshot(SimTime now, std::span<const WorkerSnapshot> workers,
+                              int64_t pool_bytes) {
   if (!Next() || !filter_.Passes(v1::EVENT_KIND_MEMORY_SNAPSHOT, now)) return;
   v1::Event* event = Begin(now);
   v1::MemorySnapshot* body = event->mutable_memory_snapshot();

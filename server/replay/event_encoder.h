@@ -36,7 +36,8 @@ class EventEncoder final : public Observer {
   void OnFinished(SimTime now, const RequestRecord& record) override;
   void OnRejected(SimTime now, const RequestRecord& record) override;
   void OnIteration(SimTime now, const IterationEvent& iteration) override;
-  void OnSnapshot(SimTime now, std::span<const WorkerSnapshot> workers) override;
+  void OnSnapshot(SimTime now, std::span<const WorkerSnapshot> workers,
+                  int64_t pool_bytes) override;
   void OnEnded(SimTime now, EndReason reason, int64_t finished, int64_t rejected,
                int64_t unfinished) override;
 

@@ -114,7 +114,7 @@ TEST_P(ConservationTest, TimelinesAddUpToTheIntegrals) {
       SimTime waited = 0;
       for (const RequestRecord& r : results.records) {
         if (r.queued != kUnset && r.worker == static_cast<int32_t>(i))
-          waited += r.scheduled - r.queued;
+          waited += r.scheduled - r.arrival;
       }
       EXPECT_NEAR(integral(timeline.waiting), ToSeconds(waited), 1e-6 + 1e-6 * ToSeconds(waited));
     }

@@ -23,7 +23,7 @@ class SilentObserver : public Observer {
   void OnFinished(SimTime, const RequestRecord&) override {}
   void OnRejected(SimTime, const RequestRecord&) override {}
   void OnIteration(SimTime, const IterationEvent&) override {}
-  void OnSnapshot(SimTime, std::span<const WorkerSnapshot>) override {}
+  void OnSnapshot(SimTime, std::span<const WorkerSnapshot>, int64_t) override {}
   void OnEnded(SimTime, EndReason, int64_t, int64_t, int64_t) override {}
 };
 

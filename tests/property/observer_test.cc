@@ -108,7 +108,8 @@ class StoryObserver : public Observer {
               plan_.workers[static_cast<size_t>(iteration.worker)].kv_blocks);
     iterations.push_back({now, iteration});
   }
-  void OnSnapshot(SimTime now, std::span<const WorkerSnapshot> workers) override {
+  void OnSnapshot(SimTime now, std::span<const WorkerSnapshot> workers,
+                  int64_t /*pool_bytes*/) override {
     Tick(now);
     ASSERT_GT(plan_.snapshot_interval, 0);
     EXPECT_EQ(now, snapshots * plan_.snapshot_interval);

@@ -181,6 +181,9 @@ std::string NameOf(Policies policies) {
     case LocalPolicy::kStatic:
       name = "Static";
       break;
+    case LocalPolicy::kVllmV0:
+      name = "VllmV0";
+      break;
   }
   return name + (policies.global == GlobalPolicy::kRoundRobin ? "RoundRobin" : "LeastRequests");
 }

@@ -59,9 +59,9 @@ class ReferenceRun {
       record.finish = input.arrival;
       return;
     }
-    record.queued = input.arrival;
     ++outstanding_[static_cast<size_t>(record.worker)];
     ReferenceWorker& target = workers_[static_cast<size_t>(record.worker)];
+    record.queued = target.busy() && target.boundary() != kNever ? target.boundary() : input.arrival;
     target.Enqueue(&request);
     if (!target.busy()) target.Wake(input.arrival);
   }

@@ -23,6 +23,8 @@ std::vector<ReferenceRequest*> ReferenceWorker::Boundary(SimTime now,
     case LocalPolicy::kStatic:
       FormStatic(now);
       break;
+    case LocalPolicy::kVllmV0:
+      break;
   }
   Start(now);
   return finished;

@@ -8,8 +8,11 @@
 //      reserve_full_prompt a request is admitted only if its whole prompt fits in the free blocks,
 //      though it takes blocks only chunk by chunk.
 //
-// At most one running request is in prefill, and it is the last one: a prompt is left unfinished
-// only when it used up the budget, and then nobody is admitted behind it.
+// At most one running request is in prefill: a prompt is left unfinished only when it used up the
+// budget, and then nobody is admitted behind it.
+//
+// With asynchronous scheduling (async_scheduling_depth 2) the worker asks for a batch while the one
+// before runs, on the outcome that one will have; see engine/core/worker.h.
 #include <algorithm>
 
 #include "engine/schedule/local/schedulers.h"
@@ -23,6 +26,7 @@ class ChunkedScheduler final : public LocalScheduler {
   explicit ChunkedScheduler(const LocalSchedulerConfig& config) : config_(config) {}
 
   void FormBatch(WorkerState& state) override {
+    state.AdmitReady();
     bool preempted = state.PreemptForDecodes();
     state.ScheduleDecodes();
     int32_t budget = config_.max_num_batched_tokens - state.decode_count();
@@ -32,7 +36,7 @@ class ChunkedScheduler final : public LocalScheduler {
       const int32_t tokens = std::min(r.prefill_target() - r.computed, budget);
       if (state.BlocksFor(r.computed + tokens) - state.BlocksFor(r.computed) >
           state.free_blocks()) {
-        state.PreemptTail();
+        state.Preempt(unfinished);
         preempted = true;
       } else {
         state.ContinuePrefill(unfinished, tokens);
@@ -44,13 +48,18 @@ class ChunkedScheduler final : public LocalScheduler {
 
  private:
   void Admit(WorkerState& state, int32_t budget) const {
-    while (state.has_waiting() && state.running_count() < config_.max_num_seqs && budget > 0) {
-      const int32_t target = state.front_target();
-      const int32_t tokens = std::min(target, budget);
-      if (state.BlocksFor(config_.reserve_full_prompt ? target : tokens) > state.free_blocks()) {
-        break;
+    while (state.has_waiting() && state.slots_used() < config_.max_num_seqs && budget > 0) {
+      if (state.front_is_remote()) {
+        if (!state.AdmitRemoteFront()) break;
+        --budget;
+        continue;
       }
-      state.AdmitFront(tokens);
+      const Admission admission = state.PlanFront();
+      const int32_t tokens = std::min(admission.target - admission.cached, budget);
+      const int32_t held = config_.reserve_full_prompt ? admission.target
+                                                       : admission.cached + tokens;
+      if (!state.Fits(admission, held)) break;
+      state.AdmitFront(admission, tokens);
       budget -= tokens;
     }
   }

@@ -1,13 +1,8 @@
 #include "engine/schedule/local/local_scheduler.h"
 
 #include "engine/schedule/local/schedulers.h"
-#include "engine/schedule/worker_state.h"
 
 namespace tokensim {
-
-void LocalScheduler::ReleaseFinished(WorkerState& state, int64_t blocks) {
-  state.pool().Free(blocks);
-}
 
 const std::vector<LocalPolicyInfo>& LocalSchedulers() {
   static const std::vector<LocalPolicyInfo> kSchedulers = {
@@ -17,6 +12,8 @@ const std::vector<LocalPolicyInfo>& LocalSchedulers() {
        "Orca: iteration-level batching; a prompt joins the batch whole, beside the decodes"},
       {LocalPolicy::kStatic, "static",
        "a batch fills, then runs to its longest output; finished rows stay as bubbles"},
+      {LocalPolicy::kVllmV0, "vllm_v0",
+       "vLLM V0: an iteration runs whole prompts or decodes, prompts first"},
   };
   return kSchedulers;
 }
@@ -38,8 +35,9 @@ std::unique_ptr<LocalScheduler> MakeLocalScheduler(const LocalSchedulerConfig& c
       return MakeOrcaScheduler(config);
     case LocalPolicy::kStatic:
       return MakeStaticScheduler(config);
-    case LocalPolicy::kChunked:
     case LocalPolicy::kVllmV0:
+      return MakeVllmV0Scheduler(config);
+    case LocalPolicy::kChunked:
       break;
   }
   return MakeChunkedScheduler(config);

@@ -50,8 +50,8 @@ class LocalScheduler {
   virtual ~LocalScheduler() = default;
   // Decides what runs next. Leaves the state's iteration empty when there is nothing to run.
   virtual void FormBatch(WorkerState& state) = 0;
-  // A request got its last token: what becomes of its `blocks`. Default: they are free at once.
-  virtual void ReleaseFinished(WorkerState& state, int64_t blocks);
+  // Whether a request that got its last token keeps row and blocks until its batch ends.
+  [[nodiscard]] virtual bool KeepsFinished() const { return false; }
 };
 
 [[nodiscard]] std::unique_ptr<LocalScheduler> MakeLocalScheduler(

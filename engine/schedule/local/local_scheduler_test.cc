@@ -13,7 +13,8 @@ namespace {
 class LocalSchedulerTest : public ::testing::Test {
  protected:
   void Start(LocalSchedulerConfig config, int64_t kv_blocks, int32_t block_size) {
-    state_ = std::make_unique<WorkerState>(slab_, kv_blocks, block_size);
+    state_ = std::make_unique<WorkerState>(
+        slab_, WorkerStateConfig{.kv_blocks = kv_blocks, .block_size = block_size}, config);
     scheduler_ = MakeLocalScheduler(config);
   }
 
@@ -26,39 +27,34 @@ class LocalSchedulerTest : public ::testing::Test {
   }
 
   IterationShape Form() {
-    state_->BeginBatch();
+    state_->BeginBatch(&batch_);
     scheduler_->FormBatch(*state_);
-    return state_->shape();
+    return batch_.shape();
   }
 
   // Ends the iteration, as the worker does. Returns how many requests finished.
   int Complete() {
     int finished = 0;
     const auto finish = [&](RequestHandle handle) {
-      state_->RemoveRunning(handle);
-      scheduler_->ReleaseFinished(*state_, state_->BlocksFor(slab_[handle].computed));
+      Holdings holdings = state_->TakeHoldings(handle);
+      if (scheduler_->KeepsFinished()) {
+        state_->KeepAsPadding(std::move(holdings));
+      } else {
+        state_->Free(holdings);
+      }
+      state_->Leave();
       ++finished;
     };
-    state_->decodes().Advance();
-    RequestHandle done = state_->decodes().NextFinished();
-    for (; done != kNoRequest; done = state_->decodes().NextFinished()) {
-      state_->decodes().Leave(done);
-      finish(done);
-    }
-    for (size_t i = 0; i < state_->chunks().size(); ++i) {
-      LiveRequest& r = slab_[state_->chunk_requests()[i]];
-      r.computed += state_->chunks()[i].new_tokens;
-      if (r.computed < r.prefill_target()) continue;
-      if (++r.generated < r.output_tokens) {
-        state_->decodes().Join(state_->chunk_requests()[i]);
-      } else {
-        finish(state_->chunk_requests()[i]);
-      }
-    }
+    state_->Start(batch_, now_, now_ + 1);
+    state_->Advance(&batch_, ++now_);
+    for (const Departure& departure : batch_.finishing_decodes) finish(departure.request);
+    for (const RequestHandle handle : batch_.finishing_prefills) finish(handle);
     return finished;
   }
 
   RequestSlab slab_;
+  Batch batch_;
+  SimTime now_ = 0;
   std::unique_ptr<WorkerState> state_;
   std::unique_ptr<LocalScheduler> scheduler_;
 };
@@ -97,8 +93,8 @@ TEST_F(LocalSchedulerTest, ChunkedPreemptsTheTailAndAdmitsNobodyThen) {
   const IterationShape shape = Form();
   EXPECT_EQ(shape.decode_count, 1);
   EXPECT_TRUE(shape.prefill.empty());
-  ASSERT_EQ(state_->preempted().size(), 1u);
-  EXPECT_EQ(state_->preempted()[0].request, b);
+  ASSERT_EQ(batch_.preempted.size(), 1u);
+  EXPECT_EQ(batch_.preempted[0].request, b);
   EXPECT_EQ(slab_[b].generated, 1);
   EXPECT_EQ(slab_[b].computed, 0);
   EXPECT_EQ(slab_[b].prefill_target(), 5);
@@ -171,7 +167,7 @@ TEST_F(LocalSchedulerTest, StaticKeepsBubblesUntilTheLongestIsDone) {
 }
 
 TEST(LocalSchedulersTest, RegistryNamesEveryPolicyOnce) {
-  EXPECT_EQ(LocalSchedulers().size(), 3u);
+  EXPECT_EQ(LocalSchedulers().size(), 4u);
   for (const LocalPolicyInfo& info : LocalSchedulers()) {
     EXPECT_NE(MakeLocalScheduler({.policy = info.policy}), nullptr);
     EXPECT_FALSE(info.description.empty());

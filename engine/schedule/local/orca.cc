@@ -16,17 +16,24 @@ class OrcaScheduler final : public LocalScheduler {
   explicit OrcaScheduler(const LocalSchedulerConfig& config) : config_(config) {}
 
   void FormBatch(WorkerState& state) override {
+    state.AdmitReady();
     const bool preempted = state.PreemptForDecodes();
     state.ScheduleDecodes();
     if (preempted) return;
     int64_t batched = state.decode_count();
-    while (state.has_waiting() && state.running_count() < config_.max_num_seqs) {
-      const int32_t target = state.front_target();
-      const bool fits = config_.max_num_batched_tokens == 0 || batched == 0 ||
-                        batched + target <= config_.max_num_batched_tokens;
-      if (!fits || state.BlocksFor(target) > state.free_blocks()) break;
-      state.AdmitFront(target);
-      batched += target;
+    while (state.has_waiting() && state.slots_used() < config_.max_num_seqs) {
+      if (state.front_is_remote()) {
+        if (!state.AdmitRemoteFront()) break;
+        ++batched;
+        continue;
+      }
+      const Admission admission = state.PlanFront();
+      const int32_t tokens = admission.target - admission.cached;
+      const bool within = config_.max_num_batched_tokens == 0 || batched == 0 ||
+                          batched + tokens <= config_.max_num_batched_tokens;
+      if (!within || !state.Fits(admission, admission.target)) break;
+      state.AdmitFront(admission, tokens);
+      batched += tokens;
     }
   }
 

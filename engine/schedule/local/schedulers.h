@@ -10,5 +10,6 @@ namespace tokensim {
 [[nodiscard]] std::unique_ptr<LocalScheduler> MakeChunkedScheduler(const LocalSchedulerConfig& c);
 [[nodiscard]] std::unique_ptr<LocalScheduler> MakeOrcaScheduler(const LocalSchedulerConfig& c);
 [[nodiscard]] std::unique_ptr<LocalScheduler> MakeStaticScheduler(const LocalSchedulerConfig& c);
+[[nodiscard]] std::unique_ptr<LocalScheduler> MakeVllmV0Scheduler(const LocalSchedulerConfig& c);
 
 }  // namespace tokensim

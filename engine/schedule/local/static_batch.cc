@@ -25,16 +25,17 @@ class StaticScheduler final : public LocalScheduler {
     state.ReleasePadding();
     int64_t batched = 0;
     while (state.has_waiting() && state.running_count() < config_.max_num_seqs) {
-      const int32_t target = state.front_target();
-      const bool fits = config_.max_num_batched_tokens == 0 || batched == 0 ||
-                        batched + target <= config_.max_num_batched_tokens;
-      if (!fits || state.BlocksFor(target) > state.free_blocks()) break;
-      state.AdmitFront(target);
-      batched += target;
+      const Admission admission = state.PlanFront();
+      const int32_t tokens = admission.target - admission.cached;
+      const bool within = config_.max_num_batched_tokens == 0 || batched == 0 ||
+                          batched + tokens <= config_.max_num_batched_tokens;
+      if (!within || !state.Fits(admission, admission.target)) break;
+      state.AdmitFront(admission, tokens);
+      batched += tokens;
     }
   }
 
-  void ReleaseFinished(WorkerState& state, int64_t blocks) override { state.KeepAsPadding(blocks); }
+  bool KeepsFinished() const override { return true; }
 
  private:
   const LocalSchedulerConfig config_;
