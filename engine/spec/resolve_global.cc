@@ -126,8 +126,8 @@ void ResolveGlobalScheduler(v1::Spec* spec, Findings* findings) {
   const bool transfers = HasTransfers(*spec);
   if (transfers && g->transfer_policy().empty()) g->set_transfer_policy(kDefaultTransferPolicy);
   if (!g->transfer_policy().empty()) CheckPolicy(check, "transfer_policy", g->transfer_policy());
-  ResolvePolicyFields(check, g);
   ResolveSignalDelay(check, g);
+  ResolvePolicyFields(check, g);
   if (!transfers && g->transfer_policy() == kDefaultTransferPolicy) g->clear_transfer_policy();
   if (!g->intra_node_first()) g->clear_intra_node_first();
   if (!g->migrate_on_pressure()) g->clear_migrate_on_pressure();

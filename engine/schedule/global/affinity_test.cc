@@ -31,6 +31,16 @@ TEST(PrefixAffinityTest, KeysSpreadEvenly) {
   for (const auto& [worker, keys] : count) EXPECT_NEAR(keys, 1'000, 160) << worker;  // 5 sigma
 }
 
+// Half of these keys meet no candidate in their random jumps.
+TEST(PrefixAffinityTest, FewOfManyWorkersShareTheKeys) {
+  TestCluster cluster(1'000);
+  cluster.candidates = {0, 100, 200, 300, 400, 500, 600, 700, 800, 900};
+  std::map<int32_t, int> count;
+  for (const int32_t worker : Homes(cluster)) ++count[worker];
+  EXPECT_EQ(count.size(), 10U);
+  for (const auto& [worker, keys] : count) EXPECT_NEAR(keys, 2'000, 220) << worker;  // 5 sigma
+}
+
 TEST(PrefixAffinityTest, AWorkerThatLeavesMovesOnlyItsOwnKeys) {
   TestCluster cluster(20);
   const std::vector<int32_t> before = Homes(cluster);

@@ -24,15 +24,19 @@ namespace tokensim {
          std::binary_search(view.candidates.begin(), view.candidates.end(), worker);
 }
 
-// The least of the values; not empty. Independent lanes, or each step would wait for the last.
+// The least of the values; not empty. A cache line of independent lanes: with one, each step would
+// wait for the last.
 template <typename T>
 [[nodiscard]] T Least(std::span<const T> values) {
-  constexpr size_t kLanes = 8;
+  constexpr size_t kLanes = 64 / sizeof(T);
   T least[kLanes];
   std::fill_n(least, kLanes, values[0]);
   size_t i = 0;
   for (; i + kLanes <= values.size(); i += kLanes) {
-    for (size_t j = 0; j < kLanes; ++j) least[j] = std::min(least[j], values[i + j]);
+    for (size_t j = 0; j < kLanes; ++j) {
+      const T value = values[i + j];  // std::min, which gives references, would not vectorise
+      least[j] = value < least[j] ? value : least[j];
+    }
   }
   for (; i < values.size(); ++i) least[0] = std::min(least[0], values[i]);
   return *std::min_element(least, least + kLanes);

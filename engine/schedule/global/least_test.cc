@@ -49,9 +49,10 @@ TEST(LeastKvTest, IsExact) {
   cluster.signals.kv_used = {333'333'333'333, 1};
   cluster.signals.kv_total = {999'999'999'999, 3};
   EXPECT_EQ(cluster.Dispatch(*scheduler), 0);
-  // One part in 10^12 more; the products do not fit 64 bits.
-  cluster.signals.kv_used = {500'000'000'001, 499'999'999'999};
-  cluster.signals.kv_total = {1'000'000'000'000, 999'999'999'998};
+  // (n + 1) / (n + 2) is more than n / (n + 1) by one part in 10^24.
+  constexpr int64_t n = 999'999'999'998;
+  cluster.signals.kv_used = {n + 1, n};
+  cluster.signals.kv_total = {n + 2, n + 1};
   EXPECT_EQ(cluster.Dispatch(*scheduler), 1);
 }
 
