@@ -91,14 +91,6 @@ LocalSchedulerConfig ToScheduler(const v1::LocalScheduler& scheduler) {
   return config;
 }
 
-GlobalSchedulerConfig ToScheduler(const v1::GlobalScheduler& scheduler) {
-  GlobalSchedulerConfig config;
-  for (const GlobalPolicyInfo& info : GlobalSchedulers()) {
-    if (info.name == scheduler.policy()) config.policy = info.policy;
-  }
-  return config;
-}
-
 std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
                                                 const v1::WorkerGroup& group) {
   if (group.compute().has_affine()) {
@@ -197,7 +189,7 @@ std::shared_ptr<const Plan> CompilePlan(const v1::Spec& resolved,
   for (int i = 0; i < resolved.workers_size(); ++i) {
     AddWorkers(resolved, resolved.workers(i), capacities[static_cast<size_t>(i)], &plan->workers);
   }
-  plan->global_scheduler = ToScheduler(resolved.global_scheduler());
+  CompileGlobalScheduler(resolved, plan.get());
   plan->workload = CompileWorkload(resolved.workload());
   plan->slo = ToSlo(resolved.slo());
   if (resolved.stop().has_max_simulated_seconds()) {

@@ -37,6 +37,7 @@ void ResolveHardware(const std::string& path, HardwareNeeds needs, v1::Hardware*
 
 // Model, workers, global_scheduler, local_scheduler, memory.
 void ResolveWorkers(v1::Spec* spec, Findings* findings);
+void ResolveGlobalScheduler(v1::Spec* spec, Findings* findings);
 
 // The model that a group serves.
 [[nodiscard]] const v1::Model& ModelOf(const v1::Spec& spec, const v1::WorkerGroup& group);
@@ -69,6 +70,8 @@ void ResolveRest(v1::Spec* spec, Findings* findings);
 // Plain structs of resolved messages.
 [[nodiscard]] TransformerConfig ToTransformer(const v1::Model& model, v1::DataType kv_dtype);
 [[nodiscard]] DeviceConfig ToDevice(const v1::Hardware& hardware);
+// Dispatch and transfer policies, and what the router knows.
+void CompileGlobalScheduler(const v1::Spec& resolved, Plan* plan);
 [[nodiscard]] Workload CompileWorkload(const v1::Workload& workload);
 [[nodiscard]] std::shared_ptr<const Plan> CompilePlan(
     const v1::Spec& resolved, const std::vector<WorkerCapacity>& capacities);

@@ -1,7 +1,6 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
-#include "engine/schedule/global/global_scheduler.h"
 #include "engine/schedule/local/local_scheduler.h"
 #include "engine/spec/resolve.h"
 
@@ -13,7 +12,6 @@ constexpr int64_t kMaxWorkers = 100'000;
 constexpr int32_t kMaxBatchedTokens = 100'000'000;
 constexpr int64_t kMaxBlocks = 1'000'000'000'000;
 constexpr char kDefaultLocalPolicy[] = "chunked";
-constexpr char kDefaultGlobalPolicy[] = "round_robin";
 
 template <typename Infos>
 std::vector<std::string> Names(const Infos& infos) {
@@ -202,12 +200,7 @@ const v1::Model& ModelOf(const v1::Spec& spec, const v1::WorkerGroup& group) {
 }
 
 void ResolveWorkers(v1::Spec* spec, Findings* findings) {
-  v1::GlobalScheduler* global = spec->mutable_global_scheduler();
-  if (global->policy().empty()) global->set_policy(kDefaultGlobalPolicy);
-  if (!Contains(GlobalSchedulers(), global->policy())) {
-    Checker(findings, "global_scheduler")
-        .NotFound("policy", "global scheduler", global->policy(), Names(GlobalSchedulers()));
-  }
+  ResolveGlobalScheduler(spec, findings);
   if (spec->workers_size() == 0) {
     findings->Error("workers", "is missing: at least one group of workers is needed");
   }

@@ -20,6 +20,9 @@ echo
 echo "## Engine (one core)"
 "$out/engine_bench" "${flags[@]}" 2> /dev/null | medians
 echo
+echo "## One decision of each global policy, over 64 and 1,000 workers"
+"$out/routing_bench" "${flags[@]}" 2> /dev/null | medians
+echo
 echo "## Replay and encoding (one core)"
 "$out/replay_bench" "${flags[@]}" 2> /dev/null | medians
 

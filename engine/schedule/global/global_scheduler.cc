@@ -1,46 +1,57 @@
 #include "engine/schedule/global/global_scheduler.h"
 
+#include "engine/schedule/global/schedulers.h"
+
 namespace tokensim {
 namespace {
 
-class RoundRobin final : public GlobalScheduler {
- public:
-  int32_t Dispatch(const DispatchView& view) override {
-    return view.candidates[next_++ % view.candidates.size()];
-  }
-
- private:
-  uint64_t next_ = 0;
+struct Registration {
+  GlobalPolicyInfo info;
+  GlobalSchedulerPtr (*make)(const GlobalSchedulerConfig& config);
 };
 
-class LeastRequests final : public GlobalScheduler {
- public:
-  int32_t Dispatch(const DispatchView& view) override {
-    int32_t best = view.candidates[0];
-    for (const int32_t worker : view.candidates) {
-      if (view.signals.outstanding[static_cast<size_t>(worker)] <
-          view.signals.outstanding[static_cast<size_t>(best)]) {
-        best = worker;
-      }
-    }
-    return best;
-  }
+constexpr Registration kRegistry[] = {
+    {{GlobalPolicy::kRoundRobin, "round_robin", "each worker in turn"}, MakeRoundRobin},
+    {{GlobalPolicy::kRandom, "random", "any worker, all equally likely"}, MakeRandom},
+    {{GlobalPolicy::kLeastRequests, "least_requests",
+      "the worker with the fewest requests sent there and not finished; ties: the first"},
+     MakeLeastRequests},
+    {{GlobalPolicy::kLeastKv, "least_kv",
+      "the worker with the smallest used share of its KV blocks; ties: the first"},
+     MakeLeastKv},
+    {{GlobalPolicy::kLeastWork, "least_work",
+      "the worker with the fewest prompt tokens sent there and not yet computed; ties: the first"},
+     MakeLeastWork},
+    {{GlobalPolicy::kPowerOfTwo, "power_of_two",
+      "of two random workers the one with fewer requests"},
+     MakePowerOfTwo},
+    {{GlobalPolicy::kPrefixAffinity, "prefix_affinity",
+      "prompts that begin alike to one worker, by consistent hashing with bounded loads"},
+     MakePrefixAffinity},
+    {{GlobalPolicy::kSessionAffinity, "session_affinity",
+      "each conversation to the worker that served it; a first turn as least_requests"},
+     MakeSessionAffinity},
+    {{GlobalPolicy::kWeighted, "weighted",
+      "the worker with the greatest weighted sum of scores: queue, KV cache, prefix hit, load"},
+     MakeWeighted},
 };
 
 }  // namespace
 
 const std::vector<GlobalPolicyInfo>& GlobalSchedulers() {
-  static const std::vector<GlobalPolicyInfo> kSchedulers = {
-      {GlobalPolicy::kRoundRobin, "round_robin", "each worker in turn"},
-      {GlobalPolicy::kLeastRequests, "least_requests",
-       "the worker with the fewest requests sent there and not finished; ties: the first"},
-  };
+  static const std::vector<GlobalPolicyInfo> kSchedulers = [] {
+    std::vector<GlobalPolicyInfo> infos;
+    for (const Registration& entry : kRegistry) infos.push_back(entry.info);
+    return infos;
+  }();
   return kSchedulers;
 }
 
-std::unique_ptr<GlobalScheduler> MakeGlobalScheduler(const GlobalSchedulerConfig& config) {
-  if (config.policy == GlobalPolicy::kLeastRequests) return std::make_unique<LeastRequests>();
-  return std::make_unique<RoundRobin>();
+GlobalSchedulerPtr MakeGlobalScheduler(const GlobalSchedulerConfig& config) {
+  for (const Registration& entry : kRegistry) {
+    if (entry.info.policy == config.policy) return entry.make(config);
+  }
+  return MakeRoundRobin(config);
 }
 
 }  // namespace tokensim
