@@ -31,6 +31,7 @@ std::vector<int32_t> NodesOf(const Plan& plan) {
 uint64_t PrefixKey(const PromptText& text) {
   if (text.prefix_tokens > 0) return 2 * (text.prefix_group + 1);
   if (!text.hash_ids.empty()) return 2 * static_cast<uint64_t>(text.hash_ids[0]) + 1;
+  if (text.conversation >= 0) return 2 * (static_cast<uint64_t>(text.conversation) + 1) | 1ULL << 63;
   return 0;
 }
 
@@ -51,6 +52,7 @@ Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Result
   bool report_ends = plan.memory_pool.has_value() || plan.workload.conversations.has_value();
   report_ends = report_ends || std::holds_alternative<ClosedLoopArrivals>(plan.workload.arrivals) ||
                 (plan.workload.trace != nullptr && !plan.workload.trace->conversation.empty());
+  const auto classes = std::max(1, static_cast<int32_t>(plan.classes.size()));
   const bool layerwise = plan.network.mode == TransferMode::kLayerwise;
   for (size_t i = 0; i < count; ++i) {
     const WorkerPlan& worker = plan.workers[i];
@@ -58,7 +60,7 @@ Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Result
         plan.migrate_on_pressure && worker.role != Role::kPrefill ? this : nullptr;
     workers_.emplace_back(worker, static_cast<int32_t>(i), plan.timeline_points,
                           Worker::Context{slab_, results->records, signals_, observer, migration,
-                                          report_ends, layerwise});
+                                          report_ends, layerwise, classes});
     signals_.kv_total[i] = worker.kv_blocks;
     any_prefix_cache_ = any_prefix_cache_ || worker.prefix_caching;
     if (worker.role != Role::kPrefill) {

@@ -8,14 +8,15 @@
 namespace tokensim {
 namespace {
 
-WorkerStateConfig StateConfig(const WorkerPlan& plan) {
+WorkerStateConfig StateConfig(const WorkerPlan& plan, int32_t classes) {
   return {.kv_blocks = plan.kv_blocks,
           .block_size = plan.block_size,
           .prefix_caching = plan.prefix_caching,
           .host_blocks = plan.host_blocks,
           .overlap_swap = plan.overlap_swap,
           .hands_on_prefills = plan.role == Role::kPrefill,
-          .pauses_decodes = plan.scheduler.policy == LocalPolicy::kVllmV0};
+          .pauses_decodes = plan.scheduler.policy == LocalPolicy::kVllmV0,
+          .classes = classes};
 }
 
 RequestRecord RecordOf(const LiveRequest& r, SimTime finish) {
@@ -47,7 +48,7 @@ Worker::Worker(const WorkerPlan& plan, int32_t index, int32_t timeline_points,
       index_(index),
       context_(context),
       scheduler_(MakeLocalScheduler(plan.scheduler)),
-      state_(context.slab, StateConfig(plan), plan.scheduler),
+      state_(context.slab, StateConfig(plan, context.classes), plan.scheduler),
       timeline_(timeline_points) {}
 
 RejectReason Worker::CheckFits(int32_t prompt_tokens, int64_t total_tokens) const {
@@ -146,6 +147,9 @@ void Worker::Form(SimTime now, Batch* batch) {
   for (const RequestHandle handle : batch->admitted) {
     LiveRequest& r = context_.slab[handle];
     if (r.scheduled == kUnset) r.scheduled = now;
+  }
+  for (const RequestHandle handle : batch->swapped_in) {
+    stats_.swapped_in_blocks += state_.BlocksFor(context_.slab[handle].kv_tokens);
   }
   if (plan_.overlap_swap) {
     for (const Preemption& p : batch->preempted) {
@@ -326,6 +330,8 @@ bool Worker::ReserveLoad(RequestHandle handle) {
 }
 
 void Worker::FinishLoad(RequestHandle handle, SimTime now) {
+  const LiveRequest& r = context_.slab[handle];
+  if (r.kv_source == KvSource::kHost) stats_.swapped_in_blocks += state_.BlocksFor(r.kv_tokens);
   state_.FinishLoad(handle);
   if (iterating()) timeline_.AddWaiting(now, end_, 1);
   Publish();

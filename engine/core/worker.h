@@ -62,6 +62,7 @@ class Worker {
     MigrationPlanner* migration;  // null: no migration
     bool report_ends;             // kEnded is wanted
     bool layerwise;               // kPrefillStarts is wanted
+    int32_t classes;              // of clients, >= 1
   };
 
   Worker(const WorkerPlan& plan, int32_t index, int32_t timeline_points, const Context& context);

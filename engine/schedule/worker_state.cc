@@ -25,7 +25,11 @@ WorkerState::WorkerState(RequestSlab& slab, const WorkerStateConfig& config,
       pool_(config.kv_blocks, config.block_size, config.prefix_caching),
       host_(config.host_blocks),
       decodes_(slab, config.block_size),
-      waiting_(scheduler.queue_order) {}
+      waiting_(scheduler.queue_order, config.classes) {
+  if (scheduler.queue_order == QueueOrder::kFair) {
+    class_decodes_.resize(static_cast<size_t>(config.classes));
+  }
+}
 
 // ---- Queue
 
@@ -109,9 +113,25 @@ int64_t WorkerState::OldestDecodeStart() const {
 void WorkerState::BeginBatch(Batch* batch) {
   batch_ = batch;
   batch->Clear();
+  if (waiting_.empty()) return;
+  for (size_t i = 0; i < class_decodes_.size(); ++i) ChargeDecodes(static_cast<int32_t>(i));
+}
+
+// Virtual Token Counter: an output token counts twice a prompt token. Tokens are charged when
+// somebody asks, not as they come: a class gets one for each decode and iteration.
+void WorkerState::ChargeDecodes(int32_t client_class) {
+  constexpr int64_t kOutputWeight = 2;
+  ClassDecodes& c = class_decodes_[static_cast<size_t>(client_class)];
+  waiting_.Charge(client_class, kOutputWeight * c.count * (decodes_.next_iteration() - c.charged));
+  c.charged = decodes_.next_iteration();
 }
 
 void WorkerState::Join(RequestHandle handle, bool first_gap_apart) {
+  const int32_t client_class = slab_[handle].client_class;
+  if (!class_decodes_.empty()) {
+    ChargeDecodes(client_class);
+    ++class_decodes_[static_cast<size_t>(client_class)].count;
+  }
   slab_[handle].first_gap_apart = first_gap_apart;
   if (first_gap_apart) fresh_.push_back(handle);
   decodes_.Join(handle);
@@ -127,6 +147,10 @@ Stay WorkerState::LeaveDecodes(RequestHandle handle) {
     r.last_token = last_decode_end_;
   } else if (r.first_gap_apart) {
     std::erase(fresh_, handle);
+  }
+  if (!class_decodes_.empty()) {
+    ChargeDecodes(r.client_class);
+    --class_decodes_[static_cast<size_t>(r.client_class)].count;
   }
   decodes_.Leave(handle);
   return stay;
@@ -286,6 +310,7 @@ void WorkerState::AdmitFront(const Admission& admission, int32_t tokens) {
   r.computed = admission.cached;
   if (r.scheduled == kUnset) r.cached_tokens = std::min(admission.cached, r.input_tokens);
   pending_tokens_ += r.prefill_target() - r.computed;
+  waiting_.Charge(r.client_class, r.prefill_target() - r.computed);
   AddChunk(handle, tokens);
   if (r.computed + tokens < r.prefill_target()) unfinished_ = handle;
 }

@@ -50,6 +50,7 @@ struct WorkerStateConfig {
   bool overlap_swap = false;
   bool hands_on_prefills = false;  // a request leaves for another worker after its prompt
   bool pauses_decodes = false;     // some iterations run prompts only
+  int32_t classes = 1;             // of clients
 };
 
 class WorkerState {
@@ -171,6 +172,7 @@ class WorkerState {
   void RemoveRunning(RequestHandle handle);
   [[nodiscard]] RequestHandle Victim() const;
   void FindUnfinished();
+  void ChargeDecodes(int32_t client_class);
   void Join(RequestHandle handle, bool first_gap_apart);
   Stay LeaveDecodes(RequestHandle handle);
   void Resume(RequestHandle handle);
@@ -209,6 +211,12 @@ class WorkerState {
   std::vector<RequestHandle> loads_begun_;
   std::vector<BlockId> hits_;  // of the last PlanFront
   int64_t pending_tokens_ = 0;
+  // Of each class, with queue_order fair: decodes, and the iteration up to which they are charged.
+  struct ClassDecodes {
+    int32_t count = 0;
+    int64_t charged = 0;
+  };
+  std::vector<ClassDecodes> class_decodes_;
   SimTime last_decode_end_ = 0;  // of the last batch with decodes that was started
   Batch* batch_ = nullptr;
 };
