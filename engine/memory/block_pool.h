@@ -7,22 +7,30 @@
 //   BlockPool pool(1000, 16);
 //   if (pool.BlocksFor(33) <= pool.free()) pool.Allocate(pool.BlocksFor(33));   // 3 blocks
 //
+// With prefix caching the same blocks can also be found by their content: cache() hands them out,
+// and blocks that nobody holds but that still can be found count as free.
+//
 // Invariant: 0 <= used <= total. Breaking it is an engine bug and throws InvariantError.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "engine/base/invariant.h"
+#include "engine/memory/prefix_cache.h"
 
 namespace tokensim {
 
 class BlockPool {
  public:
-  BlockPool(int64_t total, int32_t block_size) : total_(total), block_size_(block_size) {}
+  BlockPool(int64_t total, int32_t block_size, bool prefix_caching = false)
+      : total_(total), block_size_(block_size) {
+    if (prefix_caching) cache_ = std::make_unique<PrefixCache>(total);
+  }
 
   [[nodiscard]] int64_t total() const { return total_; }
-  [[nodiscard]] int64_t used() const { return used_; }
-  [[nodiscard]] int64_t free() const { return total_ - used_; }
+  [[nodiscard]] int64_t used() const { return total_ - free(); }
+  [[nodiscard]] int64_t free() const { return cache_ == nullptr ? total_ - used_ : cache_->free(); }
   [[nodiscard]] int32_t block_size() const { return block_size_; }
 
   [[nodiscard]] int64_t BlocksFor(int32_t tokens) const {
@@ -31,18 +39,25 @@ class BlockPool {
   }
 
   void Allocate(int64_t blocks) {
+    if (cache_ != nullptr) return cache_->Take(blocks);
     TOKENSIM_INVARIANT(blocks >= 0 && blocks <= free(), "KV blocks allocated beyond the pool");
     used_ += blocks;
   }
   void Free(int64_t blocks) {
+    if (cache_ != nullptr) return cache_->Return(blocks);
     TOKENSIM_INVARIANT(blocks >= 0 && blocks <= used_, "KV blocks freed that were not allocated");
     used_ -= blocks;
   }
 
+  // Null without prefix caching.
+  [[nodiscard]] PrefixCache* cache() { return cache_.get(); }
+  [[nodiscard]] const PrefixCache* cache() const { return cache_.get(); }
+
  private:
   int64_t total_;
-  int64_t used_ = 0;
+  int64_t used_ = 0;  // without a cache
   int32_t block_size_;
+  std::unique_ptr<PrefixCache> cache_;
 };
 
 }  // namespace tokensim
