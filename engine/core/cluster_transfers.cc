@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/invariant.h"
+#include "engine/core/breakpoints.h"
 #include "engine/core/cluster.h"
 
 namespace tokensim {
@@ -142,9 +143,9 @@ void Cluster::BeginLayerwise(int32_t from, RequestHandle handle, SimTime now) {
   r.move = NewMove(MoveKind::kKv, handle, from, target, tokens);
   moves_[r.move].layerwise = true;
   const Worker& sender = workers_[static_cast<size_t>(from)];
-  const SimTime end = sender.iteration_end();
-  const SimTime layer = (end - now) / sender.plan().num_layers;
-  StartKv(r.move, now + layer, end, now);
+  const LayerReleases releases = FindLayerReleases(sender.plan(), sender.iteration_shape(), now,
+                                                   sender.iteration_end());
+  StartKv(r.move, releases.first, releases.last, now);
 }
 
 void Cluster::BeginLoad(int32_t index, RequestHandle handle, SimTime now) {

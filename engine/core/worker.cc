@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/invariant.h"
+#include "engine/core/breakpoints.h"
 
 namespace tokensim {
 namespace {
@@ -390,6 +391,9 @@ void Worker::ObserveIteration(SimTime now) {
                                        .kv_blocks_used = current_.blocks,
                                        .running = current_.running,
                                        .waiting = current_.waiting});
+  if (!plan_.breakpoints.empty()) {
+    ObserveOperators(plan_, index_, shape, begin_, now, context_.observer);
+  }
 }
 
 void Worker::ObserveChanges(SimTime now, const Batch& batch, bool admissions, bool preemptions) {

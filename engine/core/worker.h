@@ -104,6 +104,7 @@ class Worker {
   [[nodiscard]] SimTime now() const { return begin_; }
   // End of the iteration that runs; kUnset: none.
   [[nodiscard]] SimTime iteration_end() const { return end_; }
+  [[nodiscard]] IterationShape iteration_shape() const { return current_.shape(); }
   [[nodiscard]] bool idle() const { return end_ == kUnset && state_.idle(); }
   [[nodiscard]] const WorkerPlan& plan() const { return plan_; }
   [[nodiscard]] const WorkerState& state() const { return state_; }
