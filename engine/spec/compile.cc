@@ -101,7 +101,7 @@ std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
   constexpr int32_t kUsualTokens = 4'096;  // of an iteration without a limit
   const int32_t budget = group.local_scheduler().max_num_batched_tokens();
   return MakeRooflineModel(ToTransformer(ModelOf(spec, group), group.memory().kv_cache_dtype()),
-                           ToDevice(group.hardware()), group.parallelism().tensor(),
+                           ToDevice(group.hardware()), ToParallelism(group.parallelism()),
                            budget == 0 ? kUsualTokens : budget);
 }
 
@@ -114,7 +114,7 @@ void AddWorkers(const v1::Spec& spec, const v1::WorkerGroup& group, const Worker
   worker.kv_blocks = capacity.kv_blocks;
   worker.block_size = group.memory().block_size();
   worker.max_model_len = group.local_scheduler().max_model_len();
-  for (int32_t i = 0; i < group.count(); ++i) {
+  for (int64_t i = 0; i < WorkersOf(group); ++i) {
     worker.name = absl::StrCat(group.name(), "/", i);
     workers->push_back(worker);
   }
@@ -150,6 +150,15 @@ TransformerConfig ToTransformer(const v1::Model& model, v1::DataType kv_dtype) {
   config.experts_per_token = model.moe().experts_per_token();
   config.weight_bytes_per_parameter = BytesPerElement(model.weight_dtype());
   config.kv_bytes_per_element = BytesPerElement(kv_dtype);
+  return config;
+}
+
+ParallelismConfig ToParallelism(const v1::Parallelism& parallelism) {
+  ParallelismConfig config;
+  if (parallelism.has_tensor()) config.tensor = parallelism.tensor();
+  if (parallelism.has_pipeline()) config.pipeline = parallelism.pipeline();
+  if (parallelism.has_expert()) config.expert = parallelism.expert();
+  if (parallelism.has_micro_batches()) config.micro_batches = parallelism.micro_batches();
   return config;
 }
 
@@ -190,6 +199,7 @@ std::shared_ptr<const Plan> CompilePlan(const v1::Spec& resolved,
     AddWorkers(resolved, resolved.workers(i), capacities[static_cast<size_t>(i)], &plan->workers);
   }
   CompileGlobalScheduler(resolved, plan.get());
+  plan->network = CompileNetwork(resolved);
   plan->workload = CompileWorkload(resolved.workload());
   plan->slo = ToSlo(resolved.slo());
   if (resolved.stop().has_max_simulated_seconds()) {

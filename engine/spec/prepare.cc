@@ -63,7 +63,7 @@ void CheckIterationTimes(const v1::Spec& spec, const Plan& plan, Findings* findi
                       absl::StrCat("an iteration of the largest batch would take ", seconds,
                                    " seconds; at most ", kLongest, " are allowed"));
     }
-    worker += static_cast<size_t>(spec.workers(i).count());
+    worker += static_cast<size_t>(WorkersOf(spec.workers(i)));
   }
 }
 
@@ -109,7 +109,7 @@ std::vector<v1::WorkerEstimate> WorkerEstimates(const v1::Spec& spec,
     const WorkerCapacity& capacity = capacities[static_cast<size_t>(i)];
     v1::WorkerEstimate& estimate = estimates.emplace_back();
     estimate.set_group(group.name());
-    estimate.set_count(group.count());
+    estimate.set_count(static_cast<int32_t>(WorkersOf(group)));
     estimate.set_weight_bytes_per_device(capacity.weight_bytes_per_device);
     estimate.set_kv_bytes_per_token(capacity.kv_bytes_per_token);
     estimate.set_kv_blocks(capacity.kv_blocks);
@@ -142,6 +142,7 @@ PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces) {
   Findings findings;
   v1::Spec resolved = spec;
   ResolveWorkers(&resolved, &findings);
+  ResolveNetwork(&resolved, &findings);
   std::vector<WorkerCapacity> capacities;
   if (findings.errors() == 0) capacities = ComputeCapacities(resolved, &findings);
   ResolveWorkload(traces, resolved.mutable_workload(), &findings);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/hardware/device.h"
+#include "engine/hardware/topology.h"
 #include "engine/model/transformer.h"
 #include "engine/spec/findings.h"
 #include "engine/spec/prepare.h"
@@ -38,6 +39,17 @@ void ResolveHardware(const std::string& path, HardwareNeeds needs, v1::Hardware*
 // Model, workers, global_scheduler, local_scheduler, memory.
 void ResolveWorkers(v1::Spec* spec, Findings* findings);
 void ResolveGlobalScheduler(v1::Spec* spec, Findings* findings);
+
+// Network. Stays absent when no worker can send a KV cache to another and none is given. Needs
+// resolved workers.
+void ResolveNetwork(v1::Spec* spec, Findings* findings);
+// A link at `field` of the checker's message. A name without a bandwidth is a preset of
+// configs/links; no name and no bandwidth is the default preset.
+void ResolveLink(const Checker& check, std::string_view field, std::string_view default_preset,
+                 v1::Interconnect* link);
+
+// The workers that a group stands for: count x parallelism.data.
+[[nodiscard]] int64_t WorkersOf(const v1::WorkerGroup& group);
 
 // The model that a group serves.
 [[nodiscard]] const v1::Model& ModelOf(const v1::Spec& spec, const v1::WorkerGroup& group);
@@ -69,6 +81,9 @@ void ResolveRest(v1::Spec* spec, Findings* findings);
 
 // Plain structs of resolved messages.
 [[nodiscard]] TransformerConfig ToTransformer(const v1::Model& model, v1::DataType kv_dtype);
+[[nodiscard]] ParallelismConfig ToParallelism(const v1::Parallelism& parallelism);
+[[nodiscard]] LinkConfig ToLink(const v1::Interconnect& link);
+[[nodiscard]] NetworkConfig CompileNetwork(const v1::Spec& spec);
 [[nodiscard]] DeviceConfig ToDevice(const v1::Hardware& hardware);
 // Dispatch and transfer policies, and what the router knows.
 void CompileGlobalScheduler(const v1::Spec& resolved, Plan* plan);
