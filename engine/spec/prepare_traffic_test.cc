@@ -3,10 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "engine/spec/test_specs.h"
 
 namespace tokensim {
 namespace {
+
+namespace fs = std::filesystem;
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -326,6 +331,33 @@ TEST(PrepareTraceTest, Conversations) {
   EXPECT_THAT(TraceFindings(std::string(kTimed) + "conversation: [7, -2, 7]"),
               ElementsAre("ERROR workload.trace.rows.conversation[1]: is -2; allowed are -1, for "
                           "none, and above"));
+}
+
+TEST(PrepareTraceTest, FilesKeepHashIdsAndConversations) {
+  const fs::path dir = fs::temp_directory_path() / ("traffic_test." + std::to_string(getpid()));
+  fs::create_directories(dir);
+  std::ofstream(dir / "ids.jsonl")
+      << R"({"timestamp": 0, "input_length": 600, "output_length": 1, "hash_ids": [5, 6]})"
+      << "\n"
+      << R"({"timestamp": 9, "input_length": 100, "output_length": 1, "hash_ids": [5]})"
+      << "\n";
+  std::ofstream(dir / "turns.csv") << "input_tokens,output_tokens,session\n1,2,a\n3,4,a\n";
+  const auto prepare = [&](const std::string& file, const Changes& changes) {
+    v1::Spec spec = GoodSpec();
+    spec.clear_workload();
+    spec = Changed(spec, {{"workload.trace.path", file}});
+    return PrepareSpec(Changed(spec, changes), TracePolicy::Below(dir.string()));
+  };
+  const PreparedSpec ids = prepare("ids.jsonl", {});
+  const PreparedSpec turns = prepare("turns.csv", {{kArrival, "{closed_loop: {users: 3}}"}});
+  fs::remove_all(dir);
+  ASSERT_TRUE(ids.ok()) << Texts(ids).front();
+  EXPECT_THAT(ids.resolved.workload().trace().rows().hash_counts(), ElementsAre(2, 1));
+  EXPECT_THAT(ids.plan->workload.trace->hash_ids, ElementsAre(5, 6, 5));
+  EXPECT_EQ(PrepareSpec(ids.resolved, TracePolicy::NoPaths()).digest, ids.digest);
+  ASSERT_TRUE(turns.ok()) << Texts(turns).front();
+  EXPECT_THAT(turns.plan->workload.trace->conversation, ElementsAre(0, 0));
+  EXPECT_EQ(turns.plan->workload.num_requests, 2);
 }
 
 // Specs from before these fields keep their digest.
