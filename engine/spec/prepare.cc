@@ -11,16 +11,6 @@
 namespace tokensim {
 namespace {
 
-void ResolveSlo(const Checker& check, const v1::Slo& slo) {
-  const auto objective = [&](std::string_view field, bool present, double seconds) {
-    if (present) check.Positive(field, seconds, kMaxSimulatedSeconds);
-  };
-  objective("ttft_seconds", slo.has_ttft_seconds(), slo.ttft_seconds());
-  objective("tpot_seconds", slo.has_tpot_seconds(), slo.tpot_seconds());
-  objective("max_itl_seconds", slo.has_max_itl_seconds(), slo.max_itl_seconds());
-  objective("e2e_seconds", slo.has_e2e_seconds(), slo.e2e_seconds());
-}
-
 void ResolveOutput(const Checker& check, v1::Output* output) {
   if (!output->has_snapshot_interval_seconds()) output->set_snapshot_interval_seconds(1);
   if (!output->has_timeline_points()) output->set_timeline_points(256);
@@ -120,11 +110,21 @@ std::vector<v1::WorkerEstimate> WorkerEstimates(const v1::Spec& spec,
 
 }  // namespace
 
+void CheckSlo(const Checker& check, const v1::Slo& slo) {
+  const auto objective = [&](std::string_view field, bool present, double seconds) {
+    if (present) check.Positive(field, seconds, kMaxSimulatedSeconds);
+  };
+  objective("ttft_seconds", slo.has_ttft_seconds(), slo.ttft_seconds());
+  objective("tpot_seconds", slo.has_tpot_seconds(), slo.tpot_seconds());
+  objective("max_itl_seconds", slo.has_max_itl_seconds(), slo.max_itl_seconds());
+  objective("e2e_seconds", slo.has_e2e_seconds(), slo.e2e_seconds());
+}
+
 void ResolveRest(v1::Spec* spec, Findings* findings) {
   const Checker check(findings, "");
   check.Length("name", spec->name(), 200);
   check.Length("description", spec->description(), 4'000);
-  ResolveSlo(Checker(findings, "slo"), spec->slo());
+  CheckSlo(Checker(findings, "slo"), spec->slo());
   const v1::Stop& stop = spec->stop();
   if (stop.has_max_simulated_seconds()) {
     check.Positive("stop.max_simulated_seconds", stop.max_simulated_seconds(),

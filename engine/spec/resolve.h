@@ -68,14 +68,19 @@ struct WorkerCapacity {
 [[nodiscard]] std::vector<WorkerCapacity> ComputeCapacities(const v1::Spec& spec,
                                                             Findings* findings);
 
-// Arrivals, lengths, trace. Reads the trace file, if the spec names one and uses it.
+// The whole workload. Reads the trace file, if the spec names one and uses it.
 void ResolveWorkload(const TracePolicy& policy, v1::Workload* workload, Findings* findings);
-void ResolveLengths(v1::Lengths* lengths, Findings* findings);
+void ResolveArrival(v1::Workload* workload, Findings* findings);
+void ResolveDuration(const Checker& check, v1::DurationDistribution* duration);
+// Of a duration without errors.
+[[nodiscard]] double MeanSeconds(const v1::DurationDistribution& duration);
+void ResolveLengths(const std::string& path, v1::Lengths* lengths, Findings* findings);
 // Replaces path, format, offset and limit by rows. `workload.trace` must be set.
 void ResolveTrace(const TracePolicy& policy, v1::Trace* trace, Findings* findings);
 // Tokens of the shortest request that lengths can give, input and output.
 [[nodiscard]] int64_t ShortestRequest(const v1::Workload& workload);
 
+void CheckSlo(const Checker& check, const v1::Slo& slo);
 // seed, slo, stop, output, name, description.
 void ResolveRest(v1::Spec* spec, Findings* findings);
 
@@ -88,6 +93,9 @@ void ResolveRest(v1::Spec* spec, Findings* findings);
 // Dispatch and transfer policies, and what the router knows.
 void CompileGlobalScheduler(const v1::Spec& resolved, Plan* plan);
 [[nodiscard]] Workload CompileWorkload(const v1::Workload& workload);
+[[nodiscard]] SloPlan CompileSlo(const v1::Slo& slo);
+// One entry per client class. Objectives that a class leaves out are the spec's.
+[[nodiscard]] std::vector<ClassPlan> CompileClasses(const v1::Spec& resolved);
 [[nodiscard]] std::shared_ptr<const Plan> CompilePlan(
     const v1::Spec& resolved, const std::vector<WorkerCapacity>& capacities);
 
