@@ -58,6 +58,7 @@ struct WorkerPlan {
   int64_t host_blocks = 0;  // room for swapped KV caches, in KV blocks
   LinkConfig host_link;     // to that memory
   bool overlap_swap = false;
+  bool drops_cache = false;  // prefill: requests go on without their KV cache
   int32_t num_layers = 1;
   // kLog: any. kSubmit and kPutKv after an operator: when the KV cache of each layer is sent.
   std::vector<Breakpoint> breakpoints;

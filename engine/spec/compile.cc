@@ -1,6 +1,6 @@
 #include <algorithm>
+#include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "engine/compute/affine.h"
 #include "engine/compute/roofline.h"
 #include "engine/core/plan.h"
@@ -80,17 +80,6 @@ std::shared_ptr<const TraceTable> ToTraceTable(const v1::TraceRows& rows) {
   return table;
 }
 
-LocalSchedulerConfig ToScheduler(const v1::LocalScheduler& scheduler) {
-  LocalSchedulerConfig config;
-  for (const LocalPolicyInfo& info : LocalSchedulers()) {
-    if (info.name == scheduler.policy()) config.policy = info.policy;
-  }
-  config.max_num_seqs = scheduler.max_num_seqs();
-  config.max_num_batched_tokens = scheduler.max_num_batched_tokens();
-  config.reserve_full_prompt = scheduler.reserve_full_prompt();
-  return config;
-}
-
 GlobalSchedulerConfig ToScheduler(const v1::GlobalScheduler& scheduler) {
   GlobalSchedulerConfig config;
   for (const GlobalPolicyInfo& info : GlobalSchedulers()) {
@@ -111,21 +100,6 @@ std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
   return MakeRooflineModel(ToTransformer(ModelOf(spec, group), group.memory().kv_cache_dtype()),
                            ToDevice(group.hardware()), group.parallelism().tensor(),
                            budget == 0 ? kUsualTokens : budget);
-}
-
-void AddWorkers(const v1::Spec& spec, const v1::WorkerGroup& group, const WorkerCapacity& capacity,
-                std::vector<WorkerPlan>* workers) {
-  WorkerPlan worker;
-  worker.hardware = group.hardware().name();
-  worker.compute = MakeCompute(spec, group);
-  worker.scheduler = ToScheduler(group.local_scheduler());
-  worker.kv_blocks = capacity.kv_blocks;
-  worker.block_size = group.memory().block_size();
-  worker.max_model_len = group.local_scheduler().max_model_len();
-  for (int32_t i = 0; i < group.count(); ++i) {
-    worker.name = absl::StrCat(group.name(), "/", i);
-    workers->push_back(worker);
-  }
 }
 
 std::optional<SimTime> Objective(bool present, double seconds) {
@@ -195,11 +169,16 @@ std::shared_ptr<const Plan> CompilePlan(const v1::Spec& resolved,
   plan->name = resolved.name();
   plan->seed = static_cast<uint64_t>(resolved.seed());
   for (int i = 0; i < resolved.workers_size(); ++i) {
-    AddWorkers(resolved, resolved.workers(i), capacities[static_cast<size_t>(i)], &plan->workers);
+    const v1::WorkerGroup& group = resolved.workers(i);
+    WorkerPlan worker = CompileWorker(resolved, group, capacities[static_cast<size_t>(i)]);
+    worker.compute = MakeCompute(resolved, group);
+    AppendWorkers(resolved, i, std::move(worker), &plan->workers);
   }
   plan->global_scheduler = ToScheduler(resolved.global_scheduler());
   plan->workload = CompileWorkload(resolved.workload());
   plan->slo = ToSlo(resolved.slo());
+  if (resolved.has_memory_pool()) plan->memory_pool = CompileMemoryPool(resolved.memory_pool());
+  plan->worker_events = CompileFaults(resolved);
   if (resolved.stop().has_max_simulated_seconds()) {
     plan->max_simulated_time = FromSeconds(resolved.stop().max_simulated_seconds());
   }

@@ -63,7 +63,7 @@ void CheckIterationTimes(const v1::Spec& spec, const Plan& plan, Findings* findi
                       absl::StrCat("an iteration of the largest batch would take ", seconds,
                                    " seconds; at most ", kLongest, " are allowed"));
     }
-    worker += static_cast<size_t>(spec.workers(i).count());
+    worker += static_cast<size_t>(WorkersOf(spec.workers(i)));
   }
 }
 
@@ -94,6 +94,7 @@ void DropEmpty(v1::Spec* spec) {
   };
   if (spec->has_slo() && empty(spec->slo())) spec->clear_slo();
   if (spec->has_stop() && empty(spec->stop())) spec->clear_stop();
+  if (spec->has_faults() && empty(spec->faults())) spec->clear_faults();
   if (spec->has_model() &&
       std::all_of(spec->workers().begin(), spec->workers().end(),
                   [](const v1::WorkerGroup& group) { return group.has_model(); })) {
@@ -109,7 +110,7 @@ std::vector<v1::WorkerEstimate> WorkerEstimates(const v1::Spec& spec,
     const WorkerCapacity& capacity = capacities[static_cast<size_t>(i)];
     v1::WorkerEstimate& estimate = estimates.emplace_back();
     estimate.set_group(group.name());
-    estimate.set_count(group.count());
+    estimate.set_count(static_cast<int32_t>(WorkersOf(group)));
     estimate.set_weight_bytes_per_device(capacity.weight_bytes_per_device);
     estimate.set_kv_bytes_per_token(capacity.kv_bytes_per_token);
     estimate.set_kv_blocks(capacity.kv_blocks);
@@ -143,8 +144,13 @@ PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces) {
   v1::Spec resolved = spec;
   ResolveWorkers(&resolved, &findings);
   std::vector<WorkerCapacity> capacities;
-  if (findings.errors() == 0) capacities = ComputeCapacities(resolved, &findings);
+  if (findings.errors() == 0) {
+    capacities = ComputeCapacities(resolved, &findings);
+    CheckKvBytes(resolved, capacities, &findings);
+  }
+  ResolveFaults(&resolved, &findings);
   ResolveWorkload(traces, resolved.mutable_workload(), &findings);
+  ResolveMemoryPool(&resolved, &findings);
   ResolveRest(&resolved, &findings);
   std::shared_ptr<const Plan> plan;
   if (findings.errors() == 0) {
@@ -152,6 +158,7 @@ PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces) {
     DropEmpty(&resolved);
     plan = CompilePlan(resolved, capacities);
     CheckIterationTimes(resolved, *plan, &findings);
+    CheckOperators(resolved, *plan, &findings);
   }
   const bool good = findings.errors() == 0;
   prepared.findings = findings.Take();
