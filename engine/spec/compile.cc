@@ -99,14 +99,6 @@ std::shared_ptr<const Plan> CompilePlan(const v1::Spec& resolved,
   }
   CompileGlobalScheduler(resolved, plan.get());
   plan->network = CompileNetwork(resolved);
-  // put_kv after an operator sends layer by layer.
-  for (const WorkerPlan& worker : plan->workers) {
-    for (const Breakpoint& b : worker.breakpoints) {
-      if (b.action == BreakpointAction::kPutKv && b.after != "prefill") {
-        plan->network.mode = TransferMode::kLayerwise;
-      }
-    }
-  }
   plan->workload = CompileWorkload(resolved.workload());
   plan->slo = CompileSlo(resolved.slo());
   plan->classes = CompileClasses(resolved);

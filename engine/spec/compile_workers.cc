@@ -10,8 +10,6 @@
 namespace tokensim {
 namespace {
 
-constexpr char kHostLinkName[] = "PCIe 4 x16";
-constexpr double kHostLinkBandwidth = 32e9;       // bytes per second and direction
 constexpr double kFetchLatencyPerBlock = 800e-9;  // the paper's, section IV-E
 
 LocalSchedulerConfig ToScheduler(const v1::LocalScheduler& scheduler) {
@@ -49,18 +47,18 @@ Role ToRole(v1::Role role) {
   }
 }
 
-LinkConfig ToLink(const v1::Interconnect& link) {
-  return {link.name(), link.bandwidth_bytes_per_second(), link.latency_seconds()};
-}
-
 // Each of the worker's devices has its own link to the host, and a part of every KV block.
 LinkConfig HostLink(const v1::WorkerGroup& group) {
-  LinkConfig link = ToLink(group.hardware().host_link());
-  if (!group.hardware().has_host_link()) link.name = kHostLinkName;
-  if (link.bandwidth_bytes_per_second == 0) link.bandwidth_bytes_per_second = kHostLinkBandwidth;
+  v1::Interconnect link = group.hardware().host_link();
+  if (!group.hardware().has_host_link()) {
+    Findings ignored;  // the default has none
+    ResolveLink(Checker(&ignored, ""), "", kDefaultHostLink, &link);
+  }
+  LinkConfig config = ToLink(link);
   const v1::Parallelism& split = group.parallelism();
-  link.bandwidth_bytes_per_second *= split.tensor() * (split.has_pipeline() ? split.pipeline() : 1);
-  return link;
+  config.bandwidth_bytes_per_second *=
+      split.tensor() * (split.has_pipeline() ? split.pipeline() : 1);
+  return config;
 }
 
 // `submit` alone hands requests on without their KV cache.

@@ -85,14 +85,17 @@ workload:
 TEST(PrepareMemoryTest, HostLinkAndPrice) {
   EXPECT_THAT(
       FindingsOf({{"workers[0].hardware.host_link",
-                   "{bandwidth_bytes_per_second: 0, latency_seconds: -1s}"},
+                   "{bandwidth_bytes_per_second: 1, latency_seconds: -1s}"},
                   {"workers[0].hardware.price", "0"}}),
-      ElementsAre("ERROR workers[0].hardware.host_link.bandwidth_bytes_per_second: is 0; it must "
-                  "be above 0 and at most 1e+21",
+      ElementsAre("ERROR workers[0].hardware.price: is 0; it must be above 0 and at most 1e+12",
+                  "ERROR workers[0].hardware.host_link.bandwidth_bytes_per_second: is 1; it must "
+                  "be 0 (not limited) or at least 1kB/s",
                   "ERROR workers[0].hardware.host_link.latency_seconds: is -1; allowed are 0 .. "
-                  "1000",
-                  "ERROR workers[0].hardware.price: is 0; it must be above 0 and at most 1e+12"));
+                  "1000"));
   EXPECT_THAT(FindingsOf({{"workers[0].hardware.price", "0.25"}}), IsEmpty());
+  const WorkerPlan worker = Compiled(
+      {{"memory.host_memory_bytes", "1GiB"}, {"workers[0].hardware.host_link.name", "pcie5"}});
+  EXPECT_EQ(worker.host_link.bandwidth_bytes_per_second, 64e9);
 }
 
 TEST(PrepareMemoryTest, WrittenDefaultsAreNoChange) {

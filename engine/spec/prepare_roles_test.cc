@@ -150,19 +150,36 @@ TEST(PrepareBreakpointsTest, Log) {
 }
 
 TEST(PrepareBreakpointsTest, LayersLeaveAfterAnOperator) {
-  Changes changes = {
+  const Changes changes = {
       {"workers[0]",
        "{hardware: a100-80g, breakpoints: [{after: decode_attention, action: put_kv}]}"},
       {"workers[1]", kDecodeGroup}};
-  EXPECT_THAT(FindingsOf(changes),
-              ElementsAre("ERROR workers[0].breakpoints[0].action: is put_kv after an operator, "
-                          "which sends the KV cache layer by layer; set network.kv_transfer.mode "
-                          "to layerwise"));
-  changes.push_back({"network.kv_transfer.mode", "layerwise"});
+  EXPECT_EQ(PrepareChanged(changes).plan->network.mode, TransferMode::kLayerwise);
   const WorkerPlan worker = Workers(changes)[0];
   EXPECT_EQ(worker.role, Role::kPrefill);
   ASSERT_EQ(worker.breakpoints.size(), 1U);
   EXPECT_EQ(worker.breakpoints[0].action, BreakpointAction::kPutKv);
+  Changes buffered = changes;
+  buffered.push_back({"network.kv_transfer.mode", "buffered"});
+  EXPECT_THAT(FindingsOf(buffered),
+              ElementsAre("ERROR workers[0].breakpoints[0].action: is put_kv after an operator, "
+                          "which sends the KV cache layer by layer, but network.kv_transfer.mode "
+                          "is not layerwise"));
+  const auto with = [&](const std::string& breakpoints) {
+    Changes more = changes;
+    more.push_back({"workers[0].breakpoints", breakpoints});
+    return FindingsOf(more);
+  };
+  EXPECT_THAT(
+      with("[{after: out_proj, action: put_kv, layers: [1]}]"),
+      ElementsAre("ERROR workers[0].breakpoints[0].layers: are not allowed with put_kv: the "
+                  "KV cache of every layer is sent"));
+  EXPECT_THAT(with("[{after: out_proj, action: put_kv}, {after: qkv_proj, action: put_kv}]"),
+              ElementsAre("ERROR workers[0].breakpoints: send a KV cache after more than one "
+                          "operator; allowed is one"));
+  EXPECT_THAT(with("[{after: lm_head, action: put_kv}]"),
+              ElementsAre("ERROR workers[0].breakpoints[0].after: is lm_head, which is not part of "
+                          "a layer"));
 }
 
 TEST(PrepareBreakpointsTest, PlacesOfActions) {
@@ -174,6 +191,10 @@ TEST(PrepareBreakpointsTest, PlacesOfActions) {
                           "submit, put_kv, get_kv",
                           "ERROR workers[0].breakpoints[2].action: is 'stop'; allowed are log, "
                           "submit, put_kv, get_kv"));
+  EXPECT_THAT(
+      FindingsOf(Breakpoints("[{after: dispatch, action: log}]")),
+      ElementsAre("ERROR workers[0].breakpoints[0].after: is 'dispatch'; with log allowed is "
+                  "iteration, or an operator"));
   EXPECT_THAT(
       FindingsOf(Breakpoints("[{after: iteration, action: put_kv}, {after: out_proj, action: "
                              "submit}, {after: prefill, action: get_kv}]")),

@@ -2,8 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "engine/core/plan.h"
 #include "engine/spec/test_specs.h"
 
@@ -92,11 +90,6 @@ TEST(PrepareSchedulersTest, WrittenDefaultsAreNoChange) {
 }
 
 TEST(PrepareSchedulersTest, VllmV0TakesWholePrompts) {
-  const auto& known = LocalSchedulers();
-  if (std::none_of(known.begin(), known.end(),
-                   [](const LocalPolicyInfo& info) { return info.name == "vllm_v0"; })) {
-    GTEST_SKIP() << "the policy is not registered";
-  }
   const LocalSchedulerConfig config = Compiled({{"local_scheduler", "vllm_v0"}});
   EXPECT_EQ(config.policy, LocalPolicy::kVllmV0);
   EXPECT_EQ(config.max_num_batched_tokens, 4'096);  // the model's context

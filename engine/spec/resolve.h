@@ -38,9 +38,6 @@ struct HardwareNeeds {
 void ResolveHardware(const std::string& path, HardwareNeeds needs, v1::Hardware* hardware,
                      Findings* findings);
 
-// Of a link: an Interconnect at `field`.
-void CheckLink(const Checker& check, std::string_view field, const v1::Interconnect& link);
-
 // Model, workers, global_scheduler, local_scheduler, memory.
 void ResolveWorkers(v1::Spec* spec, Findings* findings);
 void ResolveGlobalScheduler(v1::Spec* spec, Findings* findings);
@@ -52,6 +49,7 @@ void ResolveNetwork(v1::Spec* spec, Findings* findings);
 // configs/links; no name and no bandwidth is the default preset.
 void ResolveLink(const Checker& check, std::string_view field, std::string_view default_preset,
                  v1::Interconnect* link);
+inline constexpr char kDefaultHostLink[] = "pcie4";
 
 // The parts of a worker group; `check` is the group's. A field that is newer than the first version
 // and says what holds anyway is left out, so that a spec keeps the digest it had before.
@@ -61,8 +59,9 @@ void ResolveLocalScheduler(const std::string& path, const v1::Model& model, v1::
 [[nodiscard]] double DefaultWatermark(const v1::LocalScheduler& scheduler);
 void ResolveMemory(const Checker& check, v1::WorkerGroup* group);
 void ResolvePlacement(const Checker& check, int index, v1::WorkerGroup* group);
-// Role and breakpoints. `prefill: put_kv` and `dispatch: get_kv` become the role they stand for.
-void ResolveBreakpoints(const Checker& check, const v1::Spec& spec, v1::WorkerGroup* group);
+// Role and breakpoints. `prefill: put_kv` and `dispatch: get_kv` become the role they stand for;
+// put_kv after an operator makes the network's transfers layer-wise.
+void ResolveBreakpoints(const Checker& check, v1::Network* network, v1::WorkerGroup* group);
 // What the groups' roles need from each other.
 void CheckRoles(const v1::Spec& spec, Findings* findings);
 // Breakpoints name operators that the workers have.

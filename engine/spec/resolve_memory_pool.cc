@@ -3,6 +3,8 @@
 namespace tokensim {
 namespace {
 
+constexpr char kDefaultPoolLink[] = "eth-100g";  // of a link that says nothing of itself
+
 bool HasConversations(const v1::Workload& workload) {
   return workload.has_conversations() || workload.trace().rows().conversation_size() > 0;
 }
@@ -21,7 +23,7 @@ void ResolveMemoryPool(v1::Spec* spec, Findings* findings) {
     check.NotNegative("fetch_latency_per_block_seconds", pool->fetch_latency_per_block_seconds(),
                       1'000);
   }
-  CheckLink(check, "link", pool->link());
+  if (pool->has_link()) ResolveLink(check, "link", kDefaultPoolLink, pool->mutable_link());
   if (pool->has_eviction() && (!v1::Eviction_IsValid(pool->eviction()) || pool->eviction() == 0)) {
     check.Error("eviction", "is not an eviction; allowed are lru, fifo");
   }

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "engine/compute/compute_model.h"
 #include "engine/spec/nearest.h"
 #include "engine/spec/resolve.h"
 
@@ -42,21 +43,46 @@ const char* RoleName(v1::Role role) {
   }
 }
 
-// "after: prefill or an operator" of an action; empty: any place.
+// Where an action may stand. Dispatches and ends of prefills have events of their own, so there is
+// nothing to log at them.
 std::string AllowedPlaces(const std::string& action) {
   if (action == kSubmit) return kPrefill;
-  if (action == kPutKv) return "prefill, or an operator";
   if (action == kGetKv) return kDispatch;
-  return "";
+  return absl::StrCat(action == kPutKv ? kPrefill : kIteration, ", or an operator");
 }
 
 bool PlaceAllowed(const std::string& action, const std::string& after) {
   if (action == kSubmit) return after == kPrefill;
-  if (action == kPutKv) return after == kPrefill || IsOperator(after);
-  return action != kGetKv || after == kDispatch;
+  if (action == kGetKv) return after == kDispatch;
+  return IsOperator(after) || after == (action == kPutKv ? kPrefill : kIteration);
 }
 
-bool CheckBreakpoint(const Checker& check, const v1::Spec& spec, const v1::Breakpoint& breakpoint) {
+// The KV cache is sent layer by layer: whenever this operator of a layer is done.
+void ResolveLayerwise(const Checker& check, const v1::Breakpoint& breakpoint,
+                      v1::Network* network) {
+  v1::KvTransfer* transfer = network->mutable_kv_transfer();
+  if (!transfer->has_mode()) transfer->set_mode(v1::TRANSFER_MODE_LAYERWISE);
+  if (transfer->mode() != v1::TRANSFER_MODE_LAYERWISE) {
+    check.Error("action",
+                "is put_kv after an operator, which sends the KV cache layer by layer, "
+                "but network.kv_transfer.mode is not layerwise");
+  }
+  if (breakpoint.layers_size() > 0) {
+    check.Error("layers", "are not allowed with put_kv: the KV cache of every layer is sent");
+  }
+}
+
+void CheckLayers(const Checker& check, const v1::Breakpoint& breakpoint) {
+  if (breakpoint.layers_size() > kMaxLayers) {
+    check.Error("layers", absl::StrCat("has ", breakpoint.layers_size(), " entries; at most ",
+                                       Grouped(kMaxLayers), " are allowed"));
+  } else if (breakpoint.layers_size() > 0 && !IsOperator(breakpoint.after())) {
+    check.Error("layers", absl::StrCat("are not allowed: ", breakpoint.after(),
+                                       " is no operator of a layer"));
+  }
+}
+
+bool CheckBreakpoint(const Checker& check, const v1::Breakpoint& breakpoint, v1::Network* network) {
   const std::string& after = breakpoint.after();
   const std::string& action = breakpoint.action();
   const std::vector<std::string> actions = {kLog, kSubmit, kPutKv, kGetKv};
@@ -70,18 +96,10 @@ bool CheckBreakpoint(const Checker& check, const v1::Spec& spec, const v1::Break
   } else if (!after.empty() && !PlaceAllowed(action, after)) {
     check.Error("after", absl::StrCat("is ", Quote(after), "; with ", action, " allowed is ",
                                       AllowedPlaces(action)));
-  } else if (action == kPutKv && IsOperator(after) &&
-             spec.network().kv_transfer().mode() != v1::TRANSFER_MODE_LAYERWISE) {
-    check.Error("action",
-                "is put_kv after an operator, which sends the KV cache layer by layer; "
-                "set network.kv_transfer.mode to layerwise");
+  } else if (action == kPutKv && IsOperator(after)) {
+    ResolveLayerwise(check, breakpoint, network);
   }
-  if (breakpoint.layers_size() > kMaxLayers) {
-    check.Error("layers", absl::StrCat("has ", breakpoint.layers_size(), " entries; at most ",
-                                       Grouped(kMaxLayers), " are allowed"));
-  } else if (breakpoint.layers_size() > 0 && !IsOperator(after)) {
-    check.Error("layers", absl::StrCat("are not allowed: ", after, " is no operator of a layer"));
-  }
+  CheckLayers(check, breakpoint);
   return check.findings()->errors() == errors;
 }
 
@@ -109,36 +127,26 @@ void ApplyRole(const Checker& check, v1::Role implied, v1::WorkerGroup* group) {
 }
 
 struct OperatorInfo {
-  const char* name;
-  bool in_layer;
+  std::string name;
+  bool in_layer = false;
 };
 
-// Operators that a worker's compute model can time.
-std::vector<OperatorInfo> OperatorsOf(const v1::WorkerGroup& group) {
-  if (group.compute().has_affine()) return {};
-  return {{"embedding", false},
-          {"embedding_all_reduce", false},
-          {"input_norm", true},
-          {"qkv_proj", true},
-          {"prefill_attention", true},
-          {"decode_attention", true},
-          {"out_proj", true},
-          {"attention_all_reduce", true},
-          {"post_attention_norm", true},
-          {"gate_up_proj", true},
-          {"up_proj", true},
-          {"router", true},
-          {"expert_gate_up_proj", true},
-          {"expert_up_proj", true},
-          {"activation", true},
-          {"down_proj", true},
-          {"expert_down_proj", true},
-          {"expert_sum", true},
-          {"mlp_all_reduce", true},
-          {"final_norm", false},
-          {"lm_head", false},
-          {"logits_all_gather", false},
-          {"sampler", false}};
+// What the worker's compute model can time, in the order it runs.
+std::vector<OperatorInfo> OperatorsOf(const ComputeModel& compute) {
+  const PrefillChunk chunk{.new_tokens = 1, .history = 0};
+  const IterationShape everything{.decode_count = 1,
+                                  .decode_context = 1,
+                                  .sampled_count = 2,
+                                  .prefill_tokens = 1,
+                                  .prefill = {&chunk, 1}};
+  std::vector<OperatorInfo> operators;
+  for (const OperatorTime& op : compute.OperatorTimes(everything)) {
+    const bool is_new =
+        std::none_of(operators.begin(), operators.end(),
+                     [&](const OperatorInfo& known) { return known.name == op.name; });
+    if (is_new && IsOperator(op.name)) operators.push_back({op.name, op.layer >= 0});
+  }
+  return operators;
 }
 
 void CheckOperator(const Checker& check, const std::vector<OperatorInfo>& operators,
@@ -148,7 +156,7 @@ void CheckOperator(const Checker& check, const std::vector<OperatorInfo>& operat
                                   [&](const OperatorInfo& op) { return op.name == after; });
   if (found == operators.end()) {
     std::vector<std::string> names = {kDispatch, kPrefill, kIteration};
-    for (const OperatorInfo& op : operators) names.emplace_back(op.name);
+    for (const OperatorInfo& op : operators) names.push_back(op.name);
     check.NotFound("after", "place", after, names, kSpecInvalid);
     return;
   }
@@ -212,7 +220,7 @@ void ResolvePlacement(const Checker& check, int index, v1::WorkerGroup* group) {
   if (node == index) group->clear_node();
 }
 
-void ResolveBreakpoints(const Checker& check, const v1::Spec& spec, v1::WorkerGroup* group) {
+void ResolveBreakpoints(const Checker& check, v1::Network* network, v1::WorkerGroup* group) {
   if (group->has_role() && (!v1::Role_IsValid(group->role()) || group->role() == 0)) {
     check.Error("role", "is not a role; allowed are both, prefill, decode");
   }
@@ -224,13 +232,17 @@ void ResolveBreakpoints(const Checker& check, const v1::Spec& spec, v1::WorkerGr
   bool good = true;
   for (int i = 0; i < group->breakpoints_size(); ++i) {
     const Checker inner(check.findings(), check.Path(absl::StrCat("breakpoints[", i, "]")));
-    good = CheckBreakpoint(inner, spec, group->breakpoints(i)) && good;
+    good = CheckBreakpoint(inner, group->breakpoints(i), network) && good;
   }
   if (!good) return;
   for (const v1::Breakpoint& breakpoint : group->breakpoints()) {
     ApplyRole(check, RoleOfAction(breakpoint.action()), group);
   }
   DropImplied(group);
+  const auto puts = [](const v1::Breakpoint& b) { return b.action() == kPutKv; };
+  if (std::count_if(group->breakpoints().begin(), group->breakpoints().end(), puts) > 1) {
+    check.Error("breakpoints", "send a KV cache after more than one operator; allowed is one");
+  }
   if (group->role() == v1::ROLE_BOTH) group->clear_role();
 }
 
@@ -274,13 +286,15 @@ void CheckOperators(const v1::Spec& spec, const Plan& plan, Findings* findings) 
   size_t worker = 0;  // the group's first
   for (int i = 0; i < spec.workers_size(); ++i) {
     const v1::WorkerGroup& group = spec.workers(i);
-    const std::vector<OperatorInfo> operators = OperatorsOf(group);
+    const WorkerPlan& first = plan.workers[worker];
+    worker += static_cast<size_t>(WorkersOf(group));
+    std::vector<OperatorInfo> operators;
     for (int b = 0; b < group.breakpoints_size(); ++b) {
       if (!IsOperator(group.breakpoints(b).after())) continue;
+      if (operators.empty()) operators = OperatorsOf(*first.compute);
       CheckOperator(Checker(findings, absl::StrCat("workers[", i, "].breakpoints[", b, "]")),
-                    operators, plan.workers[worker].num_layers, group.breakpoints(b));
+                    operators, first.num_layers, group.breakpoints(b));
     }
-    worker += static_cast<size_t>(WorkersOf(group));
   }
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 
 #include "absl/strings/str_cat.h"
@@ -136,7 +137,7 @@ void ResolveGroup(int index, v1::Spec* spec, Findings* findings) {
                         findings);
   ResolveMemory(check, group);
   ResolvePlacement(check, index, group);
-  ResolveBreakpoints(check, *spec, group);
+  ResolveBreakpoints(check, spec->mutable_network(), group);
 }
 
 void CheckNames(const v1::Spec& spec, Findings* findings) {
@@ -197,7 +198,7 @@ void ResolveWorkers(v1::Spec* spec, Findings* findings) {
     v1::WorkerGroup* group = spec->mutable_workers(i);
     if (group->name().empty()) group->set_name(absl::StrCat("group", i));
     ResolveGroup(i, spec, findings);
-    workers += WorkersOf(*group);
+    workers += std::clamp<int64_t>(WorkersOf(*group), 0, 1'000'000'000);  // if in range
   }
   CheckNames(*spec, findings);
   if (workers > kMaxWorkers) {
