@@ -49,10 +49,6 @@ Role ToRole(v1::Role role) {
   }
 }
 
-LinkConfig ToLink(const v1::Interconnect& link) {
-  return {link.name(), link.bandwidth_bytes_per_second(), link.latency_seconds()};
-}
-
 // Each of the worker's devices has its own link to the host, and a part of every KV block.
 LinkConfig HostLink(const v1::WorkerGroup& group) {
   LinkConfig link = ToLink(group.hardware().host_link());
