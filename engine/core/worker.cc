@@ -243,6 +243,7 @@ bool Worker::Quiet() const {
 
 bool Worker::QuietBoundary(SimTime now) {
   Account(now);
+  begin_ = now;
   if (plan_.scheduler.async_depth == 1) {
     state_.decodes().Advance();
     ScheduleQuiet(now, &current_);
