@@ -106,6 +106,27 @@ TEST_P(EquivalenceTest, EngineEqualsReferenceWithKnobs) {
   EXPECT_GE(preempted, 500);
 }
 
+// Every local scheduler, prompts computed here and answers there.
+TEST_P(EquivalenceTest, EngineEqualsReferenceWithRoles) {
+  int64_t handed_on = 0;
+  int64_t preempted = 0;
+  for (uint64_t seed = 1; seed <= Seeds(300); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    auto plan = std::make_shared<Plan>(*RandomPlan(seed, GetParam()));
+    AddKnobs(seed, plan.get());
+    AddRoles(seed, plan.get());
+    const ReferenceResults expected = RunReference(*plan);
+    ExpectSame(expected, RunEngine(plan));
+    if (HasFailure()) return;
+    for (const RequestRecord& r : expected.records) {
+      handed_on += r.kv_transfer != kUnset;
+      preempted += r.kv_transfer != kUnset && r.preemptions > 0;
+    }
+  }
+  EXPECT_GE(handed_on, 1000);
+  EXPECT_GE(preempted, 50);
+}
+
 // Long enough for rings and logs to wrap and be trimmed.
 TEST_P(EquivalenceTest, EngineEqualsReferenceOnLongRuns) {
   auto plan = std::make_shared<Plan>(*RandomPlan(5, GetParam()));

@@ -217,6 +217,45 @@ void AddKnobs(uint64_t seed, Plan* plan) {
   }
 }
 
+namespace {
+
+GlobalSchedulerConfig RandomGlobalScheduler(Draws& draws, uint64_t seed, const char* stream) {
+  constexpr std::array kPolicies = {GlobalPolicy::kRoundRobin,    GlobalPolicy::kRandom,
+                                    GlobalPolicy::kLeastRequests, GlobalPolicy::kLeastKv,
+                                    GlobalPolicy::kLeastWork,     GlobalPolicy::kPowerOfTwo,
+                                    GlobalPolicy::kWeighted,      GlobalPolicy::kSessionAffinity};
+  GlobalSchedulerConfig config;
+  config.policy = draws.OneOf(kPolicies);
+  config.affinity_load_factor = 1.1 + draws.Seconds(2);
+  config.seed = seed;
+  config.stream = stream;
+  return config;
+}
+
+}  // namespace
+
+void AddRoles(uint64_t seed, Plan* plan) {
+  Draws draws(seed, "roles");
+  const int32_t nodes = draws.Between32(1, 3);
+  const auto wanted = static_cast<size_t>(draws.Between(2, 6));
+  while (plan->workers.size() < wanted) plan->workers.push_back(plan->workers.back());
+  for (size_t i = 0; i < plan->workers.size(); ++i) {
+    WorkerPlan& worker = plan->workers[i];
+    worker.name = "gpu/" + std::to_string(i);
+    worker.node = draws.Between32(0, nodes - 1);
+    worker.role = draws.OneOf(std::array{Role::kPrefill, Role::kDecode, Role::kBoth});
+    if (worker.role == Role::kPrefill) worker.drops_cache = draws.OneIn(6);
+  }
+  plan->workers[0].role = Role::kPrefill;
+  if (plan->workers[1].role == Role::kPrefill) plan->workers[1].role = Role::kDecode;
+  plan->global_scheduler = RandomGlobalScheduler(draws, seed, "dispatch");
+  plan->transfer_scheduler = RandomGlobalScheduler(draws, seed, "transfer");
+  plan->intra_node_first = draws.OneIn(2);
+  plan->network.intra_node.latency_seconds = draws.OneIn(3) ? 0 : draws.Seconds(1e-3);
+  plan->network.inter_node.latency_seconds = draws.OneIn(3) ? 1e-3 : draws.Seconds(1e-2);
+  plan->network.groups = draws.Between32(1, 3);
+}
+
 std::string NameOf(Policies policies) {
   std::string name;
   switch (policies.local) {
