@@ -186,9 +186,8 @@ void Worker::MigrateUnderPressure() {
   const Departure departure = state_.TakeTailDecode();
   state_.KeepOutgoing();
   if (context_.observer != nullptr) ObserveStay(begin_, departure.request, departure.stay);
-  messages_.push_back({.kind = WorkerMessage::Kind::kMigrates,
-                       .request = departure.request,
-                       .target = target});
+  messages_.push_back(
+      {.kind = WorkerMessage::Kind::kMigrates, .request = departure.request, .target = target});
 }
 
 void Worker::Start(SimTime now) {
@@ -215,8 +214,8 @@ void Worker::Start(SimTime now) {
       const PrefillChunk& chunk = current_.chunks[i];
       if (chunk.history + chunk.new_tokens < r.prefill_target()) continue;
       if (r.generated + 1 == r.output_tokens) continue;
-      messages_.push_back({.kind = WorkerMessage::Kind::kPrefillStarts,
-                           .request = current_.chunk_requests[i]});
+      messages_.push_back(
+          {.kind = WorkerMessage::Kind::kPrefillStarts, .request = current_.chunk_requests[i]});
     }
   }
 }
@@ -235,7 +234,8 @@ void Worker::Account(SimTime now) {
 
 bool Worker::Quiet() const {
   if (context_.observer != nullptr || failing_ || state_.waiting_count() > 0 ||
-      state_.decodes().MayFinishNext() || !current_.chunks.empty() || context_.migration != nullptr) {
+      state_.decodes().MayFinishNext() || !current_.chunks.empty() ||
+      context_.migration != nullptr) {
     return false;
   }
   if (plan_.scheduler.async_depth == 1) return true;
