@@ -8,6 +8,8 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
+#include <vector>
 
 namespace tokensim {
 
@@ -30,11 +32,33 @@ struct IterationShape {
   [[nodiscard]] int64_t tokens() const { return decode_count + padding_count + prefill_tokens; }
 };
 
+// When an operator runs, from the start of the iteration.
+struct OperatorTime {
+  const char* name = "";  // lives as long as the program
+  int32_t layer = -1;     // -1: before or after the layers
+  double start_seconds = 0;
+  double seconds = 0;
+
+  [[nodiscard]] double end_seconds() const { return start_seconds + seconds; }
+};
+
 class ComputeModel {
  public:
   virtual ~ComputeModel() = default;
   // Seconds > 0, finite. Deterministic in the shape; chunks are added in order.
   [[nodiscard]] virtual double IterationSeconds(const IterationShape& shape) const = 0;
+
+  // The operators of the iteration in the order they run, one entry per layer; the last ends at
+  // IterationSeconds, up to rounding. For breakpoints: slow. A model that knows no operators has
+  // one, the iteration.
+  [[nodiscard]] virtual std::vector<OperatorTime> OperatorTimes(const IterationShape& shape) const {
+    return {{.name = kWholeIteration, .seconds = IterationSeconds(shape)}};
+  }
+  // Every name that OperatorTimes may give, in the order they run.
+  [[nodiscard]] virtual std::vector<std::string> OperatorNames() const { return {kWholeIteration}; }
+
+ private:
+  static constexpr char kWholeIteration[] = "iteration";
 };
 
 }  // namespace tokensim

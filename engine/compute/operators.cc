@@ -1,5 +1,9 @@
 #include "engine/compute/operators.h"
 
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
 namespace tokensim {
 namespace {
 
@@ -8,13 +12,35 @@ constexpr double kActivationBytes = 2;
 // The sampler reads the 16-bit logits, writes them as 32-bit and reads those.
 constexpr double kSamplerBytesPerLogit = 2 + 4 + 4;
 
-Operator MemoryOperator(const char* name, int32_t repeats, double bytes) {
-  return {.name = name, .kind = OperatorKind::kMemory, .repeats = repeats, .bytes = bytes};
-}
-
-Operator AllReduce(const char* name, int32_t repeats, double bytes) {
-  return {.name = name, .kind = OperatorKind::kAllReduce, .repeats = repeats, .bytes = bytes};
-}
+// As a layer runs, embedding before and output after it.
+constexpr std::string_view kExecutionOrder[] = {
+    "embedding",
+    "embedding_all_reduce",
+    "input_norm",
+    "qkv_proj",
+    "prefill_attention",
+    "decode_attention",
+    "out_proj",
+    "attention_all_reduce",
+    "post_attention_norm",
+    "router",
+    "expert_dispatch",
+    "gate_up_proj",
+    "up_proj",
+    "expert_gate_up_proj",
+    "expert_up_proj",
+    "activation",
+    "down_proj",
+    "expert_down_proj",
+    "expert_combine",
+    "expert_sum",
+    "mlp_all_reduce",
+    "stage_send",
+    "final_norm",
+    "lm_head",
+    "logits_all_gather",
+    "sampler",
+};
 
 // base^exponent by squaring: the same bits on every platform, unlike std::pow.
 double Power(double base, int64_t exponent) {
@@ -28,15 +54,21 @@ double Power(double base, int64_t exponent) {
 
 }  // namespace
 
+int32_t ExecutionRank(const char* name) {
+  const auto* found = std::find(std::begin(kExecutionOrder), std::end(kExecutionOrder), name);
+  return static_cast<int32_t>(found - std::begin(kExecutionOrder));
+}
+
 double ExpectedDistinctExperts(int32_t num_experts, int32_t experts_per_token, int64_t tokens) {
   const double experts = num_experts;
   return experts * (1 - Power(1 - experts_per_token / experts, tokens));
 }
 
-TransformerOperators::TransformerOperators(const TransformerConfig& model, int32_t tensor_parallel)
+TransformerOperators::TransformerOperators(const TransformerConfig& model,
+                                           const ParallelismConfig& parallelism)
     : model_(model),
-      shard_(ShardOf(model, tensor_parallel)),
-      devices_(tensor_parallel),
+      parallelism_(parallelism),
+      shard_(ShardOf(model, parallelism)),
       layers_(model.num_layers) {
   const double head = model.head_dim;
   // QK^T and PV: two multiply-adds per element of a head.
@@ -56,17 +88,30 @@ std::vector<Operator> TransformerOperators::List(const IterationShape& shape) co
   return out;
 }
 
-Operator TransformerOperators::Gemm(const char* name, int32_t repeats, double rows, double k,
+int32_t TransformerOperators::Repeats(OperatorPlace place) const {
+  if (place == OperatorPlace::kLayer) return layers_;
+  return place == OperatorPlace::kBetweenStages ? parallelism_.pipeline - 1 : 1;
+}
+
+Operator TransformerOperators::Gemm(const char* name, OperatorPlace place, double rows, double k,
                                     double n, double matrices) const {
   return {.name = name,
           .kind = OperatorKind::kGemm,
-          .repeats = repeats,
+          .place = place,
+          .repeats = Repeats(place),
           .flops = 2 * rows * k * n,
           .bytes = matrices * k * n * model_.weight_bytes_per_parameter +
                    rows * (k + n) * kActivationBytes};
 }
 
+Operator TransformerOperators::Move(const char* name, OperatorKind kind, OperatorPlace place,
+                                    double bytes) const {
+  return {.name = name, .kind = kind, .place = place, .repeats = Repeats(place), .bytes = bytes};
+}
+
 void TransformerOperators::AppendDense(int64_t rows, std::vector<Operator>& out) const {
+  using Kind = OperatorKind;
+  using Place = OperatorPlace;
   const double m = static_cast<double>(rows);
   const double hidden = model_.hidden_size;
   const double query = 1.0 * shard_.attention_heads * model_.head_dim;
@@ -74,65 +119,90 @@ void TransformerOperators::AppendDense(int64_t rows, std::vector<Operator>& out)
   const double stream = m * hidden * kActivationBytes;  // the rows of the residual stream
 
   // Only the rows looked up are read; each device owns a part of the vocabulary.
-  out.push_back(MemoryOperator("embedding", 1,
-                               m * hidden * model_.weight_bytes_per_parameter / devices_ + stream));
+  const double looked_up = m * hidden * model_.weight_bytes_per_parameter / parallelism_.tensor;
+  out.push_back(Move("embedding", Kind::kMemory, Place::kBeforeLayers, looked_up + stream));
   // Adds the layer's output to the residual stream and normalises it: two tensors in, two out.
-  out.push_back(MemoryOperator("input_norm", layers_, 4 * stream));
-  out.push_back(Gemm("qkv_proj", layers_, m, hidden, query + key_value));
-  out.push_back(Gemm("out_proj", layers_, m, query, hidden));
-  out.push_back(MemoryOperator("post_attention_norm", layers_, 4 * stream));
+  out.push_back(Move("input_norm", Kind::kMemory, Place::kLayer, 4 * stream));
+  out.push_back(Gemm("qkv_proj", Place::kLayer, m, hidden, query + key_value));
+  out.push_back(Gemm("out_proj", Place::kLayer, m, query, hidden));
+  out.push_back(Move("post_attention_norm", Kind::kMemory, Place::kLayer, 4 * stream));
   if (model_.num_experts > 0) {
     AppendExperts(m, rows, out);
   } else {
     AppendMlp(m, out);
   }
-  out.push_back(MemoryOperator("final_norm", 1, 4 * stream));
-  if (devices_ > 1) {
-    out.push_back(AllReduce("embedding_all_reduce", 1, stream));
-    out.push_back(AllReduce("attention_all_reduce", layers_, stream));
-    out.push_back(AllReduce("mlp_all_reduce", layers_, stream));
+  out.push_back(Move("final_norm", Kind::kMemory, Place::kAfterLayers, 4 * stream));
+  AppendCollectives(m, out);
+}
+
+void TransformerOperators::AppendCollectives(double rows, std::vector<Operator>& out) const {
+  using Kind = OperatorKind;
+  using Place = OperatorPlace;
+  const double stream = rows * model_.hidden_size * kActivationBytes;
+  const int32_t devices = parallelism_.tensor;
+  if (devices > 1) {
+    out.push_back(Move("embedding_all_reduce", Kind::kAllReduce, Place::kBeforeLayers, stream));
+    out.push_back(Move("attention_all_reduce", Kind::kAllReduce, Place::kLayer, stream));
+    if (parallelism_.expert == 1) {
+      out.push_back(Move("mlp_all_reduce", Kind::kAllReduce, Place::kLayer, stream));
+    }
+  }
+  if (parallelism_.expert > 1) {
+    // Each device sends its share of the rows to their experts, and gets the results back.
+    const double routed = stream * model_.experts_per_token / parallelism_.expert;
+    out.push_back(Move("expert_dispatch", Kind::kAllToAll, Place::kLayer, routed));
+    out.push_back(Move("expert_combine", Kind::kAllToAll, Place::kLayer, routed));
+  }
+  if (parallelism_.pipeline > 1) {
+    out.push_back(Move("stage_send", Kind::kSend, Place::kBetweenStages, stream));
   }
 }
 
 void TransformerOperators::AppendMlp(double rows, std::vector<Operator>& out) const {
   const double width = shard_.intermediate_size;
   const double up = model_.gated_mlp ? 2 * width : width;
-  out.push_back(
-      Gemm(model_.gated_mlp ? "gate_up_proj" : "up_proj", layers_, rows, model_.hidden_size, up));
-  out.push_back(MemoryOperator("activation", layers_, rows * (up + width) * kActivationBytes));
-  out.push_back(Gemm("down_proj", layers_, rows, width, model_.hidden_size));
+  out.push_back(Gemm(model_.gated_mlp ? "gate_up_proj" : "up_proj", OperatorPlace::kLayer, rows,
+                     model_.hidden_size, up));
+  out.push_back(Move("activation", OperatorKind::kMemory, OperatorPlace::kLayer,
+                     rows * (up + width) * kActivationBytes));
+  out.push_back(Gemm("down_proj", OperatorPlace::kLayer, rows, width, model_.hidden_size));
 }
 
 // The grouped GEMMs read the weights of the experts that some token picked, and compute
-// experts_per_token rows for each token.
+// experts_per_token rows for each token. With expert parallelism each device has its share of the
+// rows and of the picked experts, all equal.
 void TransformerOperators::AppendExperts(double rows, int64_t tokens,
                                          std::vector<Operator>& out) const {
+  constexpr OperatorPlace kLayer = OperatorPlace::kLayer;
   const double hidden = model_.hidden_size;
   const double width = shard_.intermediate_size;
   const double up = model_.gated_mlp ? 2 * width : width;
-  const double routed = rows * model_.experts_per_token;
+  const double routed = rows * model_.experts_per_token / parallelism_.expert;
   const double experts =
-      ExpectedDistinctExperts(model_.num_experts, model_.experts_per_token, tokens);
-  out.push_back(Gemm("router", layers_, rows, hidden, model_.num_experts));
-  out.push_back(Gemm(model_.gated_mlp ? "expert_gate_up_proj" : "expert_up_proj", layers_, routed,
+      ExpectedDistinctExperts(model_.num_experts, model_.experts_per_token, tokens) /
+      parallelism_.expert;
+  out.push_back(Gemm("router", kLayer, rows, hidden, model_.num_experts));
+  out.push_back(Gemm(model_.gated_mlp ? "expert_gate_up_proj" : "expert_up_proj", kLayer, routed,
                      hidden, up, experts));
-  out.push_back(MemoryOperator("activation", layers_, routed * (up + width) * kActivationBytes));
-  out.push_back(Gemm("expert_down_proj", layers_, routed, width, hidden, experts));
+  out.push_back(
+      Move("activation", OperatorKind::kMemory, kLayer, routed * (up + width) * kActivationBytes));
+  out.push_back(Gemm("expert_down_proj", kLayer, routed, width, hidden, experts));
   // Weighs and adds the experts' outputs of each token.
-  out.push_back(MemoryOperator("expert_sum", layers_, (routed + rows) * hidden * kActivationBytes));
+  out.push_back(Move("expert_sum", OperatorKind::kMemory, kLayer,
+                     (routed + rows / parallelism_.expert) * hidden * kActivationBytes));
 }
 
 void TransformerOperators::AppendOutput(int64_t rows, std::vector<Operator>& out) const {
   if (rows == 0) return;
+  constexpr OperatorPlace kAfter = OperatorPlace::kAfterLayers;
   const double m = static_cast<double>(rows);
   const double logits = m * model_.vocab_size;
-  out.push_back(Gemm("lm_head", 1, m, model_.hidden_size, shard_.vocab_size));
-  if (devices_ > 1) {
-    out.push_back({.name = "logits_all_gather",
-                   .kind = OperatorKind::kAllGather,
-                   .bytes = logits * kActivationBytes});
+  out.push_back(Gemm("lm_head", kAfter, m, model_.hidden_size, shard_.vocab_size));
+  if (parallelism_.tensor > 1) {
+    out.push_back(
+        Move("logits_all_gather", OperatorKind::kAllGather, kAfter, logits * kActivationBytes));
   }
-  out.push_back(MemoryOperator("sampler", 1, logits * kSamplerBytesPerLogit));
+  out.push_back(Move("sampler", OperatorKind::kMemory, kAfter, logits * kSamplerBytesPerLogit));
 }
 
 }  // namespace tokensim

@@ -1,10 +1,10 @@
 // The operators of one forward pass on one device: what is computed, what memory is read and
 // written, what crosses the link. No times: a compute model prices them (roofline.h).
 //
-//   const TransformerOperators operators(model, /*tensor_parallel=*/4);
-//   for (const Operator& op : operators.List(shape)) Print(op.name, op.repeats, op.flops,
-//   op.bytes);
+//   const TransformerOperators operators(model, {.tensor = 4});
+//   for (const Operator& op : operators.List(shape)) Print(op.name, op.repeats, op.flops);
 //
+// One device means one of each pipeline stage in turn: the pass of a batch through all stages.
 // Operators fall in four groups by what their cost depends on, so that a model can tabulate the
 // first two: dense (rows of the batch), output (rows sampled), decode attention (sequences and sum
 // of contexts), prefill attention (the chunks). docs/compute.md derives every formula.
@@ -27,26 +27,36 @@ enum class OperatorKind : uint8_t {
   kMemory,     // reads and writes memory; its arithmetic is too little to count
   kAllReduce,  // sums `bytes` over the devices of the worker
   kAllGather,  // collects `bytes` in all, an equal part from each device
+  kAllToAll,   // each device has `bytes` for the devices, an equal part for each
+  kSend,       // `bytes` to the next stage
+};
+
+// Where in the model an operator belongs.
+enum class OperatorPlace : uint8_t {
+  kBeforeLayers,  // the first stage
+  kLayer,         // once in each layer
+  kAfterLayers,   // the last stage
+  kBetweenStages,
 };
 
 struct Operator {
   const char* name = "";
   OperatorKind kind = OperatorKind::kMemory;
-  int32_t repeats = 1;  // times per forward pass: the layers, or 1
+  OperatorPlace place = OperatorPlace::kBeforeLayers;
+  int32_t repeats = 1;  // times per forward pass: the layers, the hops between stages, or 1
   double flops = 0;     // of one repeat, as are the bytes
   double bytes = 0;     // device memory read and written; of collectives: the message
 };
 
 class TransformerOperators {
  public:
-  // `tensor_parallel` >= 1 devices share every layer.
-  TransformerOperators(const TransformerConfig& model, int32_t tensor_parallel);
+  TransformerOperators(const TransformerConfig& model, const ParallelismConfig& parallelism);
 
   // Every operator of the iteration, in the order of the groups. For reading, not for speed.
   [[nodiscard]] std::vector<Operator> List(const IterationShape& shape) const;
 
-  // Appends what every row passes through: embedding, projections, MLP or experts, norms and their
-  // all-reduces. `rows` >= 1.
+  // Appends what every row passes through: embedding, projections, MLP or experts, norms, their
+  // collectives and the sends between stages. `rows` >= 1.
   void AppendDense(int64_t rows, std::vector<Operator>& out) const;
   // Appends LM head and sampler. Nothing for 0 rows.
   void AppendOutput(int64_t rows, std::vector<Operator>& out) const;
@@ -80,24 +90,33 @@ class TransformerOperators {
     return {
         .name = name,
         .kind = OperatorKind::kAttention,
+        .place = OperatorPlace::kLayer,
         .repeats = layers_,
         .flops = pair_flops_ * static_cast<double>(pairs),
         .bytes = kv_bytes_ * static_cast<double>(context) + row_bytes_ * static_cast<double>(rows)};
   }
   // y[rows, n] = x[rows, k] W[k, n], the rows spread over `matrices` weight matrices.
-  [[nodiscard]] Operator Gemm(const char* name, int32_t repeats, double rows, double k, double n,
-                              double matrices = 1) const;
+  [[nodiscard]] Operator Gemm(const char* name, OperatorPlace place, double rows, double k,
+                              double n, double matrices = 1) const;
+  // What moves `bytes` through memory, or over the link.
+  [[nodiscard]] Operator Move(const char* name, OperatorKind kind, OperatorPlace place,
+                              double bytes) const;
   void AppendMlp(double rows, std::vector<Operator>& out) const;
   void AppendExperts(double rows, int64_t tokens, std::vector<Operator>& out) const;
+  void AppendCollectives(double rows, std::vector<Operator>& out) const;
+  [[nodiscard]] int32_t Repeats(OperatorPlace place) const;
 
   TransformerConfig model_;
+  ParallelismConfig parallelism_;
   TransformerShard shard_;
-  int32_t devices_;
   int32_t layers_;
   double pair_flops_;  // of one (query, key) pair, over the heads of this device
   double kv_bytes_;    // keys and values of one token in one layer
   double row_bytes_;   // query in, output out, new key and value
 };
+
+// Position of an operator among those of its place, in the order they run.
+[[nodiscard]] int32_t ExecutionRank(const char* name);
 
 // Expected number of distinct experts that `tokens` tokens activate when each picks
 // `experts_per_token` of `num_experts` uniformly: E (1 - (1 - k/E)^tokens). Uniform routing is the

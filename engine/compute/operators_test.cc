@@ -28,7 +28,7 @@ Operator Find(const std::vector<Operator>& operators, const std::string& name) {
 
 std::vector<Operator> Dense(const TransformerConfig& model, int32_t devices, int64_t rows) {
   std::vector<Operator> out;
-  TransformerOperators(model, devices).AppendDense(rows, out);
+  TransformerOperators(model, {.tensor = devices}).AppendDense(rows, out);
   return out;
 }
 
@@ -39,7 +39,7 @@ TEST(OperatorsTest, ListsADenseModel) {
                              .sampled_count = 3,
                              .prefill_tokens = 5,
                              .prefill = {&chunk, 1}};
-  EXPECT_THAT(Names(TransformerOperators(ReadModelPreset("llama2-7b"), 1).List(shape)),
+  EXPECT_THAT(Names(TransformerOperators(ReadModelPreset("llama2-7b"), {}).List(shape)),
               ElementsAre("embedding", "input_norm", "qkv_proj", "out_proj", "post_attention_norm",
                           "gate_up_proj", "activation", "down_proj", "final_norm", "lm_head",
                           "sampler", "decode_attention", "prefill_attention"));
@@ -48,11 +48,65 @@ TEST(OperatorsTest, ListsADenseModel) {
 TEST(OperatorsTest, ListsAnExpertModelOnSeveralDevices) {
   const IterationShape shape{.decode_count = 2, .decode_context = 40, .sampled_count = 2};
   EXPECT_THAT(
-      Names(TransformerOperators(ReadModelPreset("mixtral-8x7b"), 2).List(shape)),
+      Names(TransformerOperators(ReadModelPreset("mixtral-8x7b"), {.tensor = 2}).List(shape)),
       ElementsAre("embedding", "input_norm", "qkv_proj", "out_proj", "post_attention_norm",
                   "router", "expert_gate_up_proj", "activation", "expert_down_proj", "expert_sum",
                   "final_norm", "embedding_all_reduce", "attention_all_reduce", "mlp_all_reduce",
                   "lm_head", "logits_all_gather", "sampler", "decode_attention"));
+}
+
+TEST(OperatorsTest, ListsWholeExpertsAndStages) {
+  const IterationShape shape{.decode_count = 2, .decode_context = 40, .sampled_count = 2};
+  const ParallelismConfig split = {.tensor = 2, .pipeline = 4, .expert = 2};
+  const auto list = TransformerOperators(ReadModelPreset("mixtral-8x7b"), split).List(shape);
+  EXPECT_THAT(Names(list),
+              ElementsAre("embedding", "input_norm", "qkv_proj", "out_proj", "post_attention_norm",
+                          "router", "expert_gate_up_proj", "activation", "expert_down_proj",
+                          "expert_sum", "final_norm", "embedding_all_reduce",
+                          "attention_all_reduce", "expert_dispatch", "expert_combine", "stage_send",
+                          "lm_head", "logits_all_gather", "sampler", "decode_attention"));
+  EXPECT_EQ(Find(list, "stage_send").repeats, 3);
+  EXPECT_EQ(Find(list, "stage_send").bytes, 2 * 4096 * 2);
+  EXPECT_EQ(Find(list, "qkv_proj").repeats, 32);
+}
+
+// Two experts a row; half of the rows leave from each of two devices.
+TEST(OperatorsTest, WholeExpertsComputeAndReadAsMuchAsSlices) {
+  const TransformerConfig model = ReadModelPreset("mixtral-8x7b");
+  std::vector<Operator> whole;
+  TransformerOperators(model, {.tensor = 2, .expert = 2}).AppendDense(7, whole);
+  const std::vector<Operator> slices = Dense(model, 2, 7);
+  for (const char* name : {"expert_gate_up_proj", "expert_down_proj"}) {
+    EXPECT_EQ(Find(whole, name).flops, Find(slices, name).flops) << name;
+    // The weights; activations are fewer rows of more columns.
+    const double rows = 7;
+    const double weights =
+        2.0 * 4096 * 7168 * (name[7] == 'g' ? 2 : 1) * ExpectedDistinctExperts(8, 2, 7);
+    EXPECT_NEAR(Find(whole, name).bytes, weights, 2 * rows * 2 * (4096 + 28672)) << name;
+    EXPECT_GT(Find(whole, name).bytes, weights) << name;
+  }
+  EXPECT_EQ(Find(whole, "expert_dispatch").bytes, 7 * 2 / 2 * 4096 * 2);
+  EXPECT_EQ(Find(whole, "expert_combine").bytes, 7 * 2 / 2 * 4096 * 2);
+}
+
+TEST(OperatorsTest, EveryOperatorHasItsPlaceInTheOrder) {
+  for (const ModelPreset& preset : ReadModelPresets()) {
+    for (const int32_t expert : {1, 2}) {
+      const PrefillChunk chunk{.new_tokens = 5, .history = 0};
+      const IterationShape shape{.decode_count = 2,
+                                 .decode_context = 40,
+                                 .sampled_count = 3,
+                                 .prefill_tokens = 5,
+                                 .prefill = {&chunk, 1}};
+      const ParallelismConfig split = {.tensor = 2, .pipeline = 2, .expert = expert};
+      for (const Operator& op : TransformerOperators(preset.config, split).List(shape)) {
+        EXPECT_LE(ExecutionRank(op.name), ExecutionRank("sampler")) << op.name;
+      }
+    }
+  }
+  EXPECT_LT(ExecutionRank("qkv_proj"), ExecutionRank("decode_attention"));
+  EXPECT_LT(ExecutionRank("decode_attention"), ExecutionRank("out_proj"));
+  EXPECT_LT(ExecutionRank("expert_combine"), ExecutionRank("expert_sum"));
 }
 
 TEST(OperatorsTest, GemmFlopsAreTwicePerParameterAndRow) {
@@ -93,8 +147,8 @@ TEST(OperatorsTest, TensorParallelDividesTheFlops) {
     const double whole = Find(Dense(model, 1, 7), name).flops;
     EXPECT_EQ(Find(Dense(model, 8, 7), name).flops, whole / 8) << name;
   }
-  const TransformerOperators one(model, 1);
-  const TransformerOperators eight(model, 8);
+  const TransformerOperators one(model, {});
+  const TransformerOperators eight(model, {.tensor = 8});
   EXPECT_EQ(eight.DecodeAttention(4, 1000).flops, one.DecodeAttention(4, 1000).flops / 8);
   EXPECT_EQ(eight.DecodeAttention(4, 1000).bytes, one.DecodeAttention(4, 1000).bytes / 8);
 }
@@ -107,7 +161,7 @@ TEST(OperatorsTest, AllReducesCarryTheResidualStream) {
 
 TEST(OperatorsTest, DecodeAttentionReadsKvHeadsOnly) {
   // Llama-2-70B: 8 KV heads for 64 attention heads.
-  const TransformerOperators operators(ReadModelPreset("llama2-70b"), 1);
+  const TransformerOperators operators(ReadModelPreset("llama2-70b"), {});
   const Operator attention = operators.DecodeAttention(1, 1000);
   const double kv = 2 * 8 * 128 * 2;
   const double query_and_output = 2 * 64 * 128 * 2;
@@ -117,7 +171,7 @@ TEST(OperatorsTest, DecodeAttentionReadsKvHeadsOnly) {
 }
 
 TEST(OperatorsTest, ChunkingDoesNotChangeTheAttentionFlops) {
-  const TransformerOperators operators(ReadModelPreset("llama3.1-8b"), 1);
+  const TransformerOperators operators(ReadModelPreset("llama3.1-8b"), {});
   const int32_t prompt = 8191;
   const PrefillChunk whole{.new_tokens = prompt, .history = 0};
   const Operator once = operators.PrefillAttention({&whole, 1});
@@ -138,7 +192,7 @@ TEST(OperatorsTest, ChunkingDoesNotChangeTheAttentionFlops) {
 }
 
 TEST(OperatorsTest, OneTokenChunkEqualsADecode) {
-  const TransformerOperators operators(ReadModelPreset("llama3.1-8b"), 1);
+  const TransformerOperators operators(ReadModelPreset("llama3.1-8b"), {});
   const PrefillChunk chunk{.new_tokens = 1, .history = 99};
   const Operator prefill = operators.PrefillAttention({&chunk, 1});
   const Operator decode = operators.DecodeAttention(1, 100);
@@ -165,7 +219,7 @@ TEST(OperatorsTest, ExpertsComputeRoutedRowsAndReadActivatedWeights) {
 }
 
 TEST(OperatorsTest, OutputIsForSampledRowsOnly) {
-  const TransformerOperators operators(ReadModelPreset("llama2-7b"), 1);
+  const TransformerOperators operators(ReadModelPreset("llama2-7b"), {});
   std::vector<Operator> out;
   operators.AppendOutput(0, out);
   EXPECT_TRUE(out.empty());

@@ -31,15 +31,18 @@ struct Deployment {
   std::string name;
   TransformerConfig model;
   DeviceConfig device;
-  int32_t devices = 1;
+  ParallelismConfig split;
   std::unique_ptr<const ComputeModel> compute;
 
   [[nodiscard]] std::unique_ptr<const ComputeModel> With(const DeviceConfig& other) const {
-    return MakeRooflineModel(model, other, devices, kTokens);
+    return MakeRooflineModel(model, other, split, kTokens);
   }
   [[nodiscard]] double Decode(int32_t count, int64_t context_each) const {
     return compute->IterationSeconds(Decodes(count, context_each));
   }
+  [[nodiscard]] int32_t devices() const { return split.tensor * split.pipeline; }
+  // Pieces that a large batch is computed in.
+  [[nodiscard]] int32_t parts() const { return split.pipeline > 1 ? split.micro_batches : 1; }
   [[nodiscard]] double EmbeddingParameters() const {
     return 1.0 * model.vocab_size * model.hidden_size;
   }
@@ -55,17 +58,36 @@ struct Deployment {
   }
 };
 
-// Every model on 1, 2, 4 and 8 of every device, where it fits.
+// The ways to split a model over up to 8 devices.
+std::vector<ParallelismConfig> Splits(const TransformerConfig& model) {
+  std::vector<ParallelismConfig> splits;
+  for (int32_t devices = 1; devices <= 8; devices *= 2) {
+    splits.push_back({.tensor = devices});
+    if (devices > 1 && model.num_experts > 0) {
+      splits.push_back({.tensor = devices, .expert = devices});
+    }
+  }
+  splits.push_back({.pipeline = 2, .micro_batches = 2});
+  splits.push_back({.pipeline = 4, .micro_batches = 4});
+  splits.push_back({.tensor = 2, .pipeline = 4, .micro_batches = 8});
+  if (model.num_experts > 0) {
+    splits.push_back({.tensor = 4, .pipeline = 2, .expert = 4, .micro_batches = 2});
+  }
+  return splits;
+}
+
+// Every model on every device, in every split that fits.
 std::vector<Deployment> Deployments() {
   std::vector<Deployment> deployments;
   for (const ModelPreset& model : ReadModelPresets()) {
     for (const HardwarePreset& hardware : ReadHardwarePresets()) {
-      for (int32_t devices = 1; devices <= 8; devices *= 2) {
-        const double memory = 0.9 * static_cast<double>(hardware.config.memory_bytes);
-        if (model.config.num_attention_heads % devices != 0) continue;
-        if (static_cast<double>(WeightBytesPerDevice(model.config, devices)) > memory) continue;
-        Deployment d{model.file + " on " + std::to_string(devices) + " x " + hardware.file,
-                     model.config, hardware.config, devices, nullptr};
+      const double memory = 0.9 * static_cast<double>(hardware.config.memory_bytes);
+      for (const ParallelismConfig& split : Splits(model.config)) {
+        if (model.config.num_attention_heads % split.tensor != 0) continue;
+        if (static_cast<double>(WeightBytesPerDevice(model.config, split)) > memory) continue;
+        Deployment d{model.file + " on " + std::to_string(split.tensor) + " x " +
+                         std::to_string(split.pipeline) + " " + hardware.file,
+                     model.config, hardware.config, split, nullptr};
         d.compute = d.With(d.device);
         deployments.push_back(std::move(d));
       }
@@ -77,11 +99,11 @@ std::vector<Deployment> Deployments() {
 TEST(PhysicsTest, NoIterationBeatsTheMemory) {
   for (const Deployment& d : Deployments()) {
     SCOPED_TRACE(d.name);
-    const double weights = (d.ActiveParameters() + d.EmbeddingParameters()) / d.devices *
+    const double weights = (d.ActiveParameters() + d.EmbeddingParameters()) / d.devices() *
                            d.model.weight_bytes_per_parameter;
     for (const int32_t count : {1, 8, 64, 256}) {
       for (const int64_t context : {1, 100, 2000}) {
-        const double kv = static_cast<double>(KvBytesPerTokenPerDevice(d.model, d.devices)) *
+        const double kv = static_cast<double>(KvBytesPerTokenPerDevice(d.model, d.split)) *
                           static_cast<double>(count * context);
         EXPECT_GE(d.Decode(count, context),
                   (weights + kv) / d.device.memory_bandwidth_bytes_per_second);
@@ -100,7 +122,7 @@ TEST(PhysicsTest, NoIterationBeatsTheArithmetic) {
           4.0 * d.model.num_layers * d.model.num_attention_heads * d.model.head_dim * pairs;
       const double flops =
           2 * d.ActiveParameters() * tokens + 2 * d.EmbeddingParameters() + attention;
-      EXPECT_GE(Prefill(*d.compute, tokens), flops / d.devices / d.device.peak_flops) << tokens;
+      EXPECT_GE(Prefill(*d.compute, tokens), flops / d.devices() / d.device.peak_flops) << tokens;
     }
   }
 }
@@ -148,9 +170,9 @@ TEST(PhysicsTest, BetterFiguresNeverSlow) {
 TEST(PhysicsTest, LonePromptGrowsAtLeastLinearly) {
   for (const Deployment& d : Deployments()) {
     SCOPED_TRACE(d.name);
-    const double p1 = Prefill(*d.compute, 8192);
-    const double p2 = Prefill(*d.compute, 16384);
-    const double p4 = Prefill(*d.compute, 32768);
+    const double p1 = Prefill(*d.compute, 8192 * d.parts());
+    const double p2 = Prefill(*d.compute, 16384 * d.parts());
+    const double p4 = Prefill(*d.compute, 32768 * d.parts());
     EXPECT_GE(p4 - p2, 2 * (p2 - p1) * (1 - 1e-9));
     EXPECT_GT(p2, 1.9 * p1);
   }
@@ -161,21 +183,22 @@ TEST(PhysicsTest, ThroughputPlateausWithConcurrency) {
     SCOPED_TRACE(d.name);
     constexpr int64_t kContext = 2000;
     double last = 0;
-    for (int32_t count = 1; count <= 16384; count *= 2) {
+    const int32_t most = 16384 * d.parts();
+    for (int32_t count = 1; count <= most; count *= 2) {
       const double rate = count / d.Decode(count, kContext);
       EXPECT_GE(rate, last * (1 - 1e-12)) << count;
       EXPECT_LE(rate, 2 * last + (count == 1 ? rate : 0)) << count;
       last = rate;
     }
-    EXPECT_LT(last, 1.05 * (8192 / d.Decode(8192, kContext)));
+    EXPECT_LT(last, 1.05 * (most / 2 / d.Decode(most / 2, kContext)));
   }
 }
 
 TEST(PhysicsTest, SplittingOverDevicesDividesTheCompute) {
   for (const Deployment& d : Deployments()) {
     SCOPED_TRACE(d.name);
-    const TransformerOperators one(d.model, 1);
-    const TransformerOperators split(d.model, d.devices);
+    const TransformerOperators one(d.model, {});
+    const TransformerOperators split(d.model, d.split);
     const PrefillChunk chunk{.new_tokens = 1000, .history = 24};
     const IterationShape shape{.decode_count = 9,
                                .decode_context = 999,
@@ -186,13 +209,73 @@ TEST(PhysicsTest, SplittingOverDevicesDividesTheCompute) {
     double part = 0;
     for (const Operator& op : one.List(shape)) whole += op.repeats * op.flops;
     for (const Operator& op : split.List(shape)) part += op.repeats * op.flops;
+    part /= d.split.pipeline;
     // The router, and KV heads fewer than devices, are computed on every device.
     const double row = 2.0 * 1009 * d.model.num_layers * d.model.hidden_size;
     const double router = row * d.model.num_experts;
     const double kv_head = row * 2 * d.model.head_dim;
-    const double copies = std::max(0, d.devices - d.model.num_kv_heads);
-    const double expected = (whole - router + copies * kv_head) / d.devices + router;
+    const double copies = std::max(0, d.split.tensor - d.model.num_kv_heads);
+    const double expected =
+        ((whole - router + copies * kv_head) / d.split.tensor + router) / d.split.pipeline;
     EXPECT_NEAR(part, expected, 1e-12 * expected);
+  }
+}
+
+// A batch passes through all stages, so the weights of all of them are read before it is done.
+TEST(PhysicsTest, StagesDoNotShortenThePass) {
+  for (const Deployment& d : Deployments()) {
+    if (d.split.pipeline == 1) continue;
+    SCOPED_TRACE(d.name);
+    const ParallelismConfig one_stage = {.tensor = d.split.tensor, .expert = d.split.expert};
+    const auto whole = MakeRooflineModel(d.model, d.device, one_stage, kTokens);
+    const double single = whole->IterationSeconds(Decodes(1, 500));
+    EXPECT_GT(d.Decode(1, 500), single);
+    // With enough work the stages share it: faster than one stage, by no more than their number.
+    const double ideal = Prefill(*whole, 32768) / d.split.pipeline;
+    EXPECT_LT(Prefill(*d.compute, 32768), Prefill(*whole, 32768));
+    EXPECT_GT(Prefill(*d.compute, 32768), ideal);
+  }
+}
+
+TEST(PhysicsTest, OperatorTimesEndWithTheIteration) {
+  const PrefillChunk chunks[] = {{.new_tokens = 100, .history = 0},
+                                 {.new_tokens = 61, .history = 700}};
+  const IterationShape shapes[] = {
+      Decodes(1, 500),
+      Decodes(77, 500),
+      {.decode_count = 5,
+       .decode_context = 900,
+       .padding_count = 2,
+       .sampled_count = 8,
+       .prefill_tokens = 161,
+       .prefill = chunks},
+      {.prefill_tokens = 161, .prefill = chunks},
+  };
+  for (const Deployment& d : Deployments()) {
+    SCOPED_TRACE(d.name);
+    DeviceConfig device = d.device;
+    device.iteration_overhead_seconds = 1e-3;
+    const auto compute = d.With(device);
+    const std::vector<std::string> names = compute->OperatorNames();
+    for (const IterationShape& shape : shapes) {
+      const std::vector<OperatorTime> times = compute->OperatorTimes(shape);
+      const double end = compute->IterationSeconds(shape);
+      EXPECT_NEAR(times.back().end_seconds(), end, end * 1e-12);
+      double last = d.split.pipeline == 1 ? 1e-3 : 0;
+      int32_t layers = 0;
+      for (const OperatorTime& op : times) {
+        EXPECT_GE(op.start_seconds, last * (1 - 1e-12)) << op.name;
+        if (d.split.pipeline == 1) {
+          EXPECT_EQ(op.start_seconds, last) << op.name;
+        }
+        last = op.end_seconds();
+        if (std::string(op.name) == "qkv_proj") {
+          EXPECT_EQ(op.layer, layers++);
+        }
+        EXPECT_NE(std::find(names.begin(), names.end(), op.name), names.end()) << op.name;
+      }
+      EXPECT_EQ(layers, d.model.num_layers);
+    }
   }
 }
 

@@ -2,14 +2,21 @@
 //
 // Each operator takes max(flops / (peak * compute_efficiency), bytes / (bandwidth *
 // memory_efficiency)) + launch; an iteration is the sum over the operators of all layers,
-// embedding, final norm, LM head and sampler, the all-reduces of tensor parallelism, and the host
-// overhead. docs/compute.md derives every operator.
+// embedding, final norm, LM head and sampler, the collectives of tensor and expert parallelism, and
+// the host overhead. docs/compute.md derives every operator.
 //
-//   auto model = MakeRooflineModel(llama, a100, /*tensor_parallel=*/1,
-//   /*expected_max_tokens=*/2048);
+//   auto model = MakeRooflineModel(llama, a100, {.tensor = 2}, /*expected_max_tokens=*/2048);
+//
+// With pipeline stages the rows of an iteration are cut into M equal micro-batches, at most one a
+// row, which pass through the stages and the links between them one behind the other (GPipe, Huang
+// et al., arXiv 1811.06965). Stage times t, hops h:
+//
+//   iteration = sum of all t and h + (M - 1) * max of all t and h + host overhead
+//
+// which is GPipe's (M + stages - 1) t when all stages are equal and the hops short.
 //
 // Immutable, thread-safe. Expects checked figures (engine/spec): positive peaks, bandwidth and
-// efficiencies, and a link with bandwidth when tensor_parallel > 1, else InvariantError.
+// efficiencies, and a link with bandwidth for more than one device, else InvariantError.
 #pragma once
 
 #include <memory>
@@ -24,7 +31,7 @@ namespace tokensim {
 // table, others by the formula that filled it, with equal results.
 [[nodiscard]] std::unique_ptr<const ComputeModel> MakeRooflineModel(const TransformerConfig& model,
                                                                     const DeviceConfig& device,
-                                                                    int32_t tensor_parallel,
+                                                                    const ParallelismConfig& split,
                                                                     int32_t expected_max_tokens);
 
 }  // namespace tokensim

@@ -31,7 +31,8 @@ std::vector<int32_t> NodesOf(const Plan& plan) {
 uint64_t PrefixKey(const PromptText& text) {
   if (text.prefix_tokens > 0) return 2 * (text.prefix_group + 1);
   if (!text.hash_ids.empty()) return 2 * static_cast<uint64_t>(text.hash_ids[0]) + 1;
-  if (text.conversation >= 0) return 2 * (static_cast<uint64_t>(text.conversation) + 1) | 1ULL << 63;
+  if (text.conversation >= 0)
+    return 2 * (static_cast<uint64_t>(text.conversation) + 1) | 1ULL << 63;
   return 0;
 }
 
@@ -65,8 +66,8 @@ Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Result
     any_prefix_cache_ = any_prefix_cache_ || worker.prefix_caching;
     if (worker.role != Role::kPrefill) {
       const int64_t tokens = worker.kv_blocks * worker.block_size;
-      decoders_differ_ = decoders_differ_ || (largest_decode_tokens_ > 0 &&
-                                              largest_decode_tokens_ != tokens);
+      decoders_differ_ =
+          decoders_differ_ || (largest_decode_tokens_ > 0 && largest_decode_tokens_ != tokens);
       largest_decode_tokens_ = std::max(largest_decode_tokens_, tokens);
     }
     host_links_.push_back(worker.overlap_swap ? host_network_.AddLink(worker.host_link) : -1);

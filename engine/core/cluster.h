@@ -1,5 +1,5 @@
-// The workers of a run and what passes between them: dispatch, KV caches that move, the memory pool,
-// failures and scaling.
+// The workers of a run and what passes between them: dispatch, KV caches that move, the memory
+// pool, failures and scaling.
 //
 //   arrival ──▶ dispatch ──▶ worker ──▶ finished
 //                              │ prefilled, migrates           KV cache:  sender keeps its blocks
@@ -82,10 +82,10 @@ class Cluster final : public MigrationPlanner {
   struct Move {
     MoveKind kind = MoveKind::kKv;
     bool used = false;
-    bool lost = false;         // the sender failed
-    bool layerwise = false;    // began with the prefill's last iteration
-    bool prefilled = false;    // layerwise: the request has left the sender
-    bool arrived = false;      // layerwise: before the request had left
+    bool lost = false;       // the sender failed
+    bool layerwise = false;  // began with the prefill's last iteration
+    bool prefilled = false;  // layerwise: the request has left the sender
+    bool arrived = false;    // layerwise: before the request had left
     RequestHandle request = kNoRequest;
     int32_t from = -1;
     int32_t to = -1;
@@ -155,7 +155,7 @@ class Cluster final : public MigrationPlanner {
   std::vector<int32_t> decode_candidates_;
   std::vector<int32_t> node_candidates_;
   std::vector<int32_t> fitting_candidates_;
-  bool decoders_differ_ = false;  // in what they can hold
+  bool decoders_differ_ = false;       // in what they can hold
   int64_t largest_decode_tokens_ = 0;  // KV cache of the largest worker that decodes
   bool any_prefix_cache_ = false;
   Network network_;

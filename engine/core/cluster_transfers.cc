@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/invariant.h"
+#include "engine/core/breakpoints.h"
 #include "engine/core/cluster.h"
 
 namespace tokensim {
@@ -114,15 +115,15 @@ void Cluster::StartKv(uint32_t index, SimTime first_layer, SimTime last_layer, S
   Move& move = moves_[index];
   const WorkerPlan& sender = plan_.workers[static_cast<size_t>(move.from)];
   move.start = now;
-  move.transfer = network_.Start(now,
-                                 network_.KvTransfer({.from = move.from,
-                                                      .to = move.to,
-                                                      .bytes = move.tokens *
-                                                               sender.kv_bytes_per_token,
-                                                      .layers = sender.num_layers,
-                                                      .first_layer = first_layer,
-                                                      .last_layer = last_layer}),
-                                 index);
+  move.transfer =
+      network_.Start(now,
+                     network_.KvTransfer({.from = move.from,
+                                          .to = move.to,
+                                          .bytes = move.tokens * sender.kv_bytes_per_token,
+                                          .layers = sender.num_layers,
+                                          .first_layer = first_layer,
+                                          .last_layer = last_layer}),
+                     index);
 }
 
 void Cluster::BeginLayerwise(int32_t from, RequestHandle handle, SimTime now) {
@@ -142,9 +143,9 @@ void Cluster::BeginLayerwise(int32_t from, RequestHandle handle, SimTime now) {
   r.move = NewMove(MoveKind::kKv, handle, from, target, tokens);
   moves_[r.move].layerwise = true;
   const Worker& sender = workers_[static_cast<size_t>(from)];
-  const SimTime end = sender.iteration_end();
-  const SimTime layer = (end - now) / sender.plan().num_layers;
-  StartKv(r.move, now + layer, end, now);
+  const LayerReleases releases =
+      FindLayerReleases(sender.plan(), sender.iteration_shape(), now, sender.iteration_end());
+  StartKv(r.move, releases.first, releases.last, now);
 }
 
 void Cluster::BeginLoad(int32_t index, RequestHandle handle, SimTime now) {
@@ -179,10 +180,10 @@ void Cluster::BeginLoad(int32_t index, RequestHandle handle, SimTime now) {
 void Cluster::BeginSwapOut(int32_t index, const WorkerMessage& message, SimTime now) {
   const Worker& worker = workers_[static_cast<size_t>(index)];
   const uint32_t move = NewMove(MoveKind::kSwapOut, kNoRequest, index, index, 0);
-  TransferSpec spec{.bytes = message.blocks * worker.plan().block_size *
-                             worker.plan().kv_bytes_per_token,
-                    .first_release = now,
-                    .last_release = now};
+  TransferSpec spec{
+      .bytes = message.blocks * worker.plan().block_size * worker.plan().kv_bytes_per_token,
+      .first_release = now,
+      .last_release = now};
   spec.path.Append(host_links_[static_cast<size_t>(index)]);
   moves_[move].start = now;
   moves_[move].transfer = host_network_.Start(now, spec, move);
@@ -246,13 +247,12 @@ void Cluster::FinishKv(uint32_t index, SimTime now) {
   Worker& sender = workers_[static_cast<size_t>(move.from)];
   Worker& receiver = workers_[static_cast<size_t>(move.to)];
   if (observer_ != nullptr) {
-    observer_->OnTransferred(now,
-                             {.request_id = r.id,
-                              .from = move.from,
-                              .to = move.to,
-                              .start = move.start,
-                              .bytes = move.tokens * sender.plan().kv_bytes_per_token,
-                              .tokens = move.tokens});
+    observer_->OnTransferred(now, {.request_id = r.id,
+                                   .from = move.from,
+                                   .to = move.to,
+                                   .start = move.start,
+                                   .bytes = move.tokens * sender.plan().kv_bytes_per_token,
+                                   .tokens = move.tokens});
   }
   const SimTime since = std::max(move.start, r.last_token);
   r.kv_transfer = std::max<SimTime>(r.kv_transfer, 0) + (now - since);

@@ -90,7 +90,7 @@ struct Plan {
   GlobalSchedulerConfig global_scheduler;
   Workload workload;
   SloPlan slo;
-  std::vector<ClassPlan> classes;  // empty, or as many as the workload's
+  std::vector<ClassPlan> classes;            // empty, or as many as the workload's
   GlobalSchedulerConfig transfer_scheduler;  // picks the worker after a prefill
   bool intra_node_first = false;
   SimTime signal_delay = 0;

@@ -34,8 +34,8 @@ struct RequestRecord {
   RejectReason reject_reason = RejectReason::kNone;
   int32_t client_class = 0;
   int32_t turn = 0;
-  int32_t prefill_worker = -1;  // that gave the first token
-  int64_t conversation = -1;    // -1: none
+  int32_t prefill_worker = -1;   // that gave the first token
+  int64_t conversation = -1;     // -1: none
   SimTime kv_transfer = kUnset;  // time its KV cache was under way after the first token
 };
 

@@ -54,9 +54,7 @@ class Simulation::Impl {
 };
 
 Simulation::Impl::Impl(std::shared_ptr<const Plan> plan, Observer* observer)
-    : plan_(std::move(plan)),
-      observer_(observer),
-      cluster_(*plan_, observer, &queue_, &results_) {
+    : plan_(std::move(plan)), observer_(observer), cluster_(*plan_, observer, &queue_, &results_) {
   // Beyond this, growing by doubling costs little and a run that stops early nothing.
   constexpr int64_t kMostReserved = 4'000'000;
   results_.records.reserve(
@@ -96,8 +94,8 @@ bool Simulation::Impl::Step() {
   const SimTime first = std::min(next_arrival_, transfer);
   // The heap's events before kBoundary go before arrivals and transfers at their time.
   const bool heap_first =
-      !queue_.empty() && (queue_.top().time < first || (queue_.top().time == first &&
-                                                        queue_.top().kind < EventKind::kSignals));
+      !queue_.empty() && (queue_.top().time < first ||
+                          (queue_.top().time == first && queue_.top().kind < EventKind::kSignals));
   if (first != kNever && !heap_first) {
     if (StopsBefore(first)) return false;
     if (transfer <= next_arrival_) {
@@ -131,8 +129,8 @@ bool Simulation::Impl::Step() {
 bool Simulation::Impl::Exhausted() const {
   if (next_arrival_ != kNever || cluster_.next_transfer() != kNever) return false;
   if (cluster_.live() > cluster_.homeless()) return false;
-  // The cluster may still get a worker for those that wait for one. A snapshot that is due now shows
-  // the end.
+  // The cluster may still get a worker for those that wait for one. A snapshot that is due now
+  // shows the end.
   if (cluster_.homeless() > 0 && (worker_events_left_ > 0 || cluster_.starting() > 0)) return false;
   return queue_.empty() || queue_.top().kind != EventKind::kSnapshot || queue_.top().time > now_;
 }
@@ -191,8 +189,7 @@ void Simulation::Impl::HandleWorkerEvent(const Event& event) {
   const size_t next = event.index + 1;
   worker_events_left_ = static_cast<int64_t>(events.size() - next);
   if (next < events.size()) {
-    queue_.ReplaceTop(
-        {events[next].time, EventKind::kWorkerEvent, static_cast<uint32_t>(next)});
+    queue_.ReplaceTop({events[next].time, EventKind::kWorkerEvent, static_cast<uint32_t>(next)});
   } else {
     queue_.Pop();
   }

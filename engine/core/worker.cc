@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/invariant.h"
+#include "engine/core/breakpoints.h"
 
 namespace tokensim {
 namespace {
@@ -184,9 +185,8 @@ void Worker::MigrateUnderPressure() {
   const Departure departure = state_.TakeTailDecode();
   state_.KeepOutgoing();
   if (context_.observer != nullptr) ObserveStay(begin_, departure.request, departure.stay);
-  messages_.push_back({.kind = WorkerMessage::Kind::kMigrates,
-                       .request = departure.request,
-                       .target = target});
+  messages_.push_back(
+      {.kind = WorkerMessage::Kind::kMigrates, .request = departure.request, .target = target});
 }
 
 void Worker::Start(SimTime now) {
@@ -213,8 +213,8 @@ void Worker::Start(SimTime now) {
       const PrefillChunk& chunk = current_.chunks[i];
       if (chunk.history + chunk.new_tokens < r.prefill_target()) continue;
       if (r.generated + 1 == r.output_tokens) continue;
-      messages_.push_back({.kind = WorkerMessage::Kind::kPrefillStarts,
-                           .request = current_.chunk_requests[i]});
+      messages_.push_back(
+          {.kind = WorkerMessage::Kind::kPrefillStarts, .request = current_.chunk_requests[i]});
     }
   }
 }
@@ -239,7 +239,8 @@ void Worker::AccountHost(SimTime now) {
 
 bool Worker::Quiet() const {
   if (context_.observer != nullptr || failing_ || state_.waiting_count() > 0 ||
-      state_.decodes().MayFinishNext() || !current_.chunks.empty() || context_.migration != nullptr) {
+      state_.decodes().MayFinishNext() || !current_.chunks.empty() ||
+      context_.migration != nullptr) {
     return false;
   }
   if (plan_.scheduler.async_depth == 1) return true;
@@ -399,6 +400,9 @@ void Worker::ObserveIteration(SimTime now) {
                                        .kv_blocks_used = current_.blocks,
                                        .running = current_.running,
                                        .waiting = current_.waiting});
+  if (!plan_.breakpoints.empty()) {
+    ObserveOperators(plan_, index_, shape, begin_, now, context_.observer);
+  }
 }
 
 void Worker::ObserveChanges(SimTime now, const Batch& batch, bool admissions, bool preemptions) {

@@ -7,9 +7,10 @@
 //
 //   async_depth 1   iteration ends -> outcome -> next batch formed -> starts
 //   async_depth 2   iteration k ends -> batch k+1, formed before, starts -> its outcome is reckoned
-//                   with -> batch k+2 is formed. So a request whose last token is in batch k+1 keeps
-//                   slot and blocks while k+2 is formed, and one that arrives during k runs in k+2
-//                   (vLLM V1's step_with_batch_queue; the lengths of outputs are known limits).
+//                   with -> batch k+2 is formed. So a request whose last token is in batch k+1
+//                   keeps slot and blocks while k+2 is formed, and one that arrives during k runs
+//                   in k+2 (vLLM V1's step_with_batch_queue; the lengths of outputs are known
+//                   limits).
 //
 // What concerns more than this worker it leaves as messages for the Cluster.
 #pragma once
@@ -77,9 +78,9 @@ class Worker {
   [[nodiscard]] RejectReason CheckFits(int32_t prompt_tokens, int64_t total_tokens) const;
 
   // Completes the iteration that ends at `now`, if any, and begins the next. Then goes on by
-  // itself, for at most `limit` iterations, while they end before `horizon` and there is no message:
-  // until then nothing from outside can reach this worker. Returns the end of the iteration that
-  // runs, or kNever when there is nothing to do.
+  // itself, for at most `limit` iterations, while they end before `horizon` and there is no
+  // message: until then nothing from outside can reach this worker. Returns the end of the
+  // iteration that runs, or kNever when there is nothing to do.
   SimTime Run(SimTime now, SimTime horizon, int64_t limit);
 
   // Messages of the last Run, in order. The caller clears them.
@@ -106,6 +107,7 @@ class Worker {
   [[nodiscard]] SimTime now() const { return begin_; }
   // End of the iteration that runs; kUnset: none.
   [[nodiscard]] SimTime iteration_end() const { return end_; }
+  [[nodiscard]] IterationShape iteration_shape() const { return current_.shape(); }
   [[nodiscard]] bool idle() const { return end_ == kUnset && state_.idle(); }
   [[nodiscard]] const WorkerPlan& plan() const { return plan_; }
   [[nodiscard]] const WorkerState& state() const { return state_; }

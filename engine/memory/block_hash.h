@@ -22,7 +22,7 @@ struct PromptText {
   // Text of one conversation only grows from turn to turn, prompts and outputs. -1: none.
   int64_t conversation = -1;
   // One for each hash_block_tokens from the start; equal ids mean equal text up to there.
-  std::span<const int64_t> hash_ids;
+  std::span<const int64_t> hash_ids = {};
   int32_t hash_block_tokens = 0;
 };
 

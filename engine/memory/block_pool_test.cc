@@ -31,5 +31,21 @@ TEST(BlockPoolTest, RefusesToBreakItsInvariant) {
   EXPECT_THROW(pool.Allocate(1), InvariantError);
 }
 
+TEST(BlockPoolTest, CachedBlocksThatNobodyHoldsAreFree) {
+  BlockPool pool(10, 16, /*prefix_caching=*/true);
+  pool.Allocate(4);
+  const BlockId id = pool.cache()->Insert(99);
+  EXPECT_EQ(pool.used(), 4);
+  pool.Free(3);
+  pool.cache()->Release(id);
+  EXPECT_EQ(pool.used(), 0);
+  EXPECT_EQ(pool.cache()->cached_free(), 1);
+  pool.cache()->Acquire(id);
+  EXPECT_EQ(pool.free(), 9);
+  EXPECT_THROW(pool.Allocate(10), InvariantError);
+  EXPECT_THROW(pool.Free(1), InvariantError);
+  EXPECT_EQ(BlockPool(10, 16).cache(), nullptr);
+}
+
 }  // namespace
 }  // namespace tokensim

@@ -26,7 +26,7 @@ enum class Eviction : uint8_t { kLru, kFifo };
 struct MemoryPoolConfig {
   int64_t capacity_bytes = 0;  // 0: unlimited
   double fetch_latency_per_block_seconds = 0;
-  std::optional<LinkConfig> link;  // shared by all fetches
+  std::optional<LinkConfig> link = {};  // shared by all fetches
   Eviction eviction = Eviction::kLru;
 };
 

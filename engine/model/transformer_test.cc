@@ -61,31 +61,64 @@ TEST(TransformerTest, TensorParallelSplitsMatricesAndReplicatesNorms) {
   const int64_t norms = (2 * 80 + 1) * int64_t{8192};
   for (const int32_t devices : {2, 4, 8}) {
     const int64_t split = (ParameterCount(model) - norms) / devices + norms;
-    EXPECT_EQ(WeightBytesPerDevice(model, devices), 2 * split) << devices;
+    EXPECT_EQ(WeightBytesPerDevice(model, {.tensor = devices}), 2 * split) << devices;
   }
 }
 
 TEST(TransformerTest, WeightBytesFollowTheDataType) {
   TransformerConfig model = Llama2_7b();
   model.weight_bytes_per_parameter = 0.5;
-  EXPECT_EQ(WeightBytesPerDevice(model, 1), ParameterCount(model) / 2);
+  EXPECT_EQ(WeightBytesPerDevice(model, {}), ParameterCount(model) / 2);
 }
 
 TEST(TransformerTest, KvBytesUseKvHeads) {
-  EXPECT_EQ(KvBytesPerTokenPerDevice(Llama2_7b(), 1), 2 * 32 * 32 * 128 * 2);
-  EXPECT_EQ(KvBytesPerTokenPerDevice(Llama2_70b(), 1), 2 * 80 * 8 * 128 * 2);
-  EXPECT_EQ(KvBytesPerTokenPerDevice(Llama2_70b(), 4), 2 * 80 * 2 * 128 * 2);
+  EXPECT_EQ(KvBytesPerTokenPerDevice(Llama2_7b(), {}), 2 * 32 * 32 * 128 * 2);
+  EXPECT_EQ(KvBytesPerTokenPerDevice(Llama2_70b(), {}), 2 * 80 * 8 * 128 * 2);
+  EXPECT_EQ(KvBytesPerTokenPerDevice(Llama2_70b(), {.tensor = 4}), 2 * 80 * 2 * 128 * 2);
 }
 
 TEST(TransformerTest, KvHeadsAreReplicatedWhenFewerThanDevices) {
-  EXPECT_EQ(KvBytesPerTokenPerDevice(Llama2_70b(), 16), 2 * 80 * 1 * 128 * 2);
-  EXPECT_EQ(KvBytesPerTokenPerDevice(Llama2_70b(), 64), 2 * 80 * 1 * 128 * 2);
+  EXPECT_EQ(KvBytesPerTokenPerDevice(Llama2_70b(), {.tensor = 16}), 2 * 80 * 1 * 128 * 2);
+  EXPECT_EQ(KvBytesPerTokenPerDevice(Llama2_70b(), {.tensor = 64}), 2 * 80 * 1 * 128 * 2);
 }
 
 TEST(TransformerTest, UnevenSplitsRoundUp) {
   TransformerConfig model = Llama2_7b();
   model.vocab_size = 50257;
-  EXPECT_EQ(ShardOf(model, 2).vocab_size, 25129);
+  EXPECT_EQ(ShardOf(model, {.tensor = 2}).vocab_size, 25129);
+}
+
+TEST(TransformerTest, StagesHoldTheirLayersAndOneEnd) {
+  const TransformerConfig model = Llama2_70b();
+  const int64_t end = int64_t{32000} * 8192;  // embedding or LM head
+  const int64_t layers = ParameterCount(model) - 2 * end - 8192;
+  for (const int32_t stages : {2, 4, 8}) {
+    const ParallelismConfig split = {.pipeline = stages};
+    EXPECT_EQ(WeightBytesPerDevice(model, split), 2 * (layers / stages + end + 8192)) << stages;
+    EXPECT_EQ(KvBytesPerTokenPerDevice(model, split), 2 * 80 / stages * 8 * 128 * 2) << stages;
+  }
+  EXPECT_EQ(KvBytesPerTokenPerDevice(model, {.tensor = 4, .pipeline = 2}), 2 * 40 * 2 * 128 * 2);
+}
+
+TEST(TransformerTest, TiedEndsAreOnBothOuterStages) {
+  TransformerConfig tied = Llama2_7b();
+  tied.tie_word_embeddings = true;
+  EXPECT_EQ(WeightBytesPerDevice(tied, {.pipeline = 2}),
+            WeightBytesPerDevice(Llama2_7b(), {.pipeline = 2}));
+}
+
+TEST(TransformerTest, WholeExpertsWeighAsMuchAsSlices) {
+  TransformerConfig mixtral = Llama2_7b();
+  mixtral.num_kv_heads = 8;
+  mixtral.intermediate_size = 14336;
+  mixtral.num_experts = 8;
+  mixtral.experts_per_token = 2;
+  EXPECT_EQ(ShardOf(mixtral, {.tensor = 4, .expert = 4}).num_experts, 2);
+  EXPECT_EQ(ShardOf(mixtral, {.tensor = 4, .expert = 4}).intermediate_size, 14336);
+  EXPECT_EQ(ShardOf(mixtral, {.tensor = 4}).num_experts, 8);
+  EXPECT_EQ(ShardOf(mixtral, {.tensor = 4}).intermediate_size, 3584);
+  EXPECT_EQ(WeightBytesPerDevice(mixtral, {.tensor = 4, .expert = 4}),
+            WeightBytesPerDevice(mixtral, {.tensor = 4}));
 }
 
 TEST(TransformerTest, AbsurdSizesSaturate) {

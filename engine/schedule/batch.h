@@ -1,9 +1,9 @@
 // One iteration of a worker: what runs in it, and what comes out of it.
 //
-// A batch is formed by a local scheduler (WorkerState), started, advanced and retired by the worker.
-// To advance a batch is to reckon with its outcome: prompts that end in it, last tokens. A worker
-// that forms batches ahead advances one when it starts, since the next is formed on that outcome; it
-// retires, giving back slots and blocks, when it ends.
+// A batch is formed by a local scheduler (WorkerState), started, advanced and retired by the
+// worker. To advance a batch is to reckon with its outcome: prompts that end in it, last tokens. A
+// worker that forms batches ahead advances one when it starts, since the next is formed on that
+// outcome; it retires, giving back slots and blocks, when it ends.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ struct Stay {
 struct Preemption {
   RequestHandle request = kNoRequest;
   Stay stay;
-  int32_t generated = 0;     // in all
+  int32_t generated = 0;       // in all
   int64_t swapped_blocks = 0;  // to host memory; 0: its KV cache was dropped
 };
 

@@ -50,7 +50,8 @@ struct LiveRequest {
   bool decoding = false;
   // Its first token gap of this stay is not that of the others: it is in max_itl by itself.
   bool first_gap_apart = false;
-  SimTime stay_token = kUnset;  // of the prefill that began this stay; kUnset: a loaded KV cache did
+  SimTime stay_token =
+      kUnset;  // of the prefill that began this stay; kUnset: a loaded KV cache did
 
   KvSource kv_source = KvSource::kNone;
   bool last_turn = true;
@@ -59,13 +60,13 @@ struct LiveRequest {
   int32_t prefill_worker = -1;
   int32_t cached_tokens = 0;  // of the prompt, not computed when it was first scheduled
   int32_t client_class = 0;
-  int32_t priority = 0;         // of its class
-  SimTime deadline = kNever;    // for its first token
+  int32_t priority = 0;       // of its class
+  SimTime deadline = kNever;  // for its first token
   int32_t turn = 0;
   int64_t conversation = -1;
   int64_t source_tag = -1;
   SimTime kv_transfer = kUnset;  // time the KV cache took to move after the prefill
-  uint32_t move = kNoMove;          // of its KV cache between workers, in Cluster
+  uint32_t move = kNoMove;       // of its KV cache between workers, in Cluster
 
   PromptText text;                // for prefix caches
   std::vector<BlockId> shared;    // findable blocks it holds, in order

@@ -189,7 +189,8 @@ RequestHandle WorkerState::Victim() const {
   for (RequestHandle h = running_tail_; h != kNoRequest; h = slab_[h].running_prev) {
     const LiveRequest& r = slab_[h];
     const LiveRequest& worst = slab_[victim];
-    if (r.priority > worst.priority || (r.priority == worst.priority && r.arrival > worst.arrival)) {
+    if (r.priority > worst.priority ||
+        (r.priority == worst.priority && r.arrival > worst.arrival)) {
       victim = h;
     }
   }

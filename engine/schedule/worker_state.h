@@ -206,7 +206,8 @@ class WorkerState {
   int32_t loading_ = 0;
   int32_t outgoing_ = 0;
   std::vector<RequestHandle> loading_requests_;
-  std::vector<RequestHandle> fresh_;  // decodes with a first gap apart, before their first iteration
+  std::vector<RequestHandle>
+      fresh_;  // decodes with a first gap apart, before their first iteration
   std::vector<Holdings> padding_;
   std::vector<RequestHandle> loads_begun_;
   std::vector<BlockId> hits_;  // of the last PlanFront

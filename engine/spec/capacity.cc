@@ -41,7 +41,7 @@ WorkerCapacity GroupCapacity(const std::string& path, const v1::Model& model,
                              const v1::WorkerGroup& group, Findings* findings) {
   WorkerCapacity capacity;
   const v1::Memory& memory = group.memory();
-  const int32_t tensor = group.parallelism().tensor();
+  const ParallelismConfig split = ToParallelism(group.parallelism());
   const int64_t null_blocks = group.local_scheduler().policy() == "chunked" ? 1 : 0;
   // With explicit blocks and an affine cost nothing about the model need be known.
   const bool model_known = model.has_num_layers() && model.has_hidden_size() &&
@@ -50,9 +50,9 @@ WorkerCapacity GroupCapacity(const std::string& path, const v1::Model& model,
   double computed = 0;
   if (model_known) {
     const TransformerConfig transformer = ToTransformer(model, memory.kv_cache_dtype());
-    capacity.weight_bytes_per_device = WeightBytesPerDevice(transformer, tensor);
-    const int64_t token_bytes = KvBytesPerTokenPerDevice(transformer, tensor);
-    capacity.kv_bytes_per_token = token_bytes * tensor;
+    capacity.weight_bytes_per_device = WeightBytesPerDevice(transformer, split);
+    const int64_t token_bytes = KvBytesPerTokenPerDevice(transformer, split);
+    capacity.kv_bytes_per_token = token_bytes * split.tensor * split.pipeline;
     const double block_bytes =
         static_cast<double>(token_bytes) * static_cast<double>(memory.block_size());
     const double free = FreeBytes(group, capacity.weight_bytes_per_device);

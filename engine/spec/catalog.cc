@@ -59,6 +59,10 @@ PresetFolder<v1::Hardware>& HardwareFolder() {
   static PresetFolder<v1::Hardware> folder("hardware");
   return folder;
 }
+PresetFolder<v1::Interconnect>& Links() {
+  static PresetFolder<v1::Interconnect> folder("links");
+  return folder;
+}
 PresetFolder<v1::Lengths>& LengthsFolder() {
   static PresetFolder<v1::Lengths> folder("workloads");
   return folder;
@@ -99,10 +103,12 @@ const v1::Model* FindModelPreset(std::string_view name) { return Models().Find(n
 const v1::Hardware* FindHardwarePreset(std::string_view name) {
   return HardwareFolder().Find(name);
 }
+const v1::Interconnect* FindLinkPreset(std::string_view name) { return Links().Find(name); }
 const v1::Lengths* FindLengthsPreset(std::string_view name) { return LengthsFolder().Find(name); }
 
 std::vector<std::string> ModelPresetNames() { return Models().Names(); }
 std::vector<std::string> HardwarePresetNames() { return HardwareFolder().Names(); }
+std::vector<std::string> LinkPresetNames() { return Links().Names(); }
 std::vector<std::string> LengthsPresetNames() { return LengthsFolder().Names(); }
 
 v1::Catalog BuildCatalog() {

@@ -44,11 +44,14 @@ TEST(CatalogTest, EveryEmbeddedFileParses) {
   for (const EmbeddedFile& file : EmbeddedFiles()) {
     v1::Model model;
     v1::Hardware hardware;
+    v1::Interconnect link;
     v1::Lengths lengths;
     if (file.folder == "models") {
       ExpectParses(file, &model);
     } else if (file.folder == "hardware") {
       ExpectParses(file, &hardware);
+    } else if (file.folder == "links") {
+      ExpectParses(file, &link);
     } else {
       ExpectParses(file, &lengths);
     }

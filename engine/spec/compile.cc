@@ -23,63 +23,6 @@ double BytesPerElement(v1::DataType type) {
   }
 }
 
-QuantileTable ToTable(const v1::QuantileTable& table) {
-  return {{table.probabilities().begin(), table.probabilities().end()},
-          {table.values().begin(), table.values().end()}};
-}
-
-LengthDistribution ToDistribution(const v1::LengthDistribution& d) {
-  switch (d.distribution_case()) {
-    case v1::LengthDistribution::kUniform:
-      return UniformLength{d.uniform().min(), d.uniform().max()};
-    case v1::LengthDistribution::kLognormal:
-      return LogNormalLength{d.lognormal().median(), d.lognormal().sigma(), d.lognormal().min(),
-                             d.lognormal().max()};
-    case v1::LengthDistribution::kQuantiles:
-      return ToTable(d.quantiles());
-    default:
-      return FixedLength{d.fixed()};
-  }
-}
-
-Lengths ToLengths(const v1::Lengths& lengths) {
-  if (lengths.has_trace()) return TraceLengths{lengths.trace().resample()};
-  if (lengths.has_independent()) {
-    return IndependentLengths{ToDistribution(lengths.independent().input()),
-                              ToDistribution(lengths.independent().output())};
-  }
-  JointLengths joint{ToTable(lengths.joint().input()), {}};
-  for (const v1::OutputGivenInput& bin : lengths.joint().bins()) {
-    joint.bins.push_back({bin.max_input(), ToTable(bin.output())});
-  }
-  return joint;
-}
-
-Arrivals ToArrivals(const v1::Arrival& arrival) {
-  switch (arrival.process_case()) {
-    case v1::Arrival::kConstant:
-      return ConstantArrivals{arrival.constant().rate_per_second()};
-    case v1::Arrival::kUniform:
-      return UniformArrivals{arrival.uniform().start_seconds(), arrival.uniform().end_seconds()};
-    case v1::Arrival::kBurst:
-      return BurstArrivals{arrival.burst().size(), arrival.burst().interval_seconds()};
-    case v1::Arrival::kTrace:
-      return TraceArrivals{arrival.trace().speedup()};
-    default:
-      return PoissonArrivals{arrival.poisson().rate_per_second()};
-  }
-}
-
-std::shared_ptr<const TraceTable> ToTraceTable(const v1::TraceRows& rows) {
-  auto table = std::make_shared<TraceTable>();
-  SimTime time = 0;
-  table->arrival.reserve(static_cast<size_t>(rows.arrival_delta_ns_size()));
-  for (const int64_t delta : rows.arrival_delta_ns()) table->arrival.push_back(time += delta);
-  table->input_tokens.assign(rows.input_tokens().begin(), rows.input_tokens().end());
-  table->output_tokens.assign(rows.output_tokens().begin(), rows.output_tokens().end());
-  return table;
-}
-
 LocalSchedulerConfig ToScheduler(const v1::LocalScheduler& scheduler) {
   LocalSchedulerConfig config;
   for (const LocalPolicyInfo& info : LocalSchedulers()) {
@@ -101,7 +44,7 @@ std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
   constexpr int32_t kUsualTokens = 4'096;  // of an iteration without a limit
   const int32_t budget = group.local_scheduler().max_num_batched_tokens();
   return MakeRooflineModel(ToTransformer(ModelOf(spec, group), group.memory().kv_cache_dtype()),
-                           ToDevice(group.hardware()), group.parallelism().tensor(),
+                           ToDevice(group.hardware()), ToParallelism(group.parallelism()),
                            budget == 0 ? kUsualTokens : budget);
 }
 
@@ -114,22 +57,10 @@ void AddWorkers(const v1::Spec& spec, const v1::WorkerGroup& group, const Worker
   worker.kv_blocks = capacity.kv_blocks;
   worker.block_size = group.memory().block_size();
   worker.max_model_len = group.local_scheduler().max_model_len();
-  for (int32_t i = 0; i < group.count(); ++i) {
+  for (int64_t i = 0; i < WorkersOf(group); ++i) {
     worker.name = absl::StrCat(group.name(), "/", i);
     workers->push_back(worker);
   }
-}
-
-std::optional<SimTime> Objective(bool present, double seconds) {
-  if (!present) return std::nullopt;
-  return std::max<SimTime>(1, FromSeconds(seconds));
-}
-
-SloPlan ToSlo(const v1::Slo& slo) {
-  return {Objective(slo.has_ttft_seconds(), slo.ttft_seconds()),
-          Objective(slo.has_tpot_seconds(), slo.tpot_seconds()),
-          Objective(slo.has_max_itl_seconds(), slo.max_itl_seconds()),
-          Objective(slo.has_e2e_seconds(), slo.e2e_seconds())};
 }
 
 }  // namespace
@@ -153,6 +84,15 @@ TransformerConfig ToTransformer(const v1::Model& model, v1::DataType kv_dtype) {
   return config;
 }
 
+ParallelismConfig ToParallelism(const v1::Parallelism& parallelism) {
+  ParallelismConfig config;
+  if (parallelism.has_tensor()) config.tensor = parallelism.tensor();
+  if (parallelism.has_pipeline()) config.pipeline = parallelism.pipeline();
+  if (parallelism.has_expert()) config.expert = parallelism.expert();
+  if (parallelism.has_micro_batches()) config.micro_batches = parallelism.micro_batches();
+  return config;
+}
+
 DeviceConfig ToDevice(const v1::Hardware& hardware) {
   DeviceConfig device;
   device.name = hardware.name();
@@ -172,15 +112,6 @@ DeviceConfig ToDevice(const v1::Hardware& hardware) {
   return device;
 }
 
-Workload CompileWorkload(const v1::Workload& workload) {
-  Workload compiled;
-  compiled.num_requests = workload.num_requests();
-  compiled.arrivals = ToArrivals(workload.arrival());
-  compiled.lengths = ToLengths(workload.lengths());
-  if (workload.has_trace()) compiled.trace = ToTraceTable(workload.trace().rows());
-  return compiled;
-}
-
 std::shared_ptr<const Plan> CompilePlan(const v1::Spec& resolved,
                                         const std::vector<WorkerCapacity>& capacities) {
   auto plan = std::make_shared<Plan>();
@@ -190,8 +121,10 @@ std::shared_ptr<const Plan> CompilePlan(const v1::Spec& resolved,
     AddWorkers(resolved, resolved.workers(i), capacities[static_cast<size_t>(i)], &plan->workers);
   }
   CompileGlobalScheduler(resolved, plan.get());
+  plan->network = CompileNetwork(resolved);
   plan->workload = CompileWorkload(resolved.workload());
-  plan->slo = ToSlo(resolved.slo());
+  plan->slo = CompileSlo(resolved.slo());
+  plan->classes = CompileClasses(resolved);
   if (resolved.stop().has_max_simulated_seconds()) {
     plan->max_simulated_time = FromSeconds(resolved.stop().max_simulated_seconds());
   }

@@ -8,7 +8,7 @@
 namespace tokensim {
 
 struct EmbeddedFile {
-  std::string_view folder;  // models, hardware, workloads
+  std::string_view folder;  // models, hardware, links, workloads
   std::string_view name;    // without .yaml
   std::string_view text;
 };

@@ -11,16 +11,6 @@
 namespace tokensim {
 namespace {
 
-void ResolveSlo(const Checker& check, const v1::Slo& slo) {
-  const auto objective = [&](std::string_view field, bool present, double seconds) {
-    if (present) check.Positive(field, seconds, kMaxSimulatedSeconds);
-  };
-  objective("ttft_seconds", slo.has_ttft_seconds(), slo.ttft_seconds());
-  objective("tpot_seconds", slo.has_tpot_seconds(), slo.tpot_seconds());
-  objective("max_itl_seconds", slo.has_max_itl_seconds(), slo.max_itl_seconds());
-  objective("e2e_seconds", slo.has_e2e_seconds(), slo.e2e_seconds());
-}
-
 void ResolveOutput(const Checker& check, v1::Output* output) {
   if (!output->has_snapshot_interval_seconds()) output->set_snapshot_interval_seconds(1);
   if (!output->has_timeline_points()) output->set_timeline_points(256);
@@ -63,7 +53,7 @@ void CheckIterationTimes(const v1::Spec& spec, const Plan& plan, Findings* findi
                       absl::StrCat("an iteration of the largest batch would take ", seconds,
                                    " seconds; at most ", kLongest, " are allowed"));
     }
-    worker += static_cast<size_t>(spec.workers(i).count());
+    worker += static_cast<size_t>(WorkersOf(spec.workers(i)));
   }
 }
 
@@ -109,7 +99,7 @@ std::vector<v1::WorkerEstimate> WorkerEstimates(const v1::Spec& spec,
     const WorkerCapacity& capacity = capacities[static_cast<size_t>(i)];
     v1::WorkerEstimate& estimate = estimates.emplace_back();
     estimate.set_group(group.name());
-    estimate.set_count(group.count());
+    estimate.set_count(static_cast<int32_t>(WorkersOf(group)));
     estimate.set_weight_bytes_per_device(capacity.weight_bytes_per_device);
     estimate.set_kv_bytes_per_token(capacity.kv_bytes_per_token);
     estimate.set_kv_blocks(capacity.kv_blocks);
@@ -120,11 +110,21 @@ std::vector<v1::WorkerEstimate> WorkerEstimates(const v1::Spec& spec,
 
 }  // namespace
 
+void CheckSlo(const Checker& check, const v1::Slo& slo) {
+  const auto objective = [&](std::string_view field, bool present, double seconds) {
+    if (present) check.Positive(field, seconds, kMaxSimulatedSeconds);
+  };
+  objective("ttft_seconds", slo.has_ttft_seconds(), slo.ttft_seconds());
+  objective("tpot_seconds", slo.has_tpot_seconds(), slo.tpot_seconds());
+  objective("max_itl_seconds", slo.has_max_itl_seconds(), slo.max_itl_seconds());
+  objective("e2e_seconds", slo.has_e2e_seconds(), slo.e2e_seconds());
+}
+
 void ResolveRest(v1::Spec* spec, Findings* findings) {
   const Checker check(findings, "");
   check.Length("name", spec->name(), 200);
   check.Length("description", spec->description(), 4'000);
-  ResolveSlo(Checker(findings, "slo"), spec->slo());
+  CheckSlo(Checker(findings, "slo"), spec->slo());
   const v1::Stop& stop = spec->stop();
   if (stop.has_max_simulated_seconds()) {
     check.Positive("stop.max_simulated_seconds", stop.max_simulated_seconds(),
@@ -142,6 +142,7 @@ PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces) {
   Findings findings;
   v1::Spec resolved = spec;
   ResolveWorkers(&resolved, &findings);
+  ResolveNetwork(&resolved, &findings);
   std::vector<WorkerCapacity> capacities;
   if (findings.errors() == 0) capacities = ComputeCapacities(resolved, &findings);
   ResolveWorkload(traces, resolved.mutable_workload(), &findings);

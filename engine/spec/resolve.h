@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/hardware/device.h"
+#include "engine/hardware/topology.h"
 #include "engine/model/transformer.h"
 #include "engine/spec/findings.h"
 #include "engine/spec/prepare.h"
@@ -39,6 +40,17 @@ void ResolveHardware(const std::string& path, HardwareNeeds needs, v1::Hardware*
 void ResolveWorkers(v1::Spec* spec, Findings* findings);
 void ResolveGlobalScheduler(v1::Spec* spec, Findings* findings);
 
+// Network. Stays absent when no worker can send a KV cache to another and none is given. Needs
+// resolved workers.
+void ResolveNetwork(v1::Spec* spec, Findings* findings);
+// A link at `field` of the checker's message. A name without a bandwidth is a preset of
+// configs/links; no name and no bandwidth is the default preset.
+void ResolveLink(const Checker& check, std::string_view field, std::string_view default_preset,
+                 v1::Interconnect* link);
+
+// The workers that a group stands for: count x parallelism.data.
+[[nodiscard]] int64_t WorkersOf(const v1::WorkerGroup& group);
+
 // The model that a group serves.
 [[nodiscard]] const v1::Model& ModelOf(const v1::Spec& spec, const v1::WorkerGroup& group);
 
@@ -56,23 +68,34 @@ struct WorkerCapacity {
 [[nodiscard]] std::vector<WorkerCapacity> ComputeCapacities(const v1::Spec& spec,
                                                             Findings* findings);
 
-// Arrivals, lengths, trace. Reads the trace file, if the spec names one and uses it.
+// The whole workload. Reads the trace file, if the spec names one and uses it.
 void ResolveWorkload(const TracePolicy& policy, v1::Workload* workload, Findings* findings);
-void ResolveLengths(v1::Lengths* lengths, Findings* findings);
+void ResolveArrival(v1::Workload* workload, Findings* findings);
+void ResolveDuration(const Checker& check, v1::DurationDistribution* duration);
+// Of a duration without errors.
+[[nodiscard]] double MeanSeconds(const v1::DurationDistribution& duration);
+void ResolveLengths(const std::string& path, v1::Lengths* lengths, Findings* findings);
 // Replaces path, format, offset and limit by rows. `workload.trace` must be set.
 void ResolveTrace(const TracePolicy& policy, v1::Trace* trace, Findings* findings);
 // Tokens of the shortest request that lengths can give, input and output.
 [[nodiscard]] int64_t ShortestRequest(const v1::Workload& workload);
 
+void CheckSlo(const Checker& check, const v1::Slo& slo);
 // seed, slo, stop, output, name, description.
 void ResolveRest(v1::Spec* spec, Findings* findings);
 
 // Plain structs of resolved messages.
 [[nodiscard]] TransformerConfig ToTransformer(const v1::Model& model, v1::DataType kv_dtype);
+[[nodiscard]] ParallelismConfig ToParallelism(const v1::Parallelism& parallelism);
+[[nodiscard]] LinkConfig ToLink(const v1::Interconnect& link);
+[[nodiscard]] NetworkConfig CompileNetwork(const v1::Spec& spec);
 [[nodiscard]] DeviceConfig ToDevice(const v1::Hardware& hardware);
 // Dispatch and transfer policies, and what the router knows.
 void CompileGlobalScheduler(const v1::Spec& resolved, Plan* plan);
 [[nodiscard]] Workload CompileWorkload(const v1::Workload& workload);
+[[nodiscard]] SloPlan CompileSlo(const v1::Slo& slo);
+// One entry per client class. Objectives that a class leaves out are the spec's.
+[[nodiscard]] std::vector<ClassPlan> CompileClasses(const v1::Spec& resolved);
 [[nodiscard]] std::shared_ptr<const Plan> CompilePlan(
     const v1::Spec& resolved, const std::vector<WorkerCapacity>& capacities);
 

@@ -156,10 +156,28 @@ int64_t Shortest(const v1::LengthDistribution& d) {
   return 1;
 }
 
+int64_t Shortest(const v1::TraceRows& rows) {
+  int64_t shortest = int64_t{2} * kMaxLength;
+  for (int i = 0; i < rows.input_tokens_size(); ++i) {
+    shortest = std::min(shortest, int64_t{rows.input_tokens(i)} + rows.output_tokens(i));
+  }
+  return shortest;
+}
+
+int64_t Shortest(const v1::Lengths& lengths, const v1::TraceRows& rows) {
+  if (lengths.has_trace()) return Shortest(rows);
+  if (lengths.has_independent()) {
+    return Shortest(lengths.independent().input()) + Shortest(lengths.independent().output());
+  }
+  int64_t output = kMaxLength;
+  for (const auto& bin : lengths.joint().bins()) output = std::min(output, Shortest(bin.output()));
+  return Shortest(lengths.joint().input()) + output;
+}
+
 }  // namespace
 
-void ResolveLengths(v1::Lengths* lengths, Findings* findings) {
-  const Checker check(findings, "workload.lengths");
+void ResolveLengths(const std::string& path, v1::Lengths* lengths, Findings* findings) {
+  const Checker check(findings, path);
   const int64_t errors = findings->errors();
   ExpandPreset(check, lengths);
   if (findings->errors() > errors) return;
@@ -188,22 +206,15 @@ void ResolveLengths(v1::Lengths* lengths, Findings* findings) {
 }
 
 int64_t ShortestRequest(const v1::Workload& workload) {
-  const v1::Lengths& lengths = workload.lengths();
-  if (lengths.has_independent()) {
-    return Shortest(lengths.independent().input()) + Shortest(lengths.independent().output());
-  }
-  if (lengths.has_joint()) {
-    int64_t output = kMaxLength;
-    for (const auto& bin : lengths.joint().bins())
-      output = std::min(output, Shortest(bin.output()));
-    return Shortest(lengths.joint().input()) + output;
-  }
-  int64_t shortest = int64_t{2} * kMaxLength;
   const v1::TraceRows& rows = workload.trace().rows();
-  for (int i = 0; i < rows.input_tokens_size(); ++i) {
-    shortest = std::min(shortest, int64_t{rows.input_tokens(i)} + rows.output_tokens(i));
+  int64_t shortest = int64_t{2} * kMaxLength;
+  bool shared = workload.classes().empty();  // some requests have the workload's lengths
+  for (const v1::ClientClass& client : workload.classes()) {
+    if (client.has_lengths()) shortest = std::min(shortest, Shortest(client.lengths(), rows));
+    shared = shared || !client.has_lengths();
   }
-  return shortest;
+  if (shared) shortest = std::min(shortest, Shortest(workload.lengths(), rows));
+  return shortest + workload.prefix_groups().tokens();
 }
 
 }  // namespace tokensim

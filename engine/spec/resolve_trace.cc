@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <limits>
+#include <numeric>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int64_t kMaxHashBlock = 1'000'000;
 constexpr SimTime kMaxTraceSpan = 9'000'000'000 * kNanosPerSecond;
 
 std::vector<std::string> FormatNames() {
@@ -86,6 +88,13 @@ v1::TraceRows ToRows(const TraceTable& table) {
   }
   rows.mutable_input_tokens()->Assign(table.input_tokens.begin(), table.input_tokens.end());
   rows.mutable_output_tokens()->Assign(table.output_tokens.begin(), table.output_tokens.end());
+  rows.mutable_conversation()->Assign(table.conversation.begin(), table.conversation.end());
+  if (table.hash_ids.empty()) return rows;
+  rows.mutable_hash_ids()->Assign(table.hash_ids.begin(), table.hash_ids.end());
+  for (size_t i = 0; i + 1 < table.hash_begin.size(); ++i) {
+    rows.add_hash_counts(static_cast<int32_t>(table.hash_begin[i + 1] - table.hash_begin[i]));
+  }
+  rows.set_hash_block_tokens(table.hash_block_tokens);
   return rows;
 }
 
@@ -122,22 +131,78 @@ void SliceRows(TraceSlice slice, v1::TraceRows* rows) {
   const int64_t end = begin + std::min(slice.limit, size - begin);
   if (begin == 0 && end == size) return;
   const bool timed = rows->arrival_delta_ns_size() > 0;
+  if (rows->hash_ids_size() > 0) {
+    const auto counts = rows->hash_counts().begin();
+    const int first = std::accumulate(counts, counts + begin, 0);
+    SliceColumn(first, std::accumulate(counts + begin, counts + end, first),
+                rows->mutable_hash_ids());
+  }
+  SliceColumn(static_cast<int>(begin), static_cast<int>(end), rows->mutable_hash_counts());
+  SliceColumn(static_cast<int>(begin), static_cast<int>(end), rows->mutable_conversation());
   SliceColumn(static_cast<int>(begin), static_cast<int>(end), rows->mutable_arrival_delta_ns());
   SliceColumn(static_cast<int>(begin), static_cast<int>(end), rows->mutable_input_tokens());
   SliceColumn(static_cast<int>(begin), static_cast<int>(end), rows->mutable_output_tokens());
   if (timed && begin > 0 && begin < end) rows->set_arrival_delta_ns(0, 0);
 }
 
-bool CheckColumns(const Checker& check, const v1::TraceRows& rows) {
-  const int size = rows.input_tokens_size();
-  if (rows.output_tokens_size() != size ||
-      (rows.arrival_delta_ns_size() != 0 && rows.arrival_delta_ns_size() != size)) {
-    check.Error("rows", absl::StrCat("columns differ in length: arrival_delta_ns ",
-                                     rows.arrival_delta_ns_size(), ", input_tokens ", size,
-                                     ", output_tokens ", rows.output_tokens_size()));
+// Hash ids: as many as hash_counts say, no more for a row than its prompt has blocks.
+bool CheckHashIds(const Checker& check, const v1::TraceRows& rows) {
+  if (!check.Required("rows.hash_block_tokens", rows.has_hash_block_tokens(),
+                      "tokens of one hash id") ||
+      !check.Range("rows.hash_block_tokens", rows.hash_block_tokens(), 1, kMaxHashBlock)) {
     return false;
   }
-  return true;
+  int64_t sum = 0;
+  for (int i = 0; i < rows.hash_counts_size(); ++i) {
+    const int64_t block = rows.hash_block_tokens();
+    const int64_t blocks = (std::max(0, rows.input_tokens(i)) + block - 1) / block;
+    if (!check.Range(absl::StrCat("rows.hash_counts[", i, "]"), rows.hash_counts(i), 0, blocks)) {
+      return false;
+    }
+    sum += rows.hash_counts(i);
+  }
+  if (sum == rows.hash_ids_size()) return true;
+  check.Error("rows.hash_ids", absl::StrCat("has ", rows.hash_ids_size(),
+                                            " entries; the sum of hash_counts is ", sum));
+  return false;
+}
+
+bool CheckColumns(const Checker& check, v1::TraceRows* rows) {
+  const int size = rows->input_tokens_size();
+  const auto fits = [size](int column) { return column == 0 || column == size; };
+  if (rows->output_tokens_size() != size || !fits(rows->arrival_delta_ns_size()) ||
+      !fits(rows->hash_counts_size()) || !fits(rows->conversation_size())) {
+    const auto shown = [](const char* name, int column) {
+      return column == 0 ? "" : absl::StrCat(", ", name, " ", column);
+    };
+    check.Error("rows", absl::StrCat("columns differ in length: arrival_delta_ns ",
+                                     rows->arrival_delta_ns_size(), ", input_tokens ", size,
+                                     ", output_tokens ", rows->output_tokens_size(),
+                                     shown("hash_counts", rows->hash_counts_size()),
+                                     shown("conversation", rows->conversation_size())));
+    return false;
+  }
+  for (int i = 0; i < rows->conversation_size(); ++i) {
+    if (rows->conversation(i) >= -1) continue;
+    check.Error(
+        absl::StrCat("rows.conversation[", i, "]"),
+        absl::StrCat("is ", rows->conversation(i), "; allowed are -1, for none, and above"));
+    return false;
+  }
+  if (rows->hash_ids_size() == 0 &&
+      std::all_of(rows->hash_counts().begin(), rows->hash_counts().end(),
+                  [](int32_t count) { return count == 0; })) {
+    rows->clear_hash_counts();
+    rows->clear_hash_block_tokens();
+    return true;
+  }
+  if (rows->conversation_size() > 0) {
+    check.Error("rows",
+                "have hash_ids and conversation; give one of them: the text of a conversation "
+                "follows from its turns");
+    return false;
+  }
+  return CheckHashIds(check, *rows);
 }
 
 bool CheckRows(const Checker& check, const v1::TraceRows& rows) {
@@ -182,7 +247,7 @@ void ResolveTrace(const TracePolicy& policy, v1::Trace* trace, Findings* finding
   const bool limit = check.Range("limit", slice.limit, 1, max);
   if (!offset || !limit) return;
   if (trace->has_rows()) {
-    if (!CheckColumns(check, trace->rows())) return trace->clear_rows();
+    if (!CheckColumns(check, trace->mutable_rows())) return trace->clear_rows();
     SliceRows(slice, trace->mutable_rows());
   } else if (trace->path().empty()) {
     check.Error("", "is empty: give path or rows");
@@ -190,6 +255,7 @@ void ResolveTrace(const TracePolicy& policy, v1::Trace* trace, Findings* finding
   } else {
     ReadRows(policy, slice, check, trace);
     if (!trace->has_rows()) return;
+    if (!CheckColumns(check, trace->mutable_rows())) return trace->clear_rows();
   }
   if (!CheckRows(check, trace->rows())) return trace->clear_rows();
   trace->clear_path();

@@ -101,10 +101,7 @@ void ResolveAffine(const Checker& check, v1::Affine* a) {
   }
 }
 
-// The devices of one worker.
-void ResolveParallelism(const std::string& path, const v1::Model& model, v1::Parallelism* p,
-                        Findings* findings) {
-  const Checker check(findings, path);
+void ResolveTensor(const Checker& check, const v1::Model& model, v1::Parallelism* p) {
   if (!p->has_tensor()) p->set_tensor(1);
   if (!check.Range("tensor", p->tensor(), 1, 1'024) || !model.has_num_attention_heads()) return;
   const int32_t heads = model.num_attention_heads();
@@ -117,6 +114,53 @@ void ResolveParallelism(const std::string& path, const v1::Model& model, v1::Par
                 absl::StrCat("is ", p->tensor(), "; it must divide the model's KV heads, ",
                              kv_heads, ", or be a multiple of them"));
   }
+}
+
+void ResolvePipeline(const Checker& check, const v1::Model& model, v1::Parallelism* p) {
+  if (p->has_pipeline() && check.Range("pipeline", p->pipeline(), 1, 1'024) &&
+      model.has_num_layers() && model.num_layers() % p->pipeline() != 0) {
+    check.Error("pipeline",
+                absl::StrCat("is ", p->pipeline(), "; it must divide the model's layers, ",
+                             model.num_layers()));
+  }
+  if (p->pipeline() <= 1) {
+    p->clear_pipeline();
+    if (p->has_micro_batches()) {
+      check.Warning("micro_batches", "is not used: it needs pipeline stages");
+      p->clear_micro_batches();
+    }
+    return;
+  }
+  if (!p->has_micro_batches()) p->set_micro_batches(p->pipeline());
+  check.Range("micro_batches", p->micro_batches(), 1, 1'024);
+}
+
+void ResolveExperts(const Checker& check, const v1::Model& model, v1::Parallelism* p) {
+  if (p->has_expert() && check.Range("expert", p->expert(), 1, 1'024) && p->expert() > 1) {
+    const int32_t experts = model.moe().num_experts();
+    if (p->expert() != p->tensor()) {
+      check.Error("expert", absl::StrCat("is ", p->expert(), "; it must be 1 or equal to tensor, ",
+                                         p->tensor()));
+    } else if (!model.has_moe()) {
+      check.Error("expert", "needs a model with experts (model.moe)");
+    } else if (experts % p->expert() != 0) {
+      check.Error("expert", absl::StrCat("is ", p->expert(),
+                                         "; it must divide the model's experts, ", experts));
+    }
+  }
+  if (p->expert() == 1) p->clear_expert();
+}
+
+// The devices of one worker, and its replicas. What is 1 stays or becomes absent, except tensor, so
+// that specs without these fields keep their digest.
+void ResolveParallelism(const std::string& path, const v1::Model& model, v1::Parallelism* p,
+                        Findings* findings) {
+  const Checker check(findings, path);
+  ResolveTensor(check, model, p);
+  ResolvePipeline(check, model, p);
+  ResolveExperts(check, model, p);
+  if (p->has_data()) check.Range("data", p->data(), 1, 100'000);
+  if (p->data() == 1) p->clear_data();
 }
 
 // Settings of the group over those of the spec.
@@ -158,7 +202,8 @@ void ResolveGroup(const std::string& path, v1::Spec* spec, v1::WorkerGroup* grou
   } else if (group->has_hardware()) {
     const HardwareNeeds needs = {.compute = roofline,
                                  .memory = !group->memory().has_kv_blocks(),
-                                 .interconnect = roofline && group->parallelism().tensor() > 1};
+                                 .interconnect = roofline && (group->parallelism().tensor() > 1 ||
+                                                              group->parallelism().pipeline() > 1)};
     ResolveHardware(check.Path("hardware"), needs, group->mutable_hardware(), findings);
   }
   ResolveLocalScheduler(check.Path("local_scheduler"), model, group->mutable_local_scheduler(),
@@ -199,6 +244,11 @@ const v1::Model& ModelOf(const v1::Spec& spec, const v1::WorkerGroup& group) {
   return group.has_model() ? group.model() : spec.model();
 }
 
+int64_t WorkersOf(const v1::WorkerGroup& group) {
+  const int64_t replicas = group.parallelism().has_data() ? group.parallelism().data() : 1;
+  return group.count() * replicas;
+}
+
 void ResolveWorkers(v1::Spec* spec, Findings* findings) {
   ResolveGlobalScheduler(spec, findings);
   if (spec->workers_size() == 0) {
@@ -215,7 +265,7 @@ void ResolveWorkers(v1::Spec* spec, Findings* findings) {
     v1::WorkerGroup* group = spec->mutable_workers(i);
     if (group->name().empty()) group->set_name(absl::StrCat("group", i));
     ResolveGroup(absl::StrCat("workers[", i, "]"), spec, group, findings);
-    workers += group->count();
+    workers += WorkersOf(*group);
   }
   CheckNames(*spec, findings);
   if (workers > kMaxWorkers) {

@@ -2,6 +2,8 @@
 //
 // Times never decrease and saturate at kNever. All draw from the stream "arrival" and nothing else.
 // Internal to engine/workload; the functions are inline because they run once per request.
+//
+//   auto first = VisitArrivals(workload, seed, [](auto process) { return process.Next(); });
 #pragma once
 
 #include <algorithm>
@@ -9,6 +11,8 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "engine/base/invariant.h"
 #include "engine/base/rng.h"
@@ -21,6 +25,21 @@ inline constexpr const char kArrivalStream[] = "arrival";
 
 // a + b for a, b >= 0.
 inline SimTime SaturatingAdd(SimTime a, SimTime b) { return b > kNever - a ? kNever : a + b; }
+
+// A time of a trace that is replayed `speedup` times as fast.
+inline SimTime Replayed(SimTime time, double speedup) {
+  if (speedup == 1) return time;
+  const double scaled = static_cast<double>(time) / speedup;
+  return scaled < 9.2e18 ? static_cast<SimTime>(scaled + 0.5) : kNever;
+}
+
+// The time after which a trace repeats: its span and one mean gap.
+inline SimTime TracePeriod(const TraceTable& trace) {
+  TOKENSIM_INVARIANT(!trace.arrival.empty(), "trace without timestamps");
+  const auto rows = static_cast<SimTime>(trace.arrival.size());
+  const SimTime span = trace.arrival.back();
+  return SaturatingAdd(span, rows > 1 ? span / (rows - 1) : 0);
+}
 
 class PoissonProcess {
  public:
@@ -102,10 +121,8 @@ class TraceProcess {
  public:
   TraceProcess(const TraceArrivals& config, std::shared_ptr<const TraceTable> trace)
       : trace_(std::move(trace)), speedup_(config.speedup) {
-    TOKENSIM_INVARIANT(trace_ != nullptr && !trace_->arrival.empty(), "trace without timestamps");
-    const auto rows = static_cast<SimTime>(trace_->arrival.size());
-    const SimTime span = trace_->arrival.back();
-    period_ = SaturatingAdd(span, rows > 1 ? span / (rows - 1) : 0);
+    TOKENSIM_INVARIANT(trace_ != nullptr, "no trace");
+    period_ = TracePeriod(*trace_);
   }
 
   SimTime Next() {
@@ -113,10 +130,7 @@ class TraceProcess {
       row_ = 0;
       cycle_start_ = SaturatingAdd(cycle_start_, period_);
     }
-    const SimTime time = SaturatingAdd(cycle_start_, trace_->arrival[row_++]);
-    if (speedup_ == 1) return time;
-    const double scaled = static_cast<double>(time) / speedup_;
-    return scaled < 9.2e18 ? static_cast<SimTime>(scaled + 0.5) : kNever;
+    return Replayed(SaturatingAdd(cycle_start_, trace_->arrival[row_++]), speedup_);
   }
 
  private:
@@ -126,5 +140,134 @@ class TraceProcess {
   SimTime cycle_start_ = 0;
   SimTime period_ = 0;
 };
+
+// Gamma gaps of mean 1/rate and coefficient of variation cv: shape 1/cv^2, scale cv^2/rate.
+// Sampled by squeeze-free rejection from a cubed normal (Marsaglia, Tsang, "A Simple Method for
+// Generating Gamma Variables", ACM TOMS 2000); a shape below 1 as Gamma(shape + 1) U^(1/shape).
+class GammaProcess {
+ public:
+  GammaProcess(const GammaArrivals& config, uint64_t seed);
+
+  SimTime Next() {
+    now_ = SaturatingAdd(now_, FromSeconds(scale_ * DrawStandard()));
+    return now_;
+  }
+
+ private:
+  double DrawStandard() {
+    const double boost = shape_ < 1 ? std::exp(std::log(rng_.UniformPositive()) / shape_) : 1;
+    while (true) {
+      const double x = rng_.Normal();
+      const double root = 1 + c_ * x;
+      if (root <= 0) continue;
+      const double v = root * root * root;
+      if (std::log(rng_.UniformPositive()) < 0.5 * x * x + d_ * (1 - v + std::log(v))) {
+        return boost * d_ * v;
+      }
+    }
+  }
+
+  RngStream rng_;
+  double shape_;
+  double scale_;
+  double d_;  // (shape, or shape + 1 below 1) - 1/3
+  double c_;  // 1 / sqrt(9 d)
+  SimTime now_ = 0;
+};
+
+// The shape of a Weibull distribution with this coefficient of variation, 0.01 .. 100.
+[[nodiscard]] double WeibullShape(double cv);
+
+// Weibull gaps, by inversion: scale (-ln U)^(1/shape), with mean scale Gamma(1 + 1/shape).
+class WeibullProcess {
+ public:
+  WeibullProcess(const WeibullArrivals& config, uint64_t seed);
+
+  SimTime Next() {
+    now_ = SaturatingAdd(now_, FromSeconds(scale_ * std::pow(rng_.Exponential(1), inverse_shape_)));
+    return now_;
+  }
+
+ private:
+  RngStream rng_;
+  double inverse_shape_;
+  double scale_;
+  SimTime now_ = 0;
+};
+
+// A Poisson process whose rate changes: its integrated rate grows by an exponential of mean 1 from
+// one arrival to the next, so each arrival is where the integral reaches that sum (inversion;
+// Devroye 1986, section VI.1.3). The integral is quadratic within a segment and inverted exactly.
+class PiecewiseProcess {
+ public:
+  PiecewiseProcess(const PiecewiseArrivals& config, uint64_t seed);
+
+  SimTime Next() {
+    mass_ += rng_.Exponential(1);
+    now_ = std::max(now_, FromSeconds(TimeAtMass()));
+    return now_;
+  }
+
+ private:
+  struct Segment {
+    double start = 0;  // seconds from the start of the cycle
+    double mass = 0;   // expected arrivals before it
+    double rate = 0;   // at its start
+    double slope = 0;  // change of the rate per second
+    double duration = 0;
+  };
+
+  double TimeAtMass();
+
+  RngStream rng_;
+  std::vector<Segment> segments_;
+  double cycle_seconds_ = 0;
+  double cycle_mass_ = 0;  // expected arrivals in all segments
+  double end_rate_ = 0;
+  bool repeat_;
+  double cycle_ = 0;  // how many are over
+  double mass_ = 0;   // expected arrivals since the start of the cycle
+  SimTime now_ = 0;
+};
+
+// ---- The process of a workload. A closed loop's gives the times at which its users begin.
+
+inline PoissonProcess MakeArrivals(const PoissonArrivals& config, const Workload&, uint64_t seed) {
+  return {config, seed};
+}
+inline ConstantProcess MakeArrivals(const ConstantArrivals& config, const Workload&, uint64_t) {
+  return ConstantProcess(config);
+}
+inline UniformProcess MakeArrivals(const UniformArrivals& config, const Workload& workload,
+                                   uint64_t seed) {
+  return {config, workload.num_requests, seed};
+}
+inline BurstProcess MakeArrivals(const BurstArrivals& config, const Workload&, uint64_t) {
+  return BurstProcess(config);
+}
+inline TraceProcess MakeArrivals(const TraceArrivals& config, const Workload& workload, uint64_t) {
+  return {config, workload.trace};
+}
+inline GammaProcess MakeArrivals(const GammaArrivals& config, const Workload&, uint64_t seed) {
+  return {config, seed};
+}
+inline WeibullProcess MakeArrivals(const WeibullArrivals& config, const Workload&, uint64_t seed) {
+  return {config, seed};
+}
+inline PiecewiseProcess MakeArrivals(const PiecewiseArrivals& config, const Workload&,
+                                     uint64_t seed) {
+  return {config, seed};
+}
+inline UniformProcess MakeArrivals(const ClosedLoopArrivals& config, const Workload&,
+                                   uint64_t seed) {
+  return {UniformArrivals{0, config.ramp_seconds}, config.users, seed};
+}
+
+// visit(process) with the process of the workload, by value.
+template <typename Visitor>
+auto VisitArrivals(const Workload& workload, uint64_t seed, Visitor visit) {
+  return std::visit([&](const auto& config) { return visit(MakeArrivals(config, workload, seed)); },
+                    workload.arrivals);
+}
 
 }  // namespace tokensim

@@ -65,8 +65,9 @@ void LengthSampler::Set(const QuantileTable& table) {
   quantiles_.emplace_back(table);
 }
 
-JointLengthSource::JointLengthSource(const JointLengths& config, uint64_t seed)
-    : rng_(seed, kLengthStream), input_(config.input) {
+JointLengthSource::JointLengthSource(const JointLengths& config, uint64_t seed,
+                                     std::string_view stream)
+    : rng_(seed, stream), input_(config.input) {
   TOKENSIM_INVARIANT(!config.bins.empty(), "joint lengths without bins");
   for (const JointLengths::Bin& bin : config.bins) {
     upper_.push_back(bin.max_input);

@@ -1,8 +1,11 @@
 // How long requests are: samplers of one length, and sources of (input, output) pairs with
 // `LengthPair Next()`.
 //
-// All draw from the stream "length" and nothing else. Internal to engine/workload; what runs once
-// per request is inline.
+// All draw from one stream, "length" unless they are told another, and nothing else. Internal to
+// engine/workload; what runs once per request is inline.
+//
+//   auto pair = VisitLengths(workload.lengths, workload.trace, seed, kLengthStream,
+//                            [](auto source) { return source.Next(); });
 #pragma once
 
 #include <algorithm>
@@ -10,6 +13,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -96,8 +100,9 @@ class LengthSampler {
 
 class IndependentLengthSource {
  public:
-  IndependentLengthSource(const IndependentLengths& config, uint64_t seed)
-      : rng_(seed, kLengthStream), input_(config.input), output_(config.output) {}
+  IndependentLengthSource(const IndependentLengths& config, uint64_t seed,
+                          std::string_view stream = kLengthStream)
+      : rng_(seed, stream), input_(config.input), output_(config.output) {}
 
   LengthPair Next() {
     const int32_t input = input_.Draw(rng_);
@@ -112,7 +117,8 @@ class IndependentLengthSource {
 
 class JointLengthSource {
  public:
-  JointLengthSource(const JointLengths& config, uint64_t seed);
+  JointLengthSource(const JointLengths& config, uint64_t seed,
+                    std::string_view stream = kLengthStream);
 
   LengthPair Next() {
     const int32_t input = input_.Draw(rng_);
@@ -137,9 +143,13 @@ class TraceRowSource {
     TOKENSIM_INVARIANT(trace_ != nullptr && trace_->size() > 0, "lengths from an empty trace");
   }
 
-  LengthPair Next() {
+  size_t NextRow() {
     const size_t row = row_;
     row_ = row + 1 == trace_->input_tokens.size() ? 0 : row + 1;
+    return row;
+  }
+  LengthPair Next() {
+    const size_t row = NextRow();
     return {trace_->input_tokens[row], trace_->output_tokens[row]};
   }
 
@@ -150,13 +160,15 @@ class TraceRowSource {
 
 class ResampledTraceSource {
  public:
-  ResampledTraceSource(std::shared_ptr<const TraceTable> trace, uint64_t seed)
-      : rng_(seed, kLengthStream), trace_(std::move(trace)) {
+  ResampledTraceSource(std::shared_ptr<const TraceTable> trace, uint64_t seed,
+                       std::string_view stream = kLengthStream)
+      : rng_(seed, stream), trace_(std::move(trace)) {
     TOKENSIM_INVARIANT(trace_ != nullptr && trace_->size() > 0, "lengths from an empty trace");
   }
 
+  size_t NextRow() { return rng_.Below(trace_->input_tokens.size()); }
   LengthPair Next() {
-    const size_t row = rng_.Below(trace_->input_tokens.size());
+    const size_t row = NextRow();
     return {trace_->input_tokens[row], trace_->output_tokens[row]};
   }
 
@@ -164,5 +176,21 @@ class ResampledTraceSource {
   RngStream rng_;
   std::shared_ptr<const TraceTable> trace_;
 };
+
+// visit(source) with the source of these lengths, by value.
+template <typename Visitor>
+auto VisitLengths(const Lengths& lengths, const std::shared_ptr<const TraceTable>& trace,
+                  uint64_t seed, std::string_view stream, Visitor visit) {
+  if (const auto* joint = std::get_if<JointLengths>(&lengths)) {
+    return visit(JointLengthSource(*joint, seed, stream));
+  }
+  if (const auto* independent = std::get_if<IndependentLengths>(&lengths)) {
+    return visit(IndependentLengthSource(*independent, seed, stream));
+  }
+  if (std::get<TraceLengths>(lengths).resample) {
+    return visit(ResampledTraceSource(trace, seed, stream));
+  }
+  return visit(TraceRowSource(trace));
+}
 
 }  // namespace tokensim

@@ -3,12 +3,16 @@
 #include "engine/base/invariant.h"
 #include "engine/workload/arrivals.h"
 #include "engine/workload/lengths.h"
+#include "engine/workload/request_drawer.h"
+#include "engine/workload/session_source.h"
+#include "engine/workload/sessions.h"
 #include "engine/workload/workload.h"
 
 namespace tokensim {
 namespace {
 
-// One class per pair of arrival and length types: the only virtual call per request is Next.
+// Arrivals and lengths, nothing else. One class per pair of types: the only virtual call per
+// request is Pop.
 template <typename ArrivalProcess, typename LengthSource>
 class PairedSource final : public RequestSource {
  public:
@@ -33,58 +37,61 @@ class PairedSource final : public RequestSource {
   LengthSource lengths_;
 };
 
-PoissonProcess MakeArrivals(const PoissonArrivals& config, const Workload&, uint64_t seed) {
-  return {config, seed};
-}
-ConstantProcess MakeArrivals(const ConstantArrivals& config, const Workload&, uint64_t) {
-  return ConstantProcess(config);
-}
-UniformProcess MakeArrivals(const UniformArrivals& config, const Workload& workload,
-                            uint64_t seed) {
-  return {config, workload.num_requests, seed};
-}
-BurstProcess MakeArrivals(const BurstArrivals& config, const Workload&, uint64_t) {
-  return BurstProcess(config);
-}
-TraceProcess MakeArrivals(const TraceArrivals& config, const Workload& workload, uint64_t) {
-  return {config, workload.trace};
+// Arrivals that wait for nothing, with classes, prefix groups or hash ids.
+template <typename ArrivalProcess>
+class DrawnSource final : public RequestSource {
+ public:
+  DrawnSource(const Workload& workload, uint64_t seed, ArrivalProcess arrivals)
+      : remaining_(workload.num_requests), arrivals_(std::move(arrivals)), drawer_(workload, seed) {
+    DrawnSource::Pop();
+  }
+
+  void Pop() override {
+    has_next_ = remaining_ > 0;
+    if (!has_next_) return;
+    --remaining_;
+    next_.arrival = arrivals_.Next();
+    drawer_.DrawClient(&next_);
+    const LengthPair lengths = drawer_.DrawLengths(next_.client_class, &next_.content);
+    next_.input_tokens = lengths.input + next_.content.prefix_tokens;
+    next_.output_tokens = lengths.output;
+  }
+
+ private:
+  int64_t remaining_;
+  ArrivalProcess arrivals_;
+  RequestDrawer drawer_;
+};
+
+bool IsReactive(const Workload& workload) {
+  return workload.conversations.has_value() || UsesTraceConversations(workload) ||
+         std::holds_alternative<ClosedLoopArrivals>(workload.arrivals);
 }
 
-template <typename Config>
-ConstantProcess MakeArrivals(const Config&, const Workload&, uint64_t) {
-  throw InvariantError("arrival process is not built yet");
-}
-
-template <typename ArrivalProcess, typename LengthSource>
-std::unique_ptr<RequestSource> Pair(const Workload& workload, ArrivalProcess arrivals,
-                                    LengthSource lengths) {
-  return std::make_unique<PairedSource<ArrivalProcess, LengthSource>>(
-      workload.num_requests, std::move(arrivals), std::move(lengths));
+bool IsPlain(const Workload& workload) {
+  const bool hash_ids = std::holds_alternative<TraceLengths>(workload.lengths) &&
+                        workload.trace != nullptr && !workload.trace->hash_begin.empty();
+  return workload.classes.empty() && !workload.prefix_groups && !hash_ids;
 }
 
 template <typename ArrivalProcess>
-std::unique_ptr<RequestSource> PairWithLengths(const Workload& workload, uint64_t seed,
-                                               ArrivalProcess arrivals) {
-  if (const auto* joint = std::get_if<JointLengths>(&workload.lengths)) {
-    return Pair(workload, std::move(arrivals), JointLengthSource(*joint, seed));
-  }
-  if (const auto* independent = std::get_if<IndependentLengths>(&workload.lengths)) {
-    return Pair(workload, std::move(arrivals), IndependentLengthSource(*independent, seed));
-  }
-  if (std::get<TraceLengths>(workload.lengths).resample) {
-    return Pair(workload, std::move(arrivals), ResampledTraceSource(workload.trace, seed));
-  }
-  return Pair(workload, std::move(arrivals), TraceRowSource(workload.trace));
+std::unique_ptr<RequestSource> Pair(const Workload& workload, uint64_t seed,
+                                    ArrivalProcess arrivals) {
+  return VisitLengths(workload.lengths, workload.trace, seed, kLengthStream,
+                      [&](auto lengths) -> std::unique_ptr<RequestSource> {
+                        return std::make_unique<PairedSource<ArrivalProcess, decltype(lengths)>>(
+                            workload.num_requests, std::move(arrivals), std::move(lengths));
+                      });
 }
 
 }  // namespace
 
 std::unique_ptr<RequestSource> MakeRequestSource(const Workload& workload, uint64_t seed) {
-  return std::visit(
-      [&](const auto& arrivals) {
-        return PairWithLengths(workload, seed, MakeArrivals(arrivals, workload, seed));
-      },
-      workload.arrivals);
+  if (IsReactive(workload)) return std::make_unique<SessionSource>(workload, seed);
+  return VisitArrivals(workload, seed, [&](auto arrivals) -> std::unique_ptr<RequestSource> {
+    if (IsPlain(workload)) return Pair(workload, seed, std::move(arrivals));
+    return std::make_unique<DrawnSource<decltype(arrivals)>>(workload, seed, std::move(arrivals));
+  });
 }
 
 }  // namespace tokensim

@@ -7,39 +7,11 @@
 #include <vector>
 
 #include "engine/base/invariant.h"
+#include "engine/workload/test_draws.h"
 #include "engine/workload/workload.h"
 
 namespace tokensim {
 namespace {
-
-constexpr uint64_t kSeed = 7;
-
-Workload Make(int64_t num_requests, Arrivals arrivals, Lengths lengths = IndependentLengths{},
-              TraceTable trace = {}) {
-  return {num_requests, std::move(arrivals), std::move(lengths),
-          trace.size() > 0 ? std::make_shared<const TraceTable>(std::move(trace)) : nullptr};
-}
-
-std::vector<RequestInput> Draw(const Workload& workload, uint64_t seed = kSeed) {
-  std::vector<RequestInput> requests;
-  auto source = MakeRequestSource(workload, seed);
-  for (; source->Peek() != nullptr; source->Pop()) requests.push_back(*source->Peek());
-  source->Pop();
-  EXPECT_EQ(source->Peek(), nullptr) << "a drained source stays drained";
-  return requests;
-}
-
-std::vector<SimTime> Times(const std::vector<RequestInput>& requests) {
-  std::vector<SimTime> times;
-  for (const RequestInput& request : requests) times.push_back(request.arrival);
-  return times;
-}
-
-std::vector<int32_t> Inputs(const std::vector<RequestInput>& requests) {
-  std::vector<int32_t> tokens;
-  for (const RequestInput& request : requests) tokens.push_back(request.input_tokens);
-  return tokens;
-}
 
 std::vector<int32_t> DrawInputs(const LengthDistribution& distribution, int64_t count) {
   return Inputs(Draw(Make(count, ConstantArrivals{1}, IndependentLengths{distribution, {}})));
@@ -256,6 +228,73 @@ TEST(Lengths, ResampledRowsStayTogether) {
   for (size_t row = 1; row <= 4; ++row) EXPECT_NEAR(counts[row], 10'000, 400);
 }
 
+// ---- Classes, prefix groups, hash ids
+
+TEST(Classes, AreDrawnByShare) {
+  Workload workload = Make(40'000, ConstantArrivals{1});
+  workload.classes = {{1, std::nullopt}, {6, std::nullopt}, {3, std::nullopt}};
+  std::vector<int> counts(3);
+  for (const RequestInput& r : Draw(workload)) ++counts[static_cast<size_t>(r.client_class)];
+  EXPECT_NEAR(counts[0], 4'000, 300);
+  EXPECT_NEAR(counts[1], 24'000, 450);
+  EXPECT_NEAR(counts[2], 12'000, 450);
+}
+
+TEST(Classes, EachGoesThroughTheTraceOnItsOwn) {
+  Workload workload =
+      Make(1000, ConstantArrivals{1}, TraceLengths{}, {{}, {1, 2, 3}, {10, 20, 30}});
+  workload.classes = {{1, std::nullopt}, {1, TraceLengths{}}};
+  int32_t own = 0;
+  int32_t all = 0;
+  for (const RequestInput& r : Draw(workload)) {
+    const int32_t row = r.client_class == 1 ? own++ : all;
+    ++all;
+    ASSERT_EQ(r.input_tokens, row % 3 + 1);
+  }
+}
+
+TEST(PrefixGroups, AreDrawnByPopularity) {
+  Workload workload = Make(60'000, ConstantArrivals{1});
+  const auto counts = [&](double zipf) {
+    workload.prefix_groups = PrefixGroupConfig{3, 512, zipf};
+    std::vector<int> by_group(4);
+    for (const RequestInput& r : Draw(workload)) {
+      EXPECT_EQ(r.content.prefix_tokens, 512);
+      EXPECT_EQ(r.input_tokens, 513);
+      ++by_group[r.content.prefix_group];
+    }
+    return by_group;
+  };
+  const auto equal = counts(0);
+  EXPECT_EQ(equal[0], 0) << "0 means no group";
+  for (size_t group = 1; group <= 3; ++group) EXPECT_NEAR(equal[group], 20'000, 500);
+  const auto zipf = counts(1);  // 1 : 1/2 : 1/3
+  EXPECT_NEAR(zipf[1], 60'000 * 6.0 / 11, 550);
+  EXPECT_NEAR(zipf[2], 60'000 * 3.0 / 11, 550);
+  EXPECT_NEAR(zipf[3], 60'000 * 2.0 / 11, 550);
+}
+
+TEST(HashIds, ComeWithTheRow) {
+  TraceTable trace = {{}, {600, 100, 1200}, {1, 2, 3}};
+  trace.hash_ids = {5, 6, 5, 7, 8};
+  trace.hash_begin = {0, 2, 2, 5};
+  trace.hash_block_tokens = 512;
+  Workload workload = Make(300, ConstantArrivals{1}, TraceLengths{true}, trace);
+  for (const bool resample : {false, true}) {
+    workload.lengths = TraceLengths{resample};
+    for (const RequestInput& r : Draw(workload)) {
+      const std::vector<int64_t> ids(r.content.hash_ids.begin(), r.content.hash_ids.end());
+      const std::vector<int64_t> expected = r.output_tokens == 1   ? std::vector<int64_t>{5, 6}
+                                            : r.output_tokens == 2 ? std::vector<int64_t>{}
+                                                                   : std::vector<int64_t>{5, 7, 8};
+      ASSERT_EQ(ids, expected);
+      ASSERT_EQ(r.content.hash_block_tokens, 512);
+    }
+  }
+  workload.prefix_groups = PrefixGroupConfig{2, 64, 0};
+  for (const RequestInput& r : Draw(workload)) ASSERT_TRUE(r.content.hash_ids.empty());
+}
+
 // ---- Streams
 
 const JointLengths& SomeJoint() {
@@ -298,6 +337,33 @@ TEST(Streams, ArrivalsAndLengthsAreIndependent) {
   EXPECT_EQ(Times(base), Times(other_lengths));
   const auto other_arrivals = Draw(Make(1000, UniformArrivals{0, 1}, SomeJoint()));
   EXPECT_EQ(Inputs(base), Inputs(other_arrivals));
+}
+
+// What classes, prefix groups and hash ids add does not change what was there.
+TEST(Streams, FeaturesDoNotShiftOtherDraws) {
+  const Workload plain = Make(2000, PoissonArrivals{8}, SomeJoint());
+  const auto base = Draw(plain);
+
+  Workload prefixed = plain;
+  prefixed.prefix_groups = PrefixGroupConfig{20, 512, 1};
+  const auto with_prefix = Draw(prefixed);
+  Workload classed = plain;
+  classed.classes = {{3, std::nullopt}, {1, IndependentLengths{FixedLength{9}, FixedLength{8}}}};
+  const auto with_classes = Draw(classed);
+  classed.prefix_groups = prefixed.prefix_groups;
+  const auto with_both = Draw(classed);
+
+  for (size_t i = 0; i < base.size(); ++i) {
+    ASSERT_EQ(with_prefix[i].arrival, base[i].arrival);
+    ASSERT_EQ(with_prefix[i].input_tokens, base[i].input_tokens + 512);
+    ASSERT_EQ(with_prefix[i].output_tokens, base[i].output_tokens);
+    ASSERT_EQ(with_classes[i].arrival, base[i].arrival);
+    const bool own = with_classes[i].client_class == 1;
+    ASSERT_EQ(with_classes[i].input_tokens, own ? 9 : base[i].input_tokens);
+    ASSERT_EQ(with_classes[i].output_tokens, own ? 8 : base[i].output_tokens);
+    ASSERT_EQ(with_both[i].client_class, with_classes[i].client_class);
+    ASSERT_EQ(with_both[i].content.prefix_group, with_prefix[i].content.prefix_group);
+  }
 }
 
 TEST(Streams, MoreRequestsExtendTheSameRun) {

@@ -53,6 +53,18 @@ absl::StatusOr<size_t> RequireColumn(const std::vector<std::string>& header, con
   return **column;
 }
 
+// Column conversation or session.
+absl::StatusOr<std::optional<size_t>> FindConversation(const std::vector<std::string>& header) {
+  auto conversation = FindColumn(header, kConversationKey);
+  if (!conversation.ok()) return conversation;
+  auto session = FindColumn(header, kSessionKey);
+  if (!session.ok() || !session->has_value()) return session.ok() ? conversation : session;
+  if (conversation->has_value()) {
+    return absl::InvalidArgumentError("columns conversation and session mean the same; give one");
+  }
+  return session;
+}
+
 absl::StatusOr<int32_t> ParseLength(const char* field, std::string_view text, int32_t min) {
   auto number = ParseNumber(field, text);
   if (!number.ok()) return number.status();
@@ -114,6 +126,11 @@ absl::StatusOr<CsvRowParser> CsvRowParser::Create(const TraceLayout& layout,
   if (!output.ok()) return output.status();
   parser.input_column_ = *input;
   parser.output_column_ = *output;
+  if (layout.conversations) {
+    auto conversation = FindConversation(header);
+    if (!conversation.ok()) return conversation.status();
+    parser.conversation_column_ = *conversation;
+  }
   return parser;
 }
 
@@ -136,6 +153,7 @@ absl::Status CsvRowParser::Parse(std::string_view line, TraceRow* row) {
   if (!output.ok()) return output.status();
   row->input_tokens = *input;
   row->output_tokens = *output;
+  if (conversation_column_.has_value()) row->conversation = fields_[*conversation_column_];
   return absl::OkStatus();
 }
 

@@ -4,20 +4,23 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <unordered_map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/workload/trace_row.h"
+#include "engine/workload/trace_sharegpt.h"
 #include "engine/workload/trace_values.h"
 
 namespace tokensim {
 namespace {
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 // The lines of a file, without line ends (LF or CRLF), byte order mark and blank lines at the end.
 class LineReader {
  public:
   explicit LineReader(std::string_view contents) : rest_(contents) {
-    constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
     if (rest_.substr(0, kByteOrderMark.size()) == kByteOrderMark) {
       rest_.remove_prefix(kByteOrderMark.size());
     }
@@ -97,16 +100,36 @@ class TableBuilder {
     }
     table_.input_tokens.push_back(row.input_tokens);
     table_.output_tokens.push_back(row.output_tokens);
+    table_.conversation.push_back(ConversationNumber(row.conversation));
+    table_.hash_begin.push_back(static_cast<int64_t>(table_.hash_ids.size()));
+    table_.hash_ids.insert(table_.hash_ids.end(), row.hash_ids.begin(), row.hash_ids.end());
     return absl::OkStatus();
   }
   [[nodiscard]] int64_t size() const { return table_.size(); }
-  TraceTable Take() { return std::move(table_); }
+  TraceTable Take() {
+    if (conversations_.empty()) table_.conversation.clear();
+    if (table_.hash_ids.empty()) {
+      table_.hash_begin.clear();
+    } else {
+      table_.hash_begin.push_back(static_cast<int64_t>(table_.hash_ids.size()));
+      table_.hash_block_tokens = kHashBlockTokens;
+    }
+    return std::move(table_);
+  }
 
  private:
+  // Numbers in order of appearance.
+  int64_t ConversationNumber(const std::string& name) {
+    if (name.empty()) return -1;
+    return conversations_.try_emplace(name, static_cast<int64_t>(conversations_.size()))
+        .first->second;
+  }
+
   const TraceLayout& layout_;
   std::optional<TraceRow> first_;
   SimTime last_time_ = 0;
   SimTime start_ = 0;
+  std::unordered_map<std::string, int64_t> conversations_;
   TraceTable table_;
 };
 
@@ -144,6 +167,15 @@ absl::StatusOr<RowFormat> MakeRowFormat(TraceFormat format, std::string_view fir
   return result;
 }
 
+// The first character that is no blank, after a byte order mark; NUL when there is none.
+char FirstChar(std::string_view contents) {
+  if (contents.substr(0, kByteOrderMark.size()) == kByteOrderMark) {
+    contents.remove_prefix(kByteOrderMark.size());
+  }
+  const size_t first = contents.find_first_not_of(" \t\r\n");
+  return first == std::string_view::npos ? '\0' : contents[first];
+}
+
 absl::StatusOr<TraceTable> ParseRows(std::string_view contents, const std::string& name,
                                      TraceFormat format, TraceSlice slice) {
   if (slice.offset < 0 || slice.limit < 0) {
@@ -151,6 +183,10 @@ absl::StatusOr<TraceTable> ParseRows(std::string_view contents, const std::strin
   }
   LineReader lines(contents);
   std::string_view line;
+  const bool json_array = format == TraceFormat::kAuto && FirstChar(contents) == '[';
+  if (format == TraceFormat::kShareGptJson || json_array) {
+    return ParseShareGpt(contents, name, slice);
+  }
   if (!lines.Next(&line)) return AtLine(name, 1, absl::InvalidArgumentError("empty file"));
   auto rows = MakeRowFormat(format, line);
   if (!rows.ok()) return AtLine(name, lines.number(), rows.status());
@@ -195,32 +231,39 @@ const std::array<TraceLayout, 6>& TraceLayouts() {
        "Request tokens",
        "Response tokens"},
       {{TraceFormat::kMooncakeJsonl, "mooncake_jsonl",
-        "Mooncake: objects with timestamp (ms), input_length, output_length"},
+        "Mooncake: objects with timestamp (ms), input_length, output_length, hash_ids"},
        true,
        TimeKind::kMilliseconds,
        true,
        false,
        "timestamp",
        "input_length",
-       "output_length"},
+       "output_length",
+       false,
+       true},
       {{TraceFormat::kCsv, "csv",
-        "CSV with columns input_tokens, output_tokens and optionally arrival_s"},
+        "CSV with columns input_tokens, output_tokens and optionally arrival_s, conversation"},
        false,
        TimeKind::kSeconds,
        false,
        false,
        "arrival_s",
        "input_tokens",
-       "output_tokens"},
+       "output_tokens",
+       true,
+       false},
       {{TraceFormat::kJsonl, "jsonl",
-        "one object a line: input_tokens, output_tokens and optionally arrival_s"},
+        "an object a line: input_tokens, output_tokens, optionally arrival_s, conversation, "
+        "hash_ids"},
        true,
        TimeKind::kSeconds,
        false,
        false,
        "arrival_s",
        "input_tokens",
-       "output_tokens"},
+       "output_tokens",
+       true,
+       true},
       {{TraceFormat::kLengthsCsv, "lengths_csv",
         "CSV with columns num_prefill_tokens, num_decode_tokens; no times"},
        false,
@@ -238,14 +281,17 @@ const std::vector<TraceFormatInfo>& TraceFormats() {
   static const std::vector<TraceFormatInfo> kFormats = [] {
     std::vector<TraceFormatInfo> formats;
     for (const TraceLayout& layout : TraceLayouts()) formats.push_back(layout.info);
+    formats.push_back(
+        {TraceFormat::kShareGptJson, "sharegpt_json",
+         "ShareGPT: a JSON list of conversations, with tokens or text to estimate them"});
     return formats;
   }();
   return kFormats;
 }
 
 std::optional<TraceFormat> TraceFormatFromName(std::string_view name) {
-  for (const TraceLayout& layout : TraceLayouts()) {
-    if (layout.info.name == name) return layout.info.format;
+  for (const TraceFormatInfo& info : TraceFormats()) {
+    if (info.name == name) return info.format;
   }
   return std::nullopt;
 }

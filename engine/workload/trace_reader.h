@@ -7,9 +7,13 @@
 //   burstgpt_csv    Timestamp,[Session ID,[Elapsed time,]]Model,Request tokens,Response tokens,...;
 //                   seconds. Rows with 0 response tokens are failed requests: they are skipped.
 //   mooncake_jsonl  {"timestamp": ms, "input_length", "output_length", "hash_ids": [...]}
-//   csv             header with input_tokens, output_tokens and optionally arrival_s
-//   jsonl           objects with the same keys as csv
+//   csv             header with input_tokens, output_tokens and optionally arrival_s and one of
+//                   conversation, session: rows with the same one are its turns
+//   jsonl           objects with the same keys as csv, and optionally hash_ids as Mooncake's
 //   lengths_csv     num_prefill_tokens,num_decode_tokens,...; no timestamps
+//   sharegpt_json   [{"id", "conversations": [{"from", "value" or "tokens"}, ...]}, ...]: one row
+//                   for each answer; see trace_sharegpt.h
+// hash_ids are of 512 tokens each.
 // kAuto decides by the header or the first row. Every malformed row is INVALID_ARGUMENT with
 // file:line and the reason; an unreadable file is NOT_FOUND. Rows must be in order of time.
 #pragma once
@@ -33,7 +37,8 @@ enum class TraceFormat {
   kMooncakeJsonl,
   kCsv,
   kJsonl,
-  kLengthsCsv
+  kLengthsCsv,
+  kShareGptJson
 };
 
 struct TraceFormatInfo {
@@ -45,9 +50,9 @@ struct TraceFormatInfo {
 [[nodiscard]] const std::vector<TraceFormatInfo>& TraceFormats();
 [[nodiscard]] std::optional<TraceFormat> TraceFormatFromName(std::string_view name);
 
-// Which data rows to keep, counted before skipping; arrivals are relative to the first kept row.
-// Rows before the slice are checked like the others, rows after it are not read. Keeping no row is
-// INVALID_ARGUMENT.
+// Which data rows (of sharegpt_json: conversations) to keep, counted before skipping; arrivals are
+// relative to the first kept row. Rows before the slice are checked like the others, rows after it
+// are not read. Keeping no row is INVALID_ARGUMENT.
 struct TraceSlice {
   int64_t offset = 0;
   int64_t limit = std::numeric_limits<int64_t>::max();

@@ -72,10 +72,41 @@ TEST(TraceReader, Mooncake) {
   const auto table = MustParse(
       "{\"timestamp\": 100, \"input_length\": 6758, \"output_length\": 500, \"hash_ids\": [0, 1]}\n"
       "{\"timestamp\": 100.5, \"input_length\": 7, \"output_length\": 1, "
-      "\"hash_ids\": [99999999999999999999, {\"timestamp\": 3}]}\n");
+      "\"hash_ids\": [0], \"other\": [99999999999999999999, {\"timestamp\": 3}]}\n");
   EXPECT_THAT(table.arrival, ElementsAre(0, kMs / 2));
   EXPECT_THAT(table.input_tokens, ElementsAre(6758, 7));
   EXPECT_THAT(table.output_tokens, ElementsAre(500, 1));
+  EXPECT_THAT(table.hash_ids, ElementsAre(0, 1, 0));
+  EXPECT_THAT(table.hash_begin, ElementsAre(0, 2, 3));
+  EXPECT_EQ(table.hash_block_tokens, 512);
+  EXPECT_THAT(table.conversation, IsEmpty());
+}
+
+TEST(TraceReader, HashIdsAreOptional) {
+  const std::string row = "{\"timestamp\": 1, \"input_length\": 900, \"output_length\": 1";
+  const auto none = MustParse(row + "}\n" + row + ", \"hash_ids\": []}\n");
+  EXPECT_THAT(none.hash_begin, IsEmpty());
+  EXPECT_EQ(none.hash_block_tokens, 0);
+  const auto some =
+      MustParse(row + "}\n" + row + ", \"hash_ids\": [7, -8]}\n" + row + ", \"hash_ids\": null}\n");
+  EXPECT_THAT(some.hash_ids, ElementsAre(7, -8));
+  EXPECT_THAT(some.hash_begin, ElementsAre(0, 0, 2, 2));
+  const auto sliced = MustParse(row + ", \"hash_ids\": [1]}\n" + row + ", \"hash_ids\": [2]}\n",
+                                TraceFormat::kAuto, {1, 1});
+  EXPECT_THAT(sliced.hash_ids, ElementsAre(2));
+  EXPECT_THAT(sliced.hash_begin, ElementsAre(0, 1));
+}
+
+TEST(TraceReader, ConversationsAreNumberedInOrderOfAppearance) {
+  const auto csv =
+      MustParse("input_tokens,output_tokens,session\n1,1,zoe\n2,2,\n3,3,adam\n4,4, zoe \n");
+  EXPECT_THAT(csv.conversation, ElementsAre(0, -1, 1, 0));
+  const std::string row = "{\"input_tokens\": 4, \"output_tokens\": 5";
+  const auto jsonl =
+      MustParse(row + ", \"conversation\": 12}\n" + row + ", \"conversation\": null}\n" + row +
+                "}\n" + row + ", \"conversation\": \"12\"}\n");
+  EXPECT_THAT(jsonl.conversation, ElementsAre(0, -1, -1, 0));
+  EXPECT_THAT(MustParse("input_tokens,output_tokens,conversation\n1,1,\n").conversation, IsEmpty());
 }
 
 TEST(TraceReader, Csv) {
@@ -137,7 +168,7 @@ TEST(TraceReader, RowsAfterTheSliceAreNotRead) {
 }
 
 TEST(TraceReader, NamesRoundTrip) {
-  EXPECT_EQ(TraceFormats().size(), 6u);
+  EXPECT_EQ(TraceFormats().size(), 7u);
   for (const TraceFormatInfo& info : TraceFormats()) {
     EXPECT_EQ(TraceFormatFromName(info.name), info.format);
     EXPECT_FALSE(info.description.empty());
@@ -177,6 +208,8 @@ std::vector<BadTrace> BadFiles() {
        "t:1: no column output_tokens in the header "
        "\"arrival_s,input_tokens\""},
       {"input_tokens,output_tokens,input_tokens\n", "t:1: column input_tokens appears twice"},
+      {"input_tokens,output_tokens,session,conversation\n",
+       "t:1: columns conversation and session mean the same; give one"},
       {"ContextTokens,GeneratedTokens\n1,1\n",
        "t:1: no column TIMESTAMP in the header \"ContextTokens,GeneratedTokens\""},
       {"arrival_s,input_tokens,output_tokens\n", "t: no requests: 0 rows read, offset 0"},
@@ -273,6 +306,20 @@ std::vector<BadTrace> BadJsonRows() {
        "t:1: output_length must be 1 .. 2147483647, not 0"},
       {"{\"timestamp\": 5, \"timestamp\": 6, \"input_length\": 1, \"output_length\": 1}\n",
        "t:1: timestamp appears twice", mooncake},
+      {"{\"timestamp\": 5, \"input_length\": 1, \"output_length\": 1, \"hash_ids\": [1, 2]}\n",
+       "t:1: hash_ids has 2 entries; input_length 1 has 1 blocks of 512 tokens"},
+      {"{\"timestamp\": 5, \"input_length\": 1, \"output_length\": 1, \"hash_ids\": [1.5]}\n",
+       "t:1: hash_ids is not a list of integers: it has a number that is no integer below 2^63"},
+      {"{\"timestamp\": 5, \"input_length\": 1, \"output_length\": 1, \"hash_ids\": [[1]]}\n",
+       "t:1: hash_ids is not a list of integers: it has a list"},
+      {"{\"timestamp\": 5, \"input_length\": 1, \"output_length\": 1, \"hash_ids\": 3}\n",
+       "t:1: hash_ids is not a list of integers: it has no brackets"},
+      {"{\"input_tokens\": 1, \"output_tokens\": 1, \"session\": 1.5}\n",
+       "t:1: session is not a string or an integer but a fraction or too large"},
+      {"{\"input_tokens\": 1, \"output_tokens\": 1, \"session\": [1]}\n",
+       "t:1: session is not a string or an integer but a list"},
+      {"{\"input_tokens\": 1, \"output_tokens\": 1, \"session\": 1, \"conversation\": 1}\n",
+       "t:1: conversation and session mean the same; give one"},
       {absl::StrCat("{\"hash_ids\": ", std::string(100'000, '['), "\n"), "t:1: nested too deeply"},
       {"{\"arrival_s\": 1, \"input_tokens\": 1, \"output_tokens\": 1}\n"
        "{\"input_tokens\": 1, \"output_tokens\": 1}\n",

@@ -37,7 +37,14 @@ struct TraceLayout {
   const char* time_key;
   const char* input_key;
   const char* output_key;
+  bool conversations = false;  // optional: conversation or session, a text or integer
+  bool hash_ids = false;       // optional: hash_ids, integers, one per kHashBlockTokens
 };
+
+inline constexpr const char kConversationKey[] = "conversation";
+inline constexpr const char kSessionKey[] = "session";
+inline constexpr const char kHashIdsKey[] = "hash_ids";
+inline constexpr int32_t kHashBlockTokens = 512;  // Mooncake's
 
 [[nodiscard]] const std::array<TraceLayout, 6>& TraceLayouts();
 
@@ -46,6 +53,8 @@ struct TraceRow {
   std::optional<SimTime> time;  // from the format's own start
   int32_t input_tokens = 0;
   int32_t output_tokens = 0;
+  std::string conversation;  // empty: none
+  std::vector<int64_t> hash_ids;
 };
 
 // Splits a CSV line. Fields may be in double quotes, with "" for a quote; blanks around are
@@ -67,6 +76,7 @@ class CsvRowParser {
   std::optional<size_t> time_column_;
   size_t input_column_ = 0;
   size_t output_column_ = 0;
+  std::optional<size_t> conversation_column_;
   std::vector<std::string> fields_;  // of the current row; kept for its memory
 };
 

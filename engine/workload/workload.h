@@ -1,8 +1,10 @@
 // The traffic of a run: when requests arrive and how long they are.
 //
 // A Workload is an immutable description, shared by any number of runs. MakeRequestSource draws
-// from it; arrivals and lengths use their own random streams ("arrival", "length"), so changing one
-// leaves the other's draws alone.
+// from it. Each consumer has its own random stream, so changing one leaves the draws of the others
+// alone: "arrival" (also the ramp of a closed loop), "length", "length.<class>", "class", "prefix",
+// "conversation" (numbers of turns), "think" (between turns) and "user" (think times of a closed
+// loop).
 //
 //   auto source = MakeRequestSource(workload, seed);
 //   for (; source->Peek() != nullptr; source->Pop()) Use(*source->Peek());
@@ -195,17 +197,19 @@ struct RequestInput {
   int32_t input_tokens = 1;  // the whole prompt: shared prefix and history included
   int32_t output_tokens = 1;
   int32_t client_class = 0;
-  int32_t turn = 0;            // 0, 1... in its conversation
-  int64_t conversation = -1;   // -1: none. Text of one conversation only grows from turn to turn
-  bool last_turn = true;       // no turn follows
-  int64_t source_tag = -1;     // for RequestSource::OnEnded
+  int32_t turn = 0;           // 0, 1... in its conversation
+  int64_t conversation = -1;  // -1: none. Text of one conversation only grows from turn to turn
+  bool last_turn = true;      // no turn follows
+  int64_t source_tag = -1;    // for OnEnded; unique among the requests in the system
   PromptContent content;
 };
 
 // Requests in order of arrival.
 //
 // A reactive source (closed loop, conversations) makes some requests only when others end: the run
-// tells it, and an earlier request than the one peeked at may then come.
+// pops a request when its time has come, tells the source of every end, and an earlier request than
+// the one peeked at may then come. It makes num_requests requests; fewer when conversations of a
+// trace are cut short by rejections or max_context_tokens.
 class RequestSource {
  public:
   virtual ~RequestSource() = default;
@@ -214,8 +218,10 @@ class RequestSource {
   // Goes on to the one after.
   virtual void Pop() = 0;
   [[nodiscard]] virtual bool reactive() const { return false; }
-  // A request of this source finished or was rejected at `now`.
+  // A request of this source finished at `now`, not before any time told so far.
   virtual void OnEnded(int64_t /*source_tag*/, SimTime /*now*/) {}
+  // It was rejected: its conversation ends with it, since no later turn could be served either.
+  virtual void OnRejected(int64_t /*source_tag*/, SimTime /*now*/) {}
 
  protected:
   RequestInput next_;

@@ -16,7 +16,7 @@ ENGINE = {
     "workload": {"base"},
     "memory": {"base", "hardware"},
     "network": {"base", "hardware"},
-    "compute": {"base", "hardware", "model"},
+    "compute": {"base", "hardware", "model", "network"},
     "schedule": {"base", "memory", "compute"},
     "core": {"base", "compute", "hardware", "memory", "network", "schedule", "workload"},
     "report": {"base", "core", "workload"},

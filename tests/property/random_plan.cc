@@ -51,7 +51,7 @@ std::shared_ptr<const ComputeModel> SmallRoofline() {
   device.kernel_launch_seconds = 3e-6;
   device.iteration_overhead_seconds = 1e-4;
   device.sequence_overhead_seconds = 1e-6;
-  return MakeRooflineModel(model, device, /*tensor_parallel=*/1, /*expected_max_tokens=*/64);
+  return MakeRooflineModel(model, device, /*split=*/{}, /*expected_max_tokens=*/64);
 }
 
 std::shared_ptr<const ComputeModel> RandomCompute(Draws& draws, bool on_grid) {

@@ -56,8 +56,8 @@ class ChunkedScheduler final : public LocalScheduler {
       }
       const Admission admission = state.PlanFront();
       const int32_t tokens = std::min(admission.target - admission.cached, budget);
-      const int32_t held = config_.reserve_full_prompt ? admission.target
-                                                       : admission.cached + tokens;
+      const int32_t held =
+          config_.reserve_full_prompt ? admission.target : admission.cached + tokens;
       if (!state.Fits(admission, held)) break;
       state.AdmitFront(admission, tokens);
       budget -= tokens;
