@@ -125,16 +125,9 @@ class CsvFormat {
     Separate();
     if (time != kUnset) buffer_.Seconds(time);
   }
-  // Quoted as RFC 4180 says.
   void Text(std::string_view text) {
     Separate();
-    if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
-      buffer_.Text(text);
-      return;
-    }
-    buffer_.Text("\"");
-    for (const char c : text) buffer_.Text(c == '"' ? "\"\"" : std::string_view(&c, 1));
-    buffer_.Text("\"");
+    buffer_.Text(CsvCell(text));
   }
   void Nothing() { Separate(); }
   void EndRow() {
@@ -226,6 +219,13 @@ void WriteRequestsCsv(std::span<const RequestRecord> records, std::span<const st
 void WriteRequestsJsonl(std::span<const RequestRecord> records,
                         std::span<const std::string> classes, std::ostream& out) {
   WriteRequests<JsonlFormat>(records, classes, out);
+}
+
+std::string CsvCell(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  std::string cell = "\"";
+  for (const char c : text) cell.append(c == '"' ? 2 : 1, c);
+  return cell + '"';
 }
 
 const char* RejectReasonName(RejectReason reason) {

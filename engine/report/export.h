@@ -12,6 +12,7 @@
 #include <iosfwd>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "engine/core/results.h"
 
@@ -25,5 +26,8 @@ void WriteRequestsJsonl(std::span<const RequestRecord> records,
 
 // "max_model_len", "kv_capacity", "no_worker", "".
 [[nodiscard]] const char* RejectReasonName(RejectReason reason);
+
+// A text as a CSV cell, quoted where RFC 4180 asks for it.
+[[nodiscard]] std::string CsvCell(std::string_view text);
 
 }  // namespace tokensim
