@@ -18,7 +18,8 @@ constexpr char kExamples[] = R"(Examples:
   tokensim events nightly-17 --kinds request_finished,request_rejected
   tokensim events nightly-17 --requests 17,18 --workers 0
 Kinds: request_arrived, request_scheduled, first_token, token_batch, request_preempted,
-  request_finished, request_rejected, iteration, memory_snapshot, simulation_ended.)";
+  request_finished, request_rejected, iteration, memory_snapshot, simulation_ended,
+  kv_transferred, request_swapped, request_dispatched, worker_changed, operator_log.)";
 
 struct EventsOptions {
   std::string name;

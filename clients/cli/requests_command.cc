@@ -1,6 +1,8 @@
 // `tokensim requests`: one row per request of a simulation on the server.
 #include <iostream>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "clients/cli/commands.h"
 #include "clients/cli/options.h"
@@ -42,10 +44,18 @@ ExitCode RunRequests(const RequestsOptions& options) {
     }
   }
   if (stream->error()) return PrintServerError(*stream->error(), session.server);
+  v1::GetSimulationRequest get;
+  get.set_name(request.name());
+  const client::Result<v1::Simulation> simulation = session.client.GetSimulation(get);
+  if (!simulation.ok()) return PrintServerError(simulation.error(), session.server);
+  std::vector<std::string> classes;
+  for (const v1::ClientClass& client_class : simulation.value().spec().workload().classes()) {
+    classes.push_back(client_class.name());
+  }
   if (options.format == Format::kCsv) {
-    WriteRequestsCsv(records, std::cout);
+    WriteRequestsCsv(records, classes, std::cout);
   } else {
-    WriteRequestsJsonl(records, std::cout);
+    WriteRequestsJsonl(records, classes, std::cout);
   }
   return ExitCode::kOk;
 }

@@ -140,6 +140,7 @@ bool Worker::GoIdle() {
 }
 
 void Worker::Form(SimTime now, Batch* batch) {
+  AccountHost(now);
   state_.BeginBatch(batch);
   batch->swapped_blocks = std::exchange(swaps_left_, 0);
   if (context_.migration != nullptr) MigrateUnderPressure();
@@ -230,6 +231,12 @@ void Worker::Account(SimTime now) {
   ++stats_.iterations;
   stats_.decode_tokens += current_.decodes;
   stats_.prefill_tokens += current_.prefill_tokens;
+}
+
+void Worker::AccountHost(SimTime now) {
+  if (plan_.host_blocks == 0) return;
+  timeline_.AddStored(host_accounted_, now, static_cast<double>(state_.host().used()));
+  host_accounted_ = now;
 }
 
 bool Worker::Quiet() const {
@@ -334,6 +341,7 @@ bool Worker::ReserveLoad(RequestHandle handle) {
 }
 
 void Worker::FinishLoad(RequestHandle handle, SimTime now) {
+  AccountHost(now);
   const LiveRequest& r = context_.slab[handle];
   if (r.kv_source == KvSource::kHost) stats_.swapped_in_blocks += state_.BlocksFor(r.kv_tokens);
   state_.FinishLoad(handle);
@@ -352,6 +360,7 @@ bool Worker::Fail() {
 }
 
 std::vector<RequestHandle> Worker::Evacuate(SimTime now) {
+  AccountHost(now);
   std::vector<RequestHandle> requests;
   for (const Departure& departure : state_.Evacuate()) {
     if (context_.observer != nullptr) ObserveStay(now, departure.request, departure.stay);

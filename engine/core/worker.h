@@ -94,6 +94,8 @@ class Worker {
   void FinishLoad(RequestHandle handle, SimTime now);
   // The KV cache it was to load is lost. The request is the caller's again.
   void CancelLoad(RequestHandle handle);
+  // Adds the use of host memory up to `now` to the timeline; before every change of it, and last.
+  void AccountHost(SimTime now);
   void AddUnavailable(SimTime duration) { stats_.unavailable += duration; }
 
   // Stops when the iteration under way has ended. True if there is none: stopped at once.
@@ -170,6 +172,7 @@ class Worker {
 
   WorkerStats stats_;
   Timeline timeline_;
+  SimTime host_accounted_ = 0;
 };
 
 }  // namespace tokensim
