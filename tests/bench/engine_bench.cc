@@ -93,6 +93,10 @@ constexpr const char k2000[] = "llama2-7b-a100-sharegpt.yaml";
 constexpr const char k50000[] = "llama2-7b-a100-sharegpt-50k.yaml";
 constexpr const char kOverload[] = "llama2-7b-a100-overload.yaml";
 constexpr const char kCluster[] = "cluster-64-least-requests.yaml";
+// 100,000 requests each.
+constexpr const char kLeastKv[] = "least-kv-64.yaml";
+constexpr const char kPrefixAffinity[] = "prefix-affinity-64.yaml";
+constexpr const char kDisaggregated[] = "disaggregated-32-32.yaml";
 
 BENCHMARK_CAPTURE(ReadSpec, yaml, k2000)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(StartUp, one_worker, k2000)->Unit(benchmark::kMillisecond);
@@ -101,6 +105,10 @@ BENCHMARK_CAPTURE(RunExample, sharegpt_2k_8rps, k2000)->Unit(benchmark::kMillise
 BENCHMARK_CAPTURE(RunExample, sharegpt_50k_8rps, k50000)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(RunExample, sharegpt_50k_32rps, kOverload)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(RunExample, 64_workers_1M_640rps, kCluster)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(RunExample, 64_workers_least_kv, kLeastKv)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(RunExample, 64_workers_prefix_affinity, kPrefixAffinity)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(RunExample, 32_prefill_32_decode, kDisaggregated)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace tokensim
