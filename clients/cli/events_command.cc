@@ -3,9 +3,9 @@
 #include <memory>
 
 #include "clients/cli/commands.h"
-#include "clients/cli/interrupt.h"
 #include "clients/cli/json.h"
 #include "clients/cli/options.h"
+#include "clients/cli/remote_session.h"
 #include "clients/cli/talk.h"
 
 namespace tokensim::cli {
@@ -62,9 +62,8 @@ ExitCode RunEvents(const EventsOptions& options) {
     selector->set_sample_fraction(options.sample);
   }
   std::ios::sync_with_stdio(false);
-  client::Client client(ToClientOptions(options.server, options.talk.quiet));
-  const Interrupt interrupt([&client] { client.Interrupt(); });
-  const auto stream = client.StreamEvents(request);
+  RemoteSession session(options.server, options.talk);
+  const auto stream = session.client.StreamEvents(request);
   std::string line;
   for (v1::EventBatch batch; std::cout && stream->Next(&batch); std::cout.flush()) {
     for (const v1::Event& event : batch.events()) {
@@ -74,12 +73,12 @@ ExitCode RunEvents(const EventsOptions& options) {
   }
   if (!std::cout) return ExitCode::kRunFailed;
   if (!stream->error()) return ExitCode::kOk;
-  if (interrupt.requested()) {
+  if (session.interrupt.requested()) {
     std::cerr << "\ntokensim: interrupted; --after " << stream->covered_through()
               << " goes on from here\n";
     return ExitCode::kInterrupted;
   }
-  return PrintServerError(*stream->error(), options.server.server);
+  return PrintServerError(*stream->error(), session.server);
 }
 
 }  // namespace

@@ -211,7 +211,12 @@ void Cluster::EndRequest(RequestHandle handle, bool finished, SimTime now) {
   }
   const int64_t tag = r.source_tag;
   slab_.Free(handle);
-  if (source_ != nullptr && source_->reactive()) source_->OnEnded(tag, now);
+  if (source_ == nullptr || !source_->reactive()) return;
+  if (finished) {
+    source_->OnEnded(tag, now);
+  } else {
+    source_->OnRejected(tag, now);
+  }
 }
 
 // ---- Running

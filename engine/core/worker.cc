@@ -142,6 +142,7 @@ bool Worker::GoIdle() {
 void Worker::Form(SimTime now, Batch* batch) {
   AccountHost(now);
   state_.BeginBatch(batch);
+  batch->swapped_blocks = std::exchange(swaps_left_, 0);
   if (context_.migration != nullptr) MigrateUnderPressure();
   scheduler_->FormBatch(state_);
   stats_.preemptions += static_cast<int64_t>(batch->preempted.size());
@@ -165,6 +166,7 @@ void Worker::Form(SimTime now, Batch* batch) {
     messages_.push_back({.kind = WorkerMessage::Kind::kLoad, .request = handle});
   }
   state_.ClearLoadsBegun();
+  if (batch->empty()) swaps_left_ = batch->swapped_blocks;
   batch->running = state_.running_count() + state_.padding_count();
   batch->waiting = state_.waiting_count();
   stats_.max_running = std::max(stats_.max_running, batch->running);
@@ -250,6 +252,7 @@ bool Worker::Quiet() const {
 
 bool Worker::QuietBoundary(SimTime now) {
   Account(now);
+  begin_ = now;
   if (plan_.scheduler.async_depth == 1) {
     state_.decodes().Advance();
     ScheduleQuiet(now, &current_);
@@ -365,6 +368,7 @@ std::vector<RequestHandle> Worker::Evacuate(SimTime now) {
     --context_.signals.outstanding[static_cast<size_t>(index_)];
   }
   failing_ = false;
+  swaps_left_ = 0;
   current_.Clear();
   next_.Clear();
   Publish();

@@ -162,6 +162,7 @@ class Worker {
   SimTime end_ = kUnset;  // of the iteration that runs; kUnset: none
   Batch current_;         // runs
   Batch next_;            // formed ahead
+  int64_t swaps_left_ = 0;  // blocks, of a batch that stayed empty: they lengthen the one after it
 
   // Ends of the iterations with decodes from log_first_ on. Kept only for an observer.
   std::vector<SimTime> log_;

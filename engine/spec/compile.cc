@@ -1,6 +1,6 @@
 #include <algorithm>
+#include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "engine/compute/affine.h"
 #include "engine/compute/roofline.h"
 #include "engine/core/plan.h"
@@ -23,17 +23,6 @@ double BytesPerElement(v1::DataType type) {
   }
 }
 
-LocalSchedulerConfig ToScheduler(const v1::LocalScheduler& scheduler) {
-  LocalSchedulerConfig config;
-  for (const LocalPolicyInfo& info : LocalSchedulers()) {
-    if (info.name == scheduler.policy()) config.policy = info.policy;
-  }
-  config.max_num_seqs = scheduler.max_num_seqs();
-  config.max_num_batched_tokens = scheduler.max_num_batched_tokens();
-  config.reserve_full_prompt = scheduler.reserve_full_prompt();
-  return config;
-}
-
 std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
                                                 const v1::WorkerGroup& group) {
   if (group.compute().has_affine()) {
@@ -46,21 +35,6 @@ std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
   return MakeRooflineModel(ToTransformer(ModelOf(spec, group), group.memory().kv_cache_dtype()),
                            ToDevice(group.hardware()), ToParallelism(group.parallelism()),
                            budget == 0 ? kUsualTokens : budget);
-}
-
-void AddWorkers(const v1::Spec& spec, const v1::WorkerGroup& group, const WorkerCapacity& capacity,
-                std::vector<WorkerPlan>* workers) {
-  WorkerPlan worker;
-  worker.hardware = group.hardware().name();
-  worker.compute = MakeCompute(spec, group);
-  worker.scheduler = ToScheduler(group.local_scheduler());
-  worker.kv_blocks = capacity.kv_blocks;
-  worker.block_size = group.memory().block_size();
-  worker.max_model_len = group.local_scheduler().max_model_len();
-  for (int64_t i = 0; i < WorkersOf(group); ++i) {
-    worker.name = absl::StrCat(group.name(), "/", i);
-    workers->push_back(worker);
-  }
 }
 
 }  // namespace
@@ -118,13 +92,26 @@ std::shared_ptr<const Plan> CompilePlan(const v1::Spec& resolved,
   plan->name = resolved.name();
   plan->seed = static_cast<uint64_t>(resolved.seed());
   for (int i = 0; i < resolved.workers_size(); ++i) {
-    AddWorkers(resolved, resolved.workers(i), capacities[static_cast<size_t>(i)], &plan->workers);
+    const v1::WorkerGroup& group = resolved.workers(i);
+    WorkerPlan worker = CompileWorker(resolved, group, capacities[static_cast<size_t>(i)]);
+    worker.compute = MakeCompute(resolved, group);
+    AppendWorkers(resolved, i, std::move(worker), &plan->workers);
   }
   CompileGlobalScheduler(resolved, plan.get());
   plan->network = CompileNetwork(resolved);
+  // put_kv after an operator sends layer by layer.
+  for (const WorkerPlan& worker : plan->workers) {
+    for (const Breakpoint& b : worker.breakpoints) {
+      if (b.action == BreakpointAction::kPutKv && b.after != "prefill") {
+        plan->network.mode = TransferMode::kLayerwise;
+      }
+    }
+  }
   plan->workload = CompileWorkload(resolved.workload());
   plan->slo = CompileSlo(resolved.slo());
   plan->classes = CompileClasses(resolved);
+  if (resolved.has_memory_pool()) plan->memory_pool = CompileMemoryPool(resolved.memory_pool());
+  plan->worker_events = CompileFaults(resolved);
   if (resolved.stop().has_max_simulated_seconds()) {
     plan->max_simulated_time = FromSeconds(resolved.stop().max_simulated_seconds());
   }

@@ -114,11 +114,10 @@ bool Checker::Length(std::string_view field, const std::string& text, size_t max
 }
 
 void Checker::NotFound(std::string_view field, std::string_view kind, const std::string& name,
-                       const std::vector<std::string>& known) const {
+                       const std::vector<std::string>& known, std::string_view reason) const {
   std::string suggestion = DidYouMean(name, known, 3);
   if (suggestion.empty()) suggestion = absl::StrCat("; known are ", absl::StrJoin(known, ", "));
-  Error(field, absl::StrCat("unknown ", std::string(kind), " ", Quote(name), suggestion),
-        kCatalogEntryNotFound);
+  Error(field, absl::StrCat("unknown ", std::string(kind), " ", Quote(name), suggestion), reason);
 }
 
 }  // namespace tokensim

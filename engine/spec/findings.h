@@ -67,9 +67,10 @@ class Checker {
   void Warning(std::string_view field, std::string message) const {
     findings_->Warning(Path(field), std::move(message));
   }
-  // An unknown name of a catalog's kind ("model preset").
+  // An unknown name of a kind ("model preset"), of the catalog's unless the reason says otherwise.
   void NotFound(std::string_view field, std::string_view kind, const std::string& name,
-                const std::vector<std::string>& known) const;
+                const std::vector<std::string>& known,
+                std::string_view reason = kCatalogEntryNotFound) const;
 
   [[nodiscard]] std::string Path(std::string_view field) const { return JoinPath(path_, field); }
   [[nodiscard]] Findings* findings() const { return findings_; }

@@ -84,6 +84,7 @@ void DropEmpty(v1::Spec* spec) {
   };
   if (spec->has_slo() && empty(spec->slo())) spec->clear_slo();
   if (spec->has_stop() && empty(spec->stop())) spec->clear_stop();
+  if (spec->has_faults() && empty(spec->faults())) spec->clear_faults();
   if (spec->has_model() &&
       std::all_of(spec->workers().begin(), spec->workers().end(),
                   [](const v1::WorkerGroup& group) { return group.has_model(); })) {
@@ -144,8 +145,13 @@ PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces) {
   ResolveWorkers(&resolved, &findings);
   ResolveNetwork(&resolved, &findings);
   std::vector<WorkerCapacity> capacities;
-  if (findings.errors() == 0) capacities = ComputeCapacities(resolved, &findings);
+  if (findings.errors() == 0) {
+    capacities = ComputeCapacities(resolved, &findings);
+    CheckKvBytes(resolved, capacities, &findings);
+  }
+  ResolveFaults(&resolved, &findings);
   ResolveWorkload(traces, resolved.mutable_workload(), &findings);
+  ResolveMemoryPool(&resolved, &findings);
   ResolveRest(&resolved, &findings);
   std::shared_ptr<const Plan> plan;
   if (findings.errors() == 0) {
@@ -153,6 +159,7 @@ PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces) {
     DropEmpty(&resolved);
     plan = CompilePlan(resolved, capacities);
     CheckIterationTimes(resolved, *plan, &findings);
+    CheckOperators(resolved, *plan, &findings);
   }
   const bool good = findings.errors() == 0;
   prepared.findings = findings.Take();

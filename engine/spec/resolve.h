@@ -8,8 +8,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "engine/core/plan.h"
 #include "engine/hardware/device.h"
 #include "engine/hardware/topology.h"
 #include "engine/model/transformer.h"
@@ -36,6 +38,9 @@ struct HardwareNeeds {
 void ResolveHardware(const std::string& path, HardwareNeeds needs, v1::Hardware* hardware,
                      Findings* findings);
 
+// Of a link: an Interconnect at `field`.
+void CheckLink(const Checker& check, std::string_view field, const v1::Interconnect& link);
+
 // Model, workers, global_scheduler, local_scheduler, memory.
 void ResolveWorkers(v1::Spec* spec, Findings* findings);
 void ResolveGlobalScheduler(v1::Spec* spec, Findings* findings);
@@ -48,11 +53,30 @@ void ResolveNetwork(v1::Spec* spec, Findings* findings);
 void ResolveLink(const Checker& check, std::string_view field, std::string_view default_preset,
                  v1::Interconnect* link);
 
-// The workers that a group stands for: count x parallelism.data.
-[[nodiscard]] int64_t WorkersOf(const v1::WorkerGroup& group);
+// The parts of a worker group; `check` is the group's. A field that is newer than the first version
+// and says what holds anyway is left out, so that a spec keeps the digest it had before.
+void ResolveLocalScheduler(const std::string& path, const v1::Model& model, v1::LocalScheduler* s,
+                           Findings* findings);
+// Share of the KV blocks that a policy keeps free when nothing is said.
+[[nodiscard]] double DefaultWatermark(const v1::LocalScheduler& scheduler);
+void ResolveMemory(const Checker& check, v1::WorkerGroup* group);
+void ResolvePlacement(const Checker& check, int index, v1::WorkerGroup* group);
+// Role and breakpoints. `prefill: put_kv` and `dispatch: get_kv` become the role they stand for.
+void ResolveBreakpoints(const Checker& check, const v1::Spec& spec, v1::WorkerGroup* group);
+// What the groups' roles need from each other.
+void CheckRoles(const v1::Spec& spec, Findings* findings);
+// Breakpoints name operators that the workers have.
+void CheckOperators(const v1::Spec& spec, const Plan& plan, Findings* findings);
 
 // The model that a group serves.
 [[nodiscard]] const v1::Model& ModelOf(const v1::Spec& spec, const v1::WorkerGroup& group);
+// Workers of a group in the plan: count x data.
+[[nodiscard]] int64_t WorkersOf(const v1::WorkerGroup& group);
+// Of them, those that serve from the start.
+[[nodiscard]] int64_t InitialWorkersOf(const v1::WorkerGroup& group);
+
+void ResolveMemoryPool(v1::Spec* spec, Findings* findings);
+void ResolveFaults(v1::Spec* spec, Findings* findings);
 
 // What one worker of a group can hold.
 struct WorkerCapacity {
@@ -67,6 +91,10 @@ struct WorkerCapacity {
 // Of groups without errors so far; one entry per group. Errors: the model does not fit.
 [[nodiscard]] std::vector<WorkerCapacity> ComputeCapacities(const v1::Spec& spec,
                                                             Findings* findings);
+
+// What needs the size of the model's KV cache: host memory, memory pool.
+void CheckKvBytes(const v1::Spec& spec, const std::vector<WorkerCapacity>& capacities,
+                  Findings* findings);
 
 // The whole workload. Reads the trace file, if the spec names one and uses it.
 void ResolveWorkload(const TracePolicy& policy, v1::Workload* workload, Findings* findings);
@@ -92,6 +120,14 @@ void ResolveRest(v1::Spec* spec, Findings* findings);
 [[nodiscard]] DeviceConfig ToDevice(const v1::Hardware& hardware);
 // Dispatch and transfer policies, and what the router knows.
 void CompileGlobalScheduler(const v1::Spec& resolved, Plan* plan);
+// All but the compute model.
+[[nodiscard]] WorkerPlan CompileWorker(const v1::Spec& spec, const v1::WorkerGroup& group,
+                                       const WorkerCapacity& capacity);
+// Appends the workers of group `index` of the spec, which are like `worker`.
+void AppendWorkers(const v1::Spec& spec, int index, WorkerPlan worker,
+                   std::vector<WorkerPlan>* workers);
+[[nodiscard]] MemoryPoolConfig CompileMemoryPool(const v1::MemoryPool& pool);
+[[nodiscard]] std::vector<WorkerEvent> CompileFaults(const v1::Spec& spec);
 [[nodiscard]] Workload CompileWorkload(const v1::Workload& workload);
 [[nodiscard]] SloPlan CompileSlo(const v1::Slo& slo);
 // One entry per client class. Objectives that a class leaves out are the spec's.

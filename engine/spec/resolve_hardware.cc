@@ -4,6 +4,9 @@
 namespace tokensim {
 namespace {
 
+constexpr double kMaxRate = 1e21;
+constexpr double kMaxOverhead = 1000;  // seconds
+
 void ExpandPreset(const Checker& check, v1::Hardware* hardware) {
   if (hardware->preset().empty()) return;
   const v1::Hardware* preset = FindHardwarePreset(hardware->preset());
@@ -19,8 +22,6 @@ void ExpandPreset(const Checker& check, v1::Hardware* hardware) {
 }
 
 void CheckFigures(const Checker& check, const v1::Hardware& h) {
-  constexpr double kMaxRate = 1e21;
-  constexpr double kMaxOverhead = 1000;  // seconds
   check.Length("name", h.name(), 200);
   check.Length("source", h.source(), 4000);
   if (h.has_peak_flops()) check.Positive("peak_flops", h.peak_flops(), kMaxRate);
@@ -43,15 +44,9 @@ void CheckFigures(const Checker& check, const v1::Hardware& h) {
   if (h.has_sequence_overhead_seconds()) {
     check.NotNegative("sequence_overhead_seconds", h.sequence_overhead_seconds(), kMaxOverhead);
   }
-  const v1::Interconnect& link = h.interconnect();
-  check.Length("interconnect.name", link.name(), 200);
-  if (link.has_bandwidth_bytes_per_second()) {
-    check.Positive("interconnect.bandwidth_bytes_per_second", link.bandwidth_bytes_per_second(),
-                   kMaxRate);
-  }
-  if (link.has_latency_seconds()) {
-    check.NotNegative("interconnect.latency_seconds", link.latency_seconds(), kMaxOverhead);
-  }
+  CheckLink(check, "interconnect", h.interconnect());
+  CheckLink(check, "host_link", h.host_link());
+  if (h.has_price()) check.Positive("price", h.price(), 1e12);
 }
 
 void FillDefaults(v1::Hardware* h) {
@@ -67,6 +62,17 @@ void FillDefaults(v1::Hardware* h) {
 }
 
 }  // namespace
+
+void CheckLink(const Checker& check, std::string_view field, const v1::Interconnect& link) {
+  const Checker inner(check.findings(), check.Path(field));
+  inner.Length("name", link.name(), 200);
+  if (link.has_bandwidth_bytes_per_second()) {
+    inner.Positive("bandwidth_bytes_per_second", link.bandwidth_bytes_per_second(), kMaxRate);
+  }
+  if (link.has_latency_seconds()) {
+    inner.NotNegative("latency_seconds", link.latency_seconds(), kMaxOverhead);
+  }
+}
 
 void ResolveHardware(const std::string& path, HardwareNeeds needs, v1::Hardware* hardware,
                      Findings* findings) {

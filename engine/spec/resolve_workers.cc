@@ -1,7 +1,6 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
-#include "engine/schedule/local/local_scheduler.h"
 #include "engine/spec/resolve.h"
 
 namespace tokensim {
@@ -9,79 +8,6 @@ namespace {
 
 constexpr int kMaxGroups = 1'000;
 constexpr int64_t kMaxWorkers = 100'000;
-constexpr int32_t kMaxBatchedTokens = 100'000'000;
-constexpr int64_t kMaxBlocks = 1'000'000'000'000;
-constexpr char kDefaultLocalPolicy[] = "chunked";
-
-template <typename Infos>
-std::vector<std::string> Names(const Infos& infos) {
-  std::vector<std::string> names;
-  for (const auto& info : infos) names.emplace_back(info.name);
-  return names;
-}
-
-template <typename Infos>
-bool Contains(const Infos& infos, const std::string& name) {
-  for (const auto& info : infos) {
-    if (info.name == name) return true;
-  }
-  return false;
-}
-
-bool IsChunked(const v1::LocalScheduler& scheduler) {
-  return scheduler.policy() == kDefaultLocalPolicy;
-}
-
-void ResolveLocalScheduler(const std::string& path, const v1::Model& model, v1::LocalScheduler* s,
-                           Findings* findings) {
-  const Checker check(findings, path);
-  if (s->policy().empty()) s->set_policy(kDefaultLocalPolicy);
-  if (!Contains(LocalSchedulers(), s->policy())) {
-    check.NotFound("policy", "local scheduler", s->policy(), Names(LocalSchedulers()));
-    return;
-  }
-  const bool chunked = IsChunked(*s);
-  if (!s->has_max_num_seqs()) s->set_max_num_seqs(256);
-  if (!s->has_max_num_batched_tokens()) s->set_max_num_batched_tokens(chunked ? 2048 : 0);
-  if (chunked && !s->has_reserve_full_prompt()) s->set_reserve_full_prompt(true);
-  const bool seqs = check.Range("max_num_seqs", s->max_num_seqs(), 1, 1'000'000);
-  const bool tokens = check.Range("max_num_batched_tokens", s->max_num_batched_tokens(),
-                                  chunked ? 1 : 0, kMaxBatchedTokens);
-  if (chunked && seqs && tokens && s->max_num_batched_tokens() < s->max_num_seqs()) {
-    check.Error("max_num_batched_tokens",
-                absl::StrCat("is ", s->max_num_batched_tokens(),
-                             "; with chunked it must be at least max_num_seqs, ", s->max_num_seqs(),
-                             ": every running request may decode a token"));
-  }
-  const int64_t limit =
-      model.has_max_position_embeddings() ? model.max_position_embeddings() : kUnboundedModelLen;
-  if (!s->has_max_model_len()) {
-    s->set_max_model_len(static_cast<int32_t>(limit));
-  } else if (check.Range("max_model_len", s->max_model_len(), 2, kMaxLength) &&
-             model.has_max_position_embeddings() && s->max_model_len() > limit) {
-    check.Warning("max_model_len", absl::StrCat("is ", s->max_model_len(),
-                                                ", beyond the model's context of ", limit));
-  }
-}
-
-void ResolveMemory(const std::string& path, bool chunked, v1::Memory* m, Findings* findings) {
-  const Checker check(findings, path);
-  if (!m->has_block_size()) m->set_block_size(16);
-  if (!m->has_gpu_memory_utilization()) m->set_gpu_memory_utilization(0.9);
-  if (!m->has_reserved_bytes()) m->set_reserved_bytes(int64_t{2} << 30);
-  if (!m->has_kv_cache_dtype()) m->set_kv_cache_dtype(v1::DATA_TYPE_BF16);
-  check.Range("block_size", m->block_size(), 1, 65'536);
-  check.Positive("gpu_memory_utilization", m->gpu_memory_utilization(), 1);
-  check.Range("reserved_bytes", m->reserved_bytes(), 0, 1'000'000'000'000'000);
-  if (m->has_kv_blocks()) {
-    // Block 0 is vLLM's null block: nobody holds it.
-    check.Range("kv_blocks", m->kv_blocks(), chunked ? 2 : 1, kMaxBlocks);
-  }
-  if (!v1::DataType_IsValid(m->kv_cache_dtype()) || m->kv_cache_dtype() == 0) {
-    check.Error("kv_cache_dtype",
-                "is not a data type; allowed are fp32, bf16, fp16, fp8, int8, int4");
-  }
-}
 
 void ResolveAffine(const Checker& check, v1::Affine* a) {
   if (!a->has_iteration_seconds()) a->set_iteration_seconds(0);
@@ -175,9 +101,9 @@ bool NeedsFigures(const v1::WorkerGroup& group) {
   return !group.compute().has_affine() || !group.memory().has_kv_blocks();
 }
 
-void ResolveGroup(const std::string& path, v1::Spec* spec, v1::WorkerGroup* group,
-                  Findings* findings) {
-  const Checker check(findings, path);
+void ResolveGroup(int index, v1::Spec* spec, Findings* findings) {
+  v1::WorkerGroup* group = spec->mutable_workers(index);
+  const Checker check(findings, absl::StrCat("workers[", index, "]"));
   check.Length("name", group->name(), 200);
   if (!group->has_count()) group->set_count(1);
   check.Range("count", group->count(), 1, kMaxWorkers);
@@ -208,8 +134,9 @@ void ResolveGroup(const std::string& path, v1::Spec* spec, v1::WorkerGroup* grou
   }
   ResolveLocalScheduler(check.Path("local_scheduler"), model, group->mutable_local_scheduler(),
                         findings);
-  ResolveMemory(check.Path("memory"), IsChunked(group->local_scheduler()), group->mutable_memory(),
-                findings);
+  ResolveMemory(check, group);
+  ResolvePlacement(check, index, group);
+  ResolveBreakpoints(check, *spec, group);
 }
 
 void CheckNames(const v1::Spec& spec, Findings* findings) {
@@ -238,15 +165,20 @@ void ResolveSharedModel(v1::Spec* spec, Findings* findings) {
   }
 }
 
+int64_t Replicas(const v1::WorkerGroup& group) {
+  return group.parallelism().has_data() ? group.parallelism().data() : 1;
+}
+
 }  // namespace
 
 const v1::Model& ModelOf(const v1::Spec& spec, const v1::WorkerGroup& group) {
   return group.has_model() ? group.model() : spec.model();
 }
 
-int64_t WorkersOf(const v1::WorkerGroup& group) {
-  const int64_t replicas = group.parallelism().has_data() ? group.parallelism().data() : 1;
-  return group.count() * replicas;
+int64_t WorkersOf(const v1::WorkerGroup& group) { return group.count() * Replicas(group); }
+
+int64_t InitialWorkersOf(const v1::WorkerGroup& group) {
+  return (group.has_initial_count() ? group.initial_count() : group.count()) * Replicas(group);
 }
 
 void ResolveWorkers(v1::Spec* spec, Findings* findings) {
@@ -264,7 +196,7 @@ void ResolveWorkers(v1::Spec* spec, Findings* findings) {
   for (int i = 0; i < spec->workers_size(); ++i) {
     v1::WorkerGroup* group = spec->mutable_workers(i);
     if (group->name().empty()) group->set_name(absl::StrCat("group", i));
-    ResolveGroup(absl::StrCat("workers[", i, "]"), spec, group, findings);
+    ResolveGroup(i, spec, findings);
     workers += WorkersOf(*group);
   }
   CheckNames(*spec, findings);
@@ -272,6 +204,7 @@ void ResolveWorkers(v1::Spec* spec, Findings* findings) {
     findings->Error("workers", absl::StrCat("are ", Grouped(workers), " in all; at most ",
                                             Grouped(kMaxWorkers), " are allowed"));
   }
+  if (findings->errors() == 0) CheckRoles(*spec, findings);
   spec->clear_local_scheduler();
   spec->clear_memory();
 }
