@@ -66,7 +66,9 @@ void AddFlags(CLI::App& app, Flags& flags) {
   Add(app, "admin", server.admin, "address of /metrics, /livez, /readyz, /version; '': none");
   Add(app, "insecure-bind", server.insecure_bind,
       "allow addresses that other machines can reach (there is no authentication)");
-  Add(app, "threads", server.threads, "simulations that run at once")->check(CLI::Range(1, 1024));
+  Add(app, "threads", server.threads, "threads that run simulations")->check(CLI::Range(1, 1024));
+  Add(app, "max-running", server.max_running, "simulations that take turns on these threads")
+      ->check(CLI::PositiveNumber);
   Add(app, "stream-threads", server.stream_threads, "threads that replay event streams")
       ->check(CLI::Range(1, 1024));
   Add(app, "max-queued", server.max_queued, "simulations that may wait")
@@ -99,12 +101,12 @@ void LogConfig(const Flags& flags) {
   const ServerOptions& server = flags.server;
   spdlog::info("tokensimd {} (engine {})", kReleaseVersion, kEngineVersion);
   spdlog::info(
-      "config: listen={} admin={} insecure_bind={} threads={} stream_threads={} max_queued={} "
-      "max_stored={} max_event_streams={} max_requests={} max_workers={} data_dir={} "
-      "drain_delay={}s shutdown_timeout={}s stream_stall_timeout={}s",
+      "config: listen={} admin={} insecure_bind={} threads={} stream_threads={} max_running={} "
+      "max_queued={} max_stored={} max_event_streams={} max_requests={} max_workers={} "
+      "data_dir={} drain_delay={}s shutdown_timeout={}s stream_stall_timeout={}s",
       server.listen, server.admin.empty() ? "none" : server.admin, server.insecure_bind,
-      server.threads, server.stream_threads, server.max_queued, server.max_stored,
-      server.max_event_streams, server.max_requests, server.max_workers,
+      server.threads, server.stream_threads, server.max_running, server.max_queued,
+      server.max_stored, server.max_event_streams, server.max_requests, server.max_workers,
       server.data_dir.empty() ? "none" : server.data_dir, flags.drain_delay_seconds,
       flags.shutdown_timeout_seconds, flags.stream_stall_timeout_seconds);
 }

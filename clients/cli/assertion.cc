@@ -95,7 +95,7 @@ absl::StatusOr<Assertion> ParseAssertion(const std::string& text) {
     break;
   }
   if (length == 0) return Invalid(text, "unknown operator; use <, <=, >, >= or ==");
-  const std::vector<Metric> metrics = ListMetrics({});
+  const std::vector<Metric> metrics = MetricsFor(assertion.metric);
   const Metric* metric = FindMetric(metrics, assertion.metric);
   if (metric == nullptr) return Invalid(text, UnknownMetric(metrics, assertion.metric));
   const absl::StatusOr<double> bound =
@@ -109,7 +109,10 @@ AssertionResult Evaluate(const Assertion& assertion, const v1::Report& report) {
   const std::vector<Metric> metrics = ListMetrics(report);
   const Metric* metric = FindMetric(metrics, assertion.metric);
   AssertionResult result{.text = assertion.text, .holds = false, .measured = ""};
-  if (metric == nullptr) return result;  // ParseAssertion lets only known names through
+  if (metric == nullptr) {  // ParseAssertion lets only known names through, but of any class
+    result.measured = assertion.metric + ": the report has no such class";
+    return result;
+  }
   result.holds = metric->value && Holds(*metric->value, assertion.comparison, assertion.bound);
   result.measured = assertion.metric + " = " + FormatMetric(*metric);
   return result;

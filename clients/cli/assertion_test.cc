@@ -18,6 +18,12 @@ v1::Report MakeReport() {
   report.mutable_ttft_seconds()->set_p99(0.5);
   report.mutable_slo()->set_attainment(0.99);
   report.mutable_slo()->set_goodput_requests_per_second(7.25);
+  report.mutable_cache()->set_hit_ratio(0.4);
+  report.mutable_transfers()->mutable_kv_transfer_seconds()->set_count(1);
+  report.mutable_transfers()->mutable_kv_transfer_seconds()->set_p99(0.002);
+  report.add_classes()->set_name("chat");
+  report.mutable_classes(0)->mutable_ttft_seconds()->set_count(1);
+  report.mutable_classes(0)->mutable_ttft_seconds()->set_p99(0.3);
   return report;
 }
 
@@ -58,12 +64,22 @@ TEST(Assertion, NamesOfAllKinds) {
   EXPECT_TRUE(Holds("slo.attainment >= 99%"));
   EXPECT_TRUE(Holds("slo.attainment >= 0.99"));
   EXPECT_TRUE(Holds("goodput == 7.25"));
+  EXPECT_TRUE(Holds("cache.hit_ratio >= 40%"));
+  EXPECT_TRUE(Holds("kv_transfer.p99 <= 2ms"));
+  EXPECT_TRUE(Holds("class.chat.ttft.p99 <= 300ms"));
+  EXPECT_FALSE(Holds("class.chat.ttft.p99 <= 299ms"));
 }
 
 TEST(Assertion, WhatIsUndefinedDoesNotHold) {
   EXPECT_FALSE(Holds("tpot.p99 <= 1s"));
   const auto result = Evaluate(*ParseAssertion("tpot.p99 <= 1s"), MakeReport());
   EXPECT_EQ(result.measured, "tpot.p99 = undefined");
+}
+
+TEST(Assertion, OfAClassTheRunDoesNotHave) {
+  const auto result = Evaluate(*ParseAssertion("class.cat.ttft.p99 <= 1s"), MakeReport());
+  EXPECT_FALSE(result.holds);
+  EXPECT_EQ(result.measured, "class.cat.ttft.p99: the report has no such class");
 }
 
 TEST(Assertion, SaysWhatWasMeasured) {
@@ -77,6 +93,7 @@ TEST(Assertion, UnknownMetricsAreAnsweredWithNearNames) {
   EXPECT_THAT(ErrorOf("ttft <= 1s"), HasSubstr("nearest: ttft."));
   EXPECT_THAT(ErrorOf("throughput.request_per_second > 1"),
               HasSubstr("throughput.requests_per_second"));
+  EXPECT_THAT(ErrorOf("class.chat.ttfft.p99 <= 1s"), HasSubstr("class.chat.ttft.p99"));
   EXPECT_THAT(ErrorOf("zzz > 1"), HasSubstr("unknown metric 'zzz'"));
 }
 

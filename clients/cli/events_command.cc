@@ -3,9 +3,9 @@
 #include <memory>
 
 #include "clients/cli/commands.h"
-#include "clients/cli/interrupt.h"
 #include "clients/cli/json.h"
 #include "clients/cli/options.h"
+#include "clients/cli/remote_session.h"
 #include "clients/cli/talk.h"
 
 namespace tokensim::cli {
@@ -18,7 +18,8 @@ constexpr char kExamples[] = R"(Examples:
   tokensim events nightly-17 --kinds request_finished,request_rejected
   tokensim events nightly-17 --requests 17,18 --workers 0
 Kinds: request_arrived, request_scheduled, first_token, token_batch, request_preempted,
-  request_finished, request_rejected, iteration, memory_snapshot, simulation_ended.)";
+  request_finished, request_rejected, iteration, memory_snapshot, simulation_ended,
+  kv_transferred, request_swapped, request_dispatched, worker_changed, operator_log.)";
 
 struct EventsOptions {
   std::string name;
@@ -61,9 +62,8 @@ ExitCode RunEvents(const EventsOptions& options) {
     selector->set_sample_fraction(options.sample);
   }
   std::ios::sync_with_stdio(false);
-  client::Client client(ToClientOptions(options.server, options.talk.quiet));
-  const Interrupt interrupt([&client] { client.Interrupt(); });
-  const auto stream = client.StreamEvents(request);
+  RemoteSession session(options.server, options.talk);
+  const auto stream = session.client.StreamEvents(request);
   std::string line;
   for (v1::EventBatch batch; std::cout && stream->Next(&batch); std::cout.flush()) {
     for (const v1::Event& event : batch.events()) {
@@ -73,12 +73,12 @@ ExitCode RunEvents(const EventsOptions& options) {
   }
   if (!std::cout) return ExitCode::kRunFailed;
   if (!stream->error()) return ExitCode::kOk;
-  if (interrupt.requested()) {
+  if (session.interrupt.requested()) {
     std::cerr << "\ntokensim: interrupted; --after " << stream->covered_through()
               << " goes on from here\n";
     return ExitCode::kInterrupted;
   }
-  return PrintServerError(*stream->error(), options.server.server);
+  return PrintServerError(*stream->error(), session.server);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "clients/cli/interrupt.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <utility>
@@ -21,9 +20,14 @@ sigset_t Sigint() {
 
 }  // namespace
 
-Interrupt::Interrupt(std::function<void()> on_interrupt) : on_interrupt_(std::move(on_interrupt)) {
+BlockedSigint::BlockedSigint() {
   const sigset_t set = Sigint();
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  pthread_sigmask(SIG_BLOCK, &set, &before_);
+}
+
+BlockedSigint::~BlockedSigint() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+Interrupt::Interrupt(std::function<void()> on_interrupt) : on_interrupt_(std::move(on_interrupt)) {
   thread_ = std::thread([this] { Wait(); });
 }
 
@@ -31,8 +35,6 @@ Interrupt::~Interrupt() {
   stopping_ = true;
   pthread_kill(thread_.native_handle(), SIGINT);  // wakes Wait()
   thread_.join();
-  const sigset_t set = Sigint();
-  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
 void Interrupt::Wait() {

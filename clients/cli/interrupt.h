@@ -8,11 +8,25 @@
 // One at a time.
 #pragma once
 
+#include <signal.h>
+
 #include <atomic>
 #include <functional>
 #include <thread>
 
 namespace tokensim::cli {
+
+// Keeps SIGINT from this thread and those it starts.
+class BlockedSigint {
+ public:
+  BlockedSigint();
+  ~BlockedSigint();
+  BlockedSigint(const BlockedSigint&) = delete;
+  BlockedSigint& operator=(const BlockedSigint&) = delete;
+
+ private:
+  sigset_t before_;
+};
 
 class Interrupt {
  public:
@@ -26,7 +40,8 @@ class Interrupt {
  private:
   void Wait();
 
-  std::function<void()> on_interrupt_;
+  const BlockedSigint blocked_;
+  const std::function<void()> on_interrupt_;
   std::atomic<bool> requested_ = false;
   std::atomic<bool> stopping_ = false;
   std::thread thread_;

@@ -21,6 +21,12 @@ class MetricList {
     Add(metric, statistic, Unit::kNumber, static_cast<double>(count));
   }
 
+  // Undefined unless `present`.
+  void AddIf(bool present, const std::string& metric, const std::string& statistic, Unit unit,
+             double value) {
+    Add(metric, statistic, unit, present ? std::optional<double>(value) : std::nullopt);
+  }
+
   void AddDistribution(const std::string& metric, Unit unit, const v1::Distribution& d) {
     AddCount(metric, "count", d.count());
     const std::pair<const char*, double> statistics[] = {
@@ -37,17 +43,70 @@ class MetricList {
   std::vector<Metric> metrics_;
 };
 
-void AddSlo(const v1::Report& report, MetricList* list) {
-  const v1::SloReport& slo = report.slo();
-  const auto defined = [&report](double value) {
-    return report.has_slo() ? std::optional<double>(value) : std::nullopt;
+void AddSlo(const std::string& metric, bool present, const v1::SloReport& slo, MetricList* list) {
+  list->AddIf(present, metric, "met", Unit::kNumber, static_cast<double>(slo.met()));
+  list->AddIf(present, metric, "attainment", Unit::kRatio, slo.attainment());
+  list->AddIf(present, metric, "goodput_requests_per_second", Unit::kNumber,
+              slo.goodput_requests_per_second());
+  list->AddIf(present, metric, "goodput_output_tokens_per_second", Unit::kNumber,
+              slo.goodput_output_tokens_per_second());
+}
+
+void AddCounts(const v1::RequestCounts& requests, MetricList* list) {
+  list->AddCount("requests", "total", requests.total());
+  list->AddCount("requests", "finished", requests.finished());
+  list->AddCount("requests", "rejected",
+                 requests.rejected_max_model_len() + requests.rejected_kv_capacity() +
+                     requests.rejected_no_worker());
+  list->AddCount("requests", "rejected_max_model_len", requests.rejected_max_model_len());
+  list->AddCount("requests", "rejected_kv_capacity", requests.rejected_kv_capacity());
+  list->AddCount("requests", "rejected_no_worker", requests.rejected_no_worker());
+  list->AddCount("requests", "unfinished", requests.unfinished());
+  list->AddCount("requests", "preemptions", requests.preemptions());
+}
+
+void AddCacheAndTransfers(const v1::Report& report, MetricList* list) {
+  const v1::CacheReport& cache = report.cache();
+  const auto add = [&](const char* statistic, Unit unit, double value) {
+    list->AddIf(report.has_cache(), "cache", statistic, unit, value);
   };
-  list->Add("slo", "met", Unit::kNumber, defined(static_cast<double>(slo.met())));
-  list->Add("slo", "attainment", Unit::kRatio, defined(slo.attainment()));
-  list->Add("slo", "goodput_requests_per_second", Unit::kNumber,
-            defined(slo.goodput_requests_per_second()));
-  list->Add("slo", "goodput_output_tokens_per_second", Unit::kNumber,
-            defined(slo.goodput_output_tokens_per_second()));
+  add("hit_ratio", Unit::kRatio, cache.hit_ratio());
+  add("input_tokens", Unit::kNumber, static_cast<double>(cache.input_tokens()));
+  add("cached_tokens", Unit::kNumber, static_cast<double>(cache.cached_tokens()));
+  add("pool_hit_tokens", Unit::kNumber, static_cast<double>(cache.pool_hit_tokens()));
+  add("pool_evicted_tokens", Unit::kNumber, static_cast<double>(cache.pool_evicted_tokens()));
+  add("pool_max_bytes", Unit::kNumber, static_cast<double>(cache.pool_max_bytes()));
+  list->AddCount("transfers", "migrations", report.transfers().migrations());
+  list->AddCount("transfers", "redispatched", report.transfers().redispatched());
+  list->AddDistribution("kv_transfer_seconds", Unit::kSeconds,
+                        report.transfers().kv_transfer_seconds());
+}
+
+void AddClass(const v1::ClassReport& client, MetricList* list) {
+  const std::string prefix = "class." + client.name() + '.';
+  list->AddCount(prefix + "requests", "finished", client.finished());
+  list->AddCount(prefix + "requests", "rejected", client.rejected());
+  list->AddDistribution(prefix + "ttft_seconds", Unit::kSeconds, client.ttft_seconds());
+  list->AddDistribution(prefix + "tpot_seconds", Unit::kSeconds, client.tpot_seconds());
+  list->AddDistribution(prefix + "e2e_seconds", Unit::kSeconds, client.e2e_seconds());
+  AddSlo(prefix + "slo", client.has_slo(), client.slo(), list);
+}
+
+constexpr std::string_view kClassPrefix = "class.";
+constexpr std::string_view kGoodput = "goodput";
+
+// Whether it is `goodput`, or ends with `.goodput` and is a class's.
+bool IsGoodput(const std::string& name) {
+  return name == kGoodput || (name.starts_with(kClassPrefix) && name.ends_with(".goodput"));
+}
+
+// "chat" of class.chat.ttft.p99; class names may hold dots themselves. Empty: names no class.
+std::string ClassIn(const std::string& name) {
+  if (!name.starts_with(kClassPrefix)) return "";
+  size_t end = name.rfind('.');
+  if (!IsGoodput(name)) end = name.rfind('.', end - 1);
+  if (end == std::string::npos || end <= kClassPrefix.size()) return "";
+  return name.substr(kClassPrefix.size(), end - kClassPrefix.size());
 }
 
 // The name as a person would write it in an assertion.
@@ -64,15 +123,7 @@ std::string ShortName(const Metric& metric) {
 
 std::vector<Metric> ListMetrics(const v1::Report& report) {
   MetricList list;
-  const v1::RequestCounts& requests = report.requests();
-  list.AddCount("requests", "total", requests.total());
-  list.AddCount("requests", "finished", requests.finished());
-  list.AddCount("requests", "rejected",
-                requests.rejected_max_model_len() + requests.rejected_kv_capacity());
-  list.AddCount("requests", "rejected_max_model_len", requests.rejected_max_model_len());
-  list.AddCount("requests", "rejected_kv_capacity", requests.rejected_kv_capacity());
-  list.AddCount("requests", "unfinished", requests.unfinished());
-  list.AddCount("requests", "preemptions", requests.preemptions());
+  AddCounts(report.requests(), &list);
   list.Add("simulated_seconds", "", Unit::kSeconds, report.simulated_seconds());
   const v1::Throughput& throughput = report.throughput();
   list.Add("throughput", "span_seconds", Unit::kSeconds, throughput.span_seconds());
@@ -90,12 +141,27 @@ std::vector<Metric> ListMetrics(const v1::Report& report) {
   list.AddDistribution("max_itl_seconds", Unit::kSeconds, report.max_itl_seconds());
   list.AddDistribution("input_tokens", Unit::kNumber, report.input_tokens());
   list.AddDistribution("output_tokens", Unit::kNumber, report.output_tokens());
-  AddSlo(report, &list);
+  AddSlo("slo", report.has_slo(), report.slo(), &list);
+  AddCacheAndTransfers(report, &list);
+  for (const v1::ClassReport& client : report.classes()) AddClass(client, &list);
   return list.Take();
 }
 
+std::vector<Metric> MetricsFor(const std::string& name) {
+  v1::Report report;
+  const std::string client = ClassIn(name);
+  if (!client.empty()) report.add_classes()->set_name(client);
+  std::vector<Metric> metrics = ListMetrics(report);
+  for (Metric& metric : metrics) metric.value.reset();
+  return metrics;
+}
+
 const Metric* FindMetric(const std::vector<Metric>& metrics, const std::string& name) {
-  const std::string wanted = name == "goodput" ? "slo.goodput_requests_per_second" : name;
+  std::string wanted = name;
+  if (IsGoodput(name)) {
+    wanted.resize(name.size() - kGoodput.size());
+    wanted += "slo.goodput_requests_per_second";
+  }
   for (const Metric& metric : metrics) {
     if (wanted == metric.name() || wanted == ShortName(metric)) return &metric;
   }

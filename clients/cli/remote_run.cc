@@ -95,11 +95,12 @@ ExitCode Submit(client::Client& client, const SpecInput& input, const CreateOpti
   return PrintServerError(error, server);
 }
 
-ExitCode Follow(client::Client& client, const Interrupt& interrupt, const std::string& name,
-                const std::string& server, const TalkOptions& talk, RunResults* results) {
+ExitCode Follow(RemoteSession& session, const std::string& name, const TalkOptions& talk,
+                RunResults* results) {
+  client::Client& client = session.client;
   const auto end_with = [&](const client::Error& error) {
-    if (interrupt.requested()) return Detached(name);
-    return PrintServerError(error, server);
+    if (session.interrupt.requested()) return Detached(name);
+    return PrintServerError(error, session.server);
   };
   const client::Result<v1::Simulation> ended = WatchToEnd(client, name, talk);
   if (!ended.ok()) return end_with(ended.error());

@@ -4,11 +4,10 @@
 #include <string>
 
 #include "clients/cli/exit_code.h"
-#include "clients/cli/interrupt.h"
 #include "clients/cli/options.h"
+#include "clients/cli/remote_session.h"
 #include "clients/cli/results.h"
 #include "clients/cli/spec_input.h"
-#include "clients/cpp/client.h"
 
 namespace tokensim::cli {
 
@@ -19,8 +18,7 @@ namespace tokensim::cli {
 
 // Follows simulation `name` to its end, with progress, then collects its results. Ctrl-C detaches:
 // the simulation goes on, and stderr says how to come back.
-[[nodiscard]] ExitCode Follow(client::Client& client, const Interrupt& interrupt,
-                              const std::string& name, const std::string& server,
+[[nodiscard]] ExitCode Follow(RemoteSession& session, const std::string& name,
                               const TalkOptions& talk, RunResults* results);
 
 }  // namespace tokensim::cli

@@ -1,7 +1,11 @@
 #include "clients/cli/report_output.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <iostream>
+#include <iterator>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -11,12 +15,14 @@
 #include "clients/cli/terminal.h"
 #include "clients/cli/text_table.h"
 #include "clients/cli/units.h"
+#include "engine/report/export.h"
 
 namespace tokensim::cli {
 
 namespace {
 
 constexpr int kMaxWorkerRows = 16;
+constexpr int kMaxLinkRows = 16;
 constexpr size_t kSparklineWidth = 64;
 
 const char* EndReasonText(v1::EndReason reason) {
@@ -41,6 +47,9 @@ void WriteHeader(const v1::Report& report, const ReportStyle& style, std::ostrea
   }
   if (n.rejected_kv_capacity() > 0) {
     out << ", " << FormatCount(n.rejected_kv_capacity()) << " rejected (KV capacity)";
+  }
+  if (n.rejected_no_worker() > 0) {
+    out << ", " << FormatCount(n.rejected_no_worker()) << " rejected (no worker)";
   }
   if (n.unfinished() > 0) out << ", " << FormatCount(n.unfinished()) << " unfinished";
   out << "; " << FormatCount(n.preemptions()) << " preemptions\n";
@@ -97,20 +106,157 @@ void WriteSlo(const v1::Report& report, std::ostream& out) {
   out << each << " of " << FormatCount(report.requests().finished()) << '\n';
 }
 
-void WriteWorkers(const v1::Report& report, std::ostream& out) {
-  TextTable table({Align::kLeft, Align::kLeft, Align::kRight, Align::kRight, Align::kRight,
+void WriteClasses(const v1::Report& report, std::ostream& out) {
+  if (report.classes_size() == 0) return;
+  TextTable table({Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight,
                    Align::kRight, Align::kRight, Align::kRight, Align::kRight, Align::kRight});
-  table.AddRow({"Worker", "hardware", "requests", "iterations", "busy", "running", "(max)",
-                "KV used", "(max)", "preempted"});
+  table.AddRow({"Class", "priority", "finished", "rejected", "TTFT p50", "p99", "TPOT p50", "p99",
+                "E2E p99", report.has_slo() ? "SLO" : ""});
+  for (const v1::ClassReport& c : report.classes()) {
+    const auto seconds = [](const v1::Distribution& d, double value) {
+      return d.count() > 0 ? FormatSeconds(value) : "-";
+    };
+    std::string slo;
+    if (report.has_slo()) slo = c.has_slo() ? FormatPercent(c.slo().attainment()) : "-";
+    table.AddRow({c.name(), FormatCount(c.priority()), FormatCount(c.finished()),
+                  FormatCount(c.rejected()), seconds(c.ttft_seconds(), c.ttft_seconds().p50()),
+                  seconds(c.ttft_seconds(), c.ttft_seconds().p99()),
+                  seconds(c.tpot_seconds(), c.tpot_seconds().p50()),
+                  seconds(c.tpot_seconds(), c.tpot_seconds().p99()),
+                  seconds(c.e2e_seconds(), c.e2e_seconds().p99()), slo});
+  }
+  out << '\n';
+  table.Print(out);
+}
+
+void WriteCache(const v1::Report& report, std::ostream& out) {
+  if (!report.has_cache()) return;
+  const v1::CacheReport& cache = report.cache();
+  out << "\nCache       " << FormatPercent(cache.hit_ratio()) << " of input tokens were cached ("
+      << FormatCount(cache.cached_tokens()) << " of " << FormatCount(cache.input_tokens()) << ")\n";
+  if (cache.pool_max_bytes() == 0 && cache.pool_hit_tokens() == 0) return;
+  out << "            memory pool: " << FormatCount(cache.pool_hit_tokens()) << " tokens fetched, "
+      << FormatCount(cache.pool_evicted_tokens()) << " evicted, at most "
+      << FormatBytes(cache.pool_max_bytes()) << '\n';
+}
+
+void WriteLinks(const v1::TransferReport& transfers, std::ostream& out) {
+  if (transfers.links_size() == 0) return;
+  std::vector<const v1::LinkReport*> links;  // the fullest first
+  for (const v1::LinkReport& link : transfers.links()) links.push_back(&link);
+  std::stable_sort(links.begin(), links.end(), [](const auto* a, const auto* b) {
+    return a->utilization() > b->utilization();
+  });
+  TextTable table({Align::kLeft, Align::kRight, Align::kRight, Align::kRight, Align::kRight});
+  table.AddRow({"Link", "transfers", "carried", "busy", "used"});
+  const int shown = std::min(transfers.links_size(), kMaxLinkRows);
+  for (int i = 0; i < shown; ++i) {
+    const v1::LinkReport& link = *links[static_cast<size_t>(i)];
+    table.AddRow({link.name(), FormatCount(link.transfers()), FormatBytes(link.bytes()),
+                  FormatSeconds(link.busy_seconds()), FormatPercent(link.utilization())});
+  }
+  table.Print(out);
+  if (transfers.links_size() > shown) {
+    out << "... and " << FormatCount(transfers.links_size() - shown) << " more links\n";
+  }
+}
+
+void WriteTransfers(const v1::Report& report, std::ostream& out) {
+  if (!report.has_transfers()) return;
+  const v1::TransferReport& transfers = report.transfers();
+  const v1::Distribution& kv = transfers.kv_transfer_seconds();
+  out << "\nTransfers   " << FormatCount(kv.count()) << " requests' KV caches moved";
+  if (kv.count() > 0) {
+    out << " (mean " << FormatSeconds(kv.mean()) << ", p99 " << FormatSeconds(kv.p99()) << ')';
+  }
+  out << "; " << FormatCount(transfers.migrations()) << " migrations, "
+      << FormatCount(transfers.redispatched()) << " lost their worker\n";
+  WriteLinks(transfers, out);
+}
+
+// A column of the worker table.
+struct WorkerColumn {
+  const char* title;
+  Align align;
+  std::function<std::string(const v1::WorkerReport&)> text;
+};
+
+template <typename Has>
+bool AnyWorker(const v1::Report& report, Has has) {
+  return std::any_of(report.workers().begin(), report.workers().end(), has);
+}
+
+// Columns that only some clusters need, after the hardware.
+std::vector<WorkerColumn> PlaceColumns(const v1::Report& report) {
+  using W = const v1::WorkerReport&;
+  std::vector<WorkerColumn> columns;
+  const bool roles = AnyWorker(report, [](W w) { return !w.role().empty(); });
+  if (roles) columns.push_back({"role", Align::kLeft, [](W w) { return w.role(); }});
+  if (AnyWorker(report, [](W w) { return w.node() > 0; })) {
+    columns.push_back({"node", Align::kRight, [](W w) { return FormatCount(w.node()); }});
+  }
+  if (AnyWorker(report, [](W w) { return w.prefilled() > 0; })) {
+    columns.push_back({"prefilled", Align::kRight, [](W w) { return FormatCount(w.prefilled()); }});
+  }
+  return columns;
+}
+
+// And those at the end.
+std::vector<WorkerColumn> TierColumns(const v1::Report& report) {
+  using W = const v1::WorkerReport&;
+  std::vector<WorkerColumn> columns;
+  if (AnyWorker(report, [](W w) { return w.host_bytes_total() > 0; })) {
+    columns.push_back(
+        {"swapped out", Align::kRight, [](W w) { return FormatBytes(w.swapped_out_bytes()); }});
+    columns.push_back(
+        {"host (max)", Align::kRight, [](W w) { return FormatBytes(w.max_host_bytes_used()); }});
+  }
+  if (AnyWorker(report, [](W w) { return w.unavailable_seconds() > 0; })) {
+    columns.push_back(
+        {"unavailable", Align::kRight, [](W w) { return FormatSeconds(w.unavailable_seconds()); }});
+  }
+  return columns;
+}
+
+std::vector<WorkerColumn> WorkerColumns(const v1::Report& report) {
+  using W = const v1::WorkerReport&;
+  std::vector<WorkerColumn> columns = {
+      {"Worker", Align::kLeft, [](W w) { return w.name(); }},
+      {"hardware", Align::kLeft, [](W w) { return w.hardware(); }}};
+  for (WorkerColumn& column : PlaceColumns(report)) columns.push_back(std::move(column));
+  const WorkerColumn always[] = {
+      {"requests", Align::kRight, [](W w) { return FormatCount(w.requests()); }},
+      {"iterations", Align::kRight, [](W w) { return FormatCount(w.iterations()); }},
+      {"busy", Align::kRight, [](W w) { return FormatPercent(w.utilization()); }},
+      {"running", Align::kRight, [](W w) { return FormatNumber(w.mean_running()); }},
+      {"(max)", Align::kRight, [](W w) { return FormatCount(w.max_running()); }},
+      {"KV used", Align::kRight, [](W w) { return FormatPercent(w.mean_kv_utilization()); }},
+      {"(max)", Align::kRight,
+       [](W w) {
+         const double blocks = static_cast<double>(std::max<int64_t>(1, w.kv_blocks_total()));
+         return FormatPercent(static_cast<double>(w.max_kv_blocks_used()) / blocks);
+       }},
+      {"preempted", Align::kRight, [](W w) { return FormatCount(w.preemptions()); }}};
+  columns.insert(columns.end(), std::begin(always), std::end(always));
+  for (WorkerColumn& column : TierColumns(report)) columns.push_back(std::move(column));
+  return columns;
+}
+
+void WriteWorkers(const v1::Report& report, std::ostream& out) {
+  const std::vector<WorkerColumn> columns = WorkerColumns(report);
+  std::vector<Align> alignments;
+  std::vector<std::string> titles;
+  for (const WorkerColumn& column : columns) {
+    alignments.push_back(column.align);
+    titles.push_back(column.title);
+  }
+  TextTable table(std::move(alignments));
+  table.AddRow(std::move(titles));
   const int shown = std::min(report.workers_size(), kMaxWorkerRows);
   for (int i = 0; i < shown; ++i) {
-    const v1::WorkerReport& w = report.workers(i);
-    const double blocks = static_cast<double>(std::max<int64_t>(1, w.kv_blocks_total()));
-    table.AddRow({w.name(), w.hardware(), FormatCount(w.requests()), FormatCount(w.iterations()),
-                  FormatPercent(w.utilization()), FormatNumber(w.mean_running()),
-                  FormatCount(w.max_running()), FormatPercent(w.mean_kv_utilization()),
-                  FormatPercent(static_cast<double>(w.max_kv_blocks_used()) / blocks),
-                  FormatCount(w.preemptions())});
+    std::vector<std::string> row;
+    for (const WorkerColumn& column : columns) row.push_back(column.text(report.workers(i)));
+    table.AddRow(std::move(row));
   }
   out << '\n';
   table.Print(out);
@@ -119,14 +265,24 @@ void WriteWorkers(const v1::Report& report, std::ostream& out) {
   }
 }
 
-// Sums of a series over all workers.
+// Sums of a series over all workers. Intervals double in width as a worker's time goes on: those of
+// a worker that ran for less of the time are merged.
 template <typename Series>
 std::vector<double> Total(const v1::Report& report, Series series) {
+  double width = 0;
+  for (const v1::WorkerReport& worker : report.workers()) {
+    width = std::max(width, worker.timeline().interval_seconds());
+  }
   std::vector<double> total;
   for (const v1::WorkerReport& worker : report.workers()) {
     const auto& values = series(worker.timeline());
-    total.resize(std::max(total.size(), static_cast<size_t>(values.size())), 0);
-    for (int i = 0; i < values.size(); ++i) total[static_cast<size_t>(i)] += values[i];
+    const double own = worker.timeline().interval_seconds();
+    const int merged = own > 0 ? static_cast<int>(std::lround(width / own)) : 1;
+    total.resize(std::max(total.size(), static_cast<size_t>((values.size() + merged - 1) / merged)),
+                 0);
+    for (int i = 0; i < values.size(); ++i) {
+      total[static_cast<size_t>(i / merged)] += values[i] / merged;
+    }
   }
   return total;
 }
@@ -153,6 +309,13 @@ void WriteTimelines(const v1::Report& report, const ReportStyle& style, std::ost
   line("  waiting  ", waiting, 0, peak(waiting));
   line("  KV used  ", kv, workers,
        "peak " + FormatPercent(*std::max_element(kv.begin(), kv.end()) / workers));
+  const auto bytes = [&](const char* name, const std::vector<double>& values) {
+    const double top = values.empty() ? 0 : *std::max_element(values.begin(), values.end());
+    if (top > 0) line(name, values, 0, "peak " + FormatBytes(std::llround(top)));
+  };
+  bytes("  host     ", Total(
+                           report, [](const auto& t) -> const auto& { return t.host_bytes(); }));
+  bytes("  pool     ", {report.cache().pool_bytes().begin(), report.cache().pool_bytes().end()});
 }
 
 void WriteFooter(const v1::Report& report, const ReportStyle& style, std::ostream& out) {
@@ -173,6 +336,9 @@ void WriteReportTable(const v1::Report& report, const ReportStyle& style, std::o
   WriteHeader(report, style, out);
   WriteDistributions(report, out);
   WriteSlo(report, out);
+  WriteClasses(report, out);
+  WriteCache(report, out);
+  WriteTransfers(report, out);
   WriteWorkers(report, out);
   WriteTimelines(report, style, out);
   WriteFooter(report, style, out);
@@ -182,7 +348,8 @@ void WriteReportCsv(const v1::Report& report, std::ostream& out) {
   out << "metric,stat,value\n";
   for (const Metric& metric : ListMetrics(report)) {
     if (!metric.value) continue;
-    out << metric.metric << ',' << metric.statistic << ',' << FormatExact(*metric.value) << '\n';
+    out << CsvCell(metric.metric) << ',' << metric.statistic << ',' << FormatExact(*metric.value)
+        << '\n';
   }
 }
 

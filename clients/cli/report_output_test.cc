@@ -82,6 +82,105 @@ TEST(ReportTable, ShowsTheSloWhenThereIsOne) {
   EXPECT_THAT(Table(report), HasSubstr("met: TTFT 999 of 1,998"));
 }
 
+TEST(ReportTable, WhatAPlainRunDoesNotHaveIsNotShown) {
+  const std::string text = Table(MakeReport(2));
+  for (const char* absent : {"Class", "Cache", "Transfers", "Link", "role", "node", "prefilled",
+                             "host", "pool", "unavailable", "no worker"}) {
+    EXPECT_THAT(text, Not(HasSubstr(absent)));
+  }
+}
+
+TEST(ReportTable, ShowsClasses) {
+  v1::Report report = MakeReport(1);
+  v1::ClassReport* chat = report.add_classes();
+  chat->set_name("chat");
+  chat->set_priority(-1);
+  chat->set_finished(1200);
+  chat->mutable_ttft_seconds()->set_count(1200);
+  chat->mutable_ttft_seconds()->set_p99(0.25);
+  report.add_classes()->set_name("batch");
+  EXPECT_THAT(Table(report), HasSubstr("\nClass  priority  finished"));
+  EXPECT_THAT(Table(report), HasSubstr("\nchat         -1     1,200"));
+  EXPECT_THAT(Table(report), HasSubstr("250 ms"));
+  EXPECT_THAT(Table(report), Not(HasSubstr("SLO")));
+  report.mutable_slo()->set_attainment(0.5);
+  chat->mutable_slo()->set_attainment(0.875);
+  EXPECT_THAT(Table(report), HasSubstr("87.5 %\n"));
+}
+
+TEST(ReportTable, ShowsTheCacheAndThePool) {
+  v1::Report report = MakeReport(1);
+  report.mutable_cache()->set_hit_ratio(0.25);
+  report.mutable_cache()->set_cached_tokens(1000);
+  report.mutable_cache()->set_input_tokens(4000);
+  EXPECT_THAT(Table(report),
+              HasSubstr("Cache       25.0 % of input tokens were cached (1,000 of 4,000)\n"));
+  EXPECT_THAT(Table(report), Not(HasSubstr("pool")));
+  report.mutable_cache()->set_pool_max_bytes(1 << 20);
+  report.mutable_cache()->add_pool_bytes(1 << 19);
+  EXPECT_THAT(Table(report), HasSubstr("0 tokens fetched, 0 evicted, at most 1.00 MiB\n"));
+  EXPECT_THAT(Table(report), HasSubstr("| peak 512 KiB\n"));
+}
+
+TEST(ReportTable, ShowsTransfersAndTheFullestLinks) {
+  v1::Report report = MakeReport(1);
+  v1::TransferReport* transfers = report.mutable_transfers();
+  transfers->set_migrations(3);
+  transfers->mutable_kv_transfer_seconds()->set_count(10);
+  transfers->mutable_kv_transfer_seconds()->set_mean(0.002);
+  for (int i = 0; i < 20; ++i) {
+    v1::LinkReport* link = transfers->add_links();
+    link->set_name("gpu/" + std::to_string(i) + " out");
+    link->set_bytes(1024);
+    link->set_utilization(i == 19 ? 0.97 : 0.01);
+  }
+  const std::string text = Table(report);
+  EXPECT_THAT(text, HasSubstr("10 requests' KV caches moved (mean 2.00 ms, p99 0 s); 3 migrations, "
+                              "0 lost their worker\nLink"));
+  EXPECT_THAT(text, HasSubstr("\ngpu/19 out          0  1.00 KiB   0 s  97.0 %\ngpu/0 out"));
+  EXPECT_THAT(text, Not(HasSubstr("gpu/15 out")));
+  EXPECT_THAT(text, HasSubstr("... and 4 more links\n"));
+}
+
+TEST(ReportTable, ShowsRolesNodesTiersAndFailuresOfWorkers) {
+  v1::Report report = MakeReport(2);
+  report.mutable_requests()->set_rejected_no_worker(5);
+  report.mutable_workers(0)->set_role("prefill");
+  report.mutable_workers(1)->set_role("decode");
+  EXPECT_THAT(Table(report), HasSubstr("Worker  hardware  role     requests"));
+  report.mutable_workers(1)->set_node(3);
+  report.mutable_workers(0)->set_prefilled(1500);
+  report.mutable_workers(1)->set_host_bytes_total(1 << 30);
+  report.mutable_workers(1)->set_max_host_bytes_used(1 << 20);
+  report.mutable_workers(1)->mutable_timeline()->add_host_bytes(2048);
+  report.mutable_workers(1)->set_unavailable_seconds(2);
+  const std::string text = Table(report);
+  EXPECT_THAT(text, HasSubstr("role     node  prefilled  requests"));
+  EXPECT_THAT(text, HasSubstr("prefill     0      1,500"));
+  EXPECT_THAT(text, HasSubstr("swapped out  host (max)  unavailable\n"));
+  EXPECT_THAT(text, HasSubstr("0 B    1.00 MiB       2.00 s\n"));
+  EXPECT_THAT(text, HasSubstr("| peak 2.00 KiB\n"));
+  EXPECT_THAT(text, HasSubstr("5 rejected (no worker)"));
+}
+
+// The first worker ran twice as long, in intervals twice as wide.
+TEST(ReportTable, TimelinesOfDifferentIntervalsAddUp) {
+  v1::Report report = MakeReport(2);
+  for (v1::WorkerReport& worker : *report.mutable_workers()) worker.clear_timeline();
+  v1::Timeline* longer = report.mutable_workers(0)->mutable_timeline();
+  longer->set_interval_seconds(2);
+  v1::Timeline* shorter = report.mutable_workers(1)->mutable_timeline();
+  shorter->set_interval_seconds(1);
+  for (const double running : {1.0, 1.0, 7.0}) longer->add_running(running);
+  for (const double running : {2.0, 4.0, 6.0}) shorter->add_running(running);
+  for (auto* timeline : {longer, shorter}) {
+    timeline->add_waiting(0);
+    timeline->add_kv_utilization(0);
+  }
+  // 1 + 3, 1 + 3 (half of the interval is over), 7.
+  EXPECT_THAT(Table(report), HasSubstr("| peak 7.00\n"));
+}
+
 TEST(ReportTable, AnEmptyReportPrints) { EXPECT_THAT(Table({}), HasSubstr("0 total")); }
 
 TEST(ReportCsv, HasARowPerDefinedMetric) {
@@ -90,6 +189,15 @@ TEST(ReportCsv, HasARowPerDefinedMetric) {
   EXPECT_THAT(out.str(), HasSubstr("metric,stat,value\nrequests,total,2000\n"));
   EXPECT_THAT(out.str(), HasSubstr("\nttft_seconds,p99,0.0452\n"));
   EXPECT_THAT(out.str(), Not(HasSubstr("tpot_seconds,p99")));
+  EXPECT_THAT(out.str(), Not(HasSubstr("cache,")));
+}
+
+TEST(ReportCsv, QuotesTheNamesOfClasses) {
+  v1::Report report = MakeReport(1);
+  report.add_classes()->set_name("a,b");
+  std::ostringstream out;
+  WriteReportCsv(report, out);
+  EXPECT_THAT(out.str(), HasSubstr("\n\"class.a,b.requests\",finished,0\n"));
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 // `tokensim requests`: one row per request of a simulation on the server.
 #include <iostream>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "clients/cli/commands.h"
-#include "clients/cli/interrupt.h"
 #include "clients/cli/options.h"
+#include "clients/cli/remote_session.h"
 #include "clients/cli/talk.h"
 #include "engine/report/export.h"
 #include "engine/spec/encode.h"
@@ -30,9 +32,8 @@ ExitCode RunRequests(const RequestsOptions& options) {
   request.mutable_filter()->add_kinds(v1::EVENT_KIND_REQUEST_FINISHED);
   request.mutable_filter()->add_kinds(v1::EVENT_KIND_REQUEST_REJECTED);
   std::vector<RequestRecord> records;
-  client::Client client(ToClientOptions(options.server, options.talk.quiet));
-  const Interrupt interrupt([&client] { client.Interrupt(); });
-  const auto stream = client.StreamEvents(request);
+  RemoteSession session(options.server, options.talk);
+  const auto stream = session.client.StreamEvents(request);
   for (v1::EventBatch batch; stream->Next(&batch);) {
     for (const v1::Event& event : batch.events()) {
       if (event.has_request_finished()) {
@@ -42,11 +43,19 @@ ExitCode RunRequests(const RequestsOptions& options) {
       }
     }
   }
-  if (stream->error()) return PrintServerError(*stream->error(), options.server.server);
+  if (stream->error()) return PrintServerError(*stream->error(), session.server);
+  v1::GetSimulationRequest get;
+  get.set_name(request.name());
+  const client::Result<v1::Simulation> simulation = session.client.GetSimulation(get);
+  if (!simulation.ok()) return PrintServerError(simulation.error(), session.server);
+  std::vector<std::string> classes;
+  for (const v1::ClientClass& client_class : simulation.value().spec().workload().classes()) {
+    classes.push_back(client_class.name());
+  }
   if (options.format == Format::kCsv) {
-    WriteRequestsCsv(records, std::cout);
+    WriteRequestsCsv(records, classes, std::cout);
   } else {
-    WriteRequestsJsonl(records, std::cout);
+    WriteRequestsJsonl(records, classes, std::cout);
   }
   return ExitCode::kOk;
 }

@@ -61,12 +61,14 @@ void ResultFiles::AddRecords(const std::vector<RequestRecord>& records) {
   records_.insert(records_.end(), records.begin(), records.end());
 }
 
-bool ResultFiles::Close() {
+bool ResultFiles::Close(const v1::Report& report) {
   if (wants_requests()) {
+    std::vector<std::string> classes;
+    for (const v1::ClassReport& client : report.classes()) classes.push_back(client.name());
     if (requests_.path.ends_with(".csv")) {
-      WriteRequestsCsv(records_, requests_.stream);
+      WriteRequestsCsv(records_, classes, requests_.stream);
     } else {
-      WriteRequestsJsonl(records_, requests_.stream);
+      WriteRequestsJsonl(records_, classes, requests_.stream);
     }
   }
   const bool requests_written = requests_.Close();

@@ -3,7 +3,7 @@
 //   ResultFiles files;
 //   if (!files.Open(options)) return ExitCode::kUsage;      // before the run, so nothing is lost
 //   for (each batch) files.AddBatch(batch);
-//   if (!files.Close()) return ExitCode::kRunFailed;
+//   if (!files.Close(report)) return ExitCode::kRunFailed;
 #pragma once
 
 #include <fstream>
@@ -27,8 +27,8 @@ class ResultFiles {
   void AddBatch(const v1::EventBatch& batch);
   void AddRecords(const std::vector<RequestRecord>& records);
 
-  // Writes what is left; tells stderr when a file is not complete.
-  [[nodiscard]] bool Close();
+  // Writes what is left; tells stderr when a file is not complete. The report names the classes.
+  [[nodiscard]] bool Close(const v1::Report& report);
 
  private:
   struct File {

@@ -25,7 +25,7 @@ bool RunResults::Open() {
 }
 
 ExitCode RunResults::Finish(const v1::Report& report) {
-  const bool files_written = files_.Close();
+  const bool files_written = files_.Close(report);
   PrintReport(report, options_.format);
   std::cout.flush();
   std::vector<AssertionResult> results;

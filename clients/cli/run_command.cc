@@ -3,10 +3,10 @@
 #include <memory>
 
 #include "clients/cli/commands.h"
-#include "clients/cli/interrupt.h"
 #include "clients/cli/local_run.h"
 #include "clients/cli/options.h"
 #include "clients/cli/remote_run.h"
+#include "clients/cli/remote_session.h"
 #include "clients/cli/results.h"
 #include "clients/cli/spec_input.h"
 
@@ -37,13 +37,12 @@ struct RunOptions {
 };
 
 ExitCode RunRemote(const RunOptions& options, const SpecInput& input, RunResults* results) {
-  client::Client client(ToClientOptions(options.server, options.talk.quiet));
-  const Interrupt interrupt([&client] { client.Interrupt(); });
+  RemoteSession session(options.server, options.talk);
   v1::Simulation created;
-  const ExitCode code = Submit(client, input, options.create, options.server.server, &created);
+  const ExitCode code = Submit(session.client, input, options.create, session.server, &created);
   if (code != ExitCode::kOk) return code;
   if (!options.talk.quiet) std::cerr << "submitted " << created.name() << '\n';
-  return Follow(client, interrupt, created.name(), options.server.server, options.talk, results);
+  return Follow(session, created.name(), options.talk, results);
 }
 
 ExitCode Run(const RunOptions& options) {

@@ -2,9 +2,9 @@
 #include <memory>
 
 #include "clients/cli/commands.h"
-#include "clients/cli/interrupt.h"
 #include "clients/cli/options.h"
 #include "clients/cli/remote_run.h"
+#include "clients/cli/remote_session.h"
 #include "clients/cli/results.h"
 
 namespace tokensim::cli {
@@ -25,10 +25,8 @@ struct WatchOptions {
 ExitCode RunWatch(const WatchOptions& options) {
   RunResults results(options.results, options.talk);
   if (!results.Open()) return ExitCode::kUsage;
-  client::Client client(ToClientOptions(options.server, options.talk.quiet));
-  const Interrupt interrupt([&client] { client.Interrupt(); });
-  return Follow(client, interrupt, FullName(options.name), options.server.server, options.talk,
-                &results);
+  RemoteSession session(options.server, options.talk);
+  return Follow(session, FullName(options.name), options.talk, &results);
 }
 
 }  // namespace

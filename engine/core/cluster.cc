@@ -77,6 +77,7 @@ Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Result
   }
   if (plan.memory_pool) {
     pool_.emplace(*plan.memory_pool);
+    pool_timeline_.emplace(plan.timeline_points);
     if (plan.memory_pool->link) pool_link_ = network_.AddLink(*plan.memory_pool->link);
   }
   stale_signals_ = signals_;
@@ -200,6 +201,7 @@ void Cluster::Reject(RequestHandle handle, RejectReason reason, int32_t worker, 
 void Cluster::EndRequest(RequestHandle handle, bool finished, SimTime now) {
   const LiveRequest& r = slab_[handle];
   if (pool_ && r.conversation >= 0) {
+    AccountPool(now);
     if (r.last_turn || !finished) {
       pool_->Erase(r.conversation);
     } else {
@@ -285,7 +287,8 @@ void Cluster::RejectHomeless(SimTime now) {
 
 void Cluster::Conclude(SimTime end) {
   for (size_t i = 0; i < workers_.size(); ++i) {
-    const Worker& worker = workers_[i];
+    Worker& worker = workers_[i];
+    worker.AccountHost(end);
     WorkerStats& stats = results_.workers.emplace_back(worker.stats());
     if (members_[i].unavailable_since != kUnset) {
       stats.unavailable += end - members_[i].unavailable_since;
@@ -298,7 +301,16 @@ void Cluster::Conclude(SimTime end) {
   if (pool_) {
     results_.pool.evicted_tokens = pool_->evicted_tokens();
     results_.pool.max_bytes = pool_->max_used_bytes();
+    SimTime width = 0;
+    for (const WorkerTimeline& t : results_.timelines) width = std::max(width, t.interval);
+    AccountPool(std::min(end, width * plan_.timeline_points));
+    results_.pool.bytes = pool_timeline_->Averages(end).stored;
   }
+}
+
+void Cluster::AccountPool(SimTime now) {
+  pool_timeline_->AddStored(pool_accounted_, now, static_cast<double>(pool_->used_bytes()));
+  pool_accounted_ = now;
 }
 
 void Cluster::AddLinkSummaries(const Network& network, SimTime end) {

@@ -125,6 +125,8 @@ class Cluster final : public MigrationPlanner {
   [[nodiscard]] Network& NetworkOf(MoveKind kind) {
     return kind == MoveKind::kSwapIn || kind == MoveKind::kSwapOut ? host_network_ : network_;
   }
+  // Adds what the pool holds up to `now` to its timeline; before every change of it, and last.
+  void AccountPool(SimTime now);
   void AddLinkSummaries(const Network& network, SimTime end);
   void FreeMove(uint32_t index);
   // Its KV cache is lost.
@@ -162,6 +164,8 @@ class Cluster final : public MigrationPlanner {
   std::vector<LinkId> host_links_;  // by worker; -1: none
   std::optional<LinkId> pool_link_;
   std::optional<MemoryPool> pool_;
+  std::optional<Timeline> pool_timeline_;
+  SimTime pool_accounted_ = 0;
   std::vector<Move> moves_;
   std::vector<uint32_t> free_moves_;
   std::vector<CompletedTransfer> completed_;

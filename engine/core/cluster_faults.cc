@@ -89,6 +89,7 @@ void Cluster::FailWorker(int32_t index, SimTime now) {
     LiveRequest& r = slab_[handle];
     ++results_.redispatched;
     if (r.kv_source == KvSource::kPool) {
+      AccountPool(now);
       pool_->Unpin(r.conversation);
       r.kv_source = KvSource::kNone;
     }

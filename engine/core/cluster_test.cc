@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "engine/compute/affine.h"
@@ -144,6 +145,53 @@ TEST(ClusterTest, OverlappedSwapsDoNotLengthenIterations) {
   const Results results = RunPlan(MakePlan({{0, 4, 3}, {0, 4, 3}}, {worker}));
   EXPECT_EQ(results.records[0].finish, 42 * kMs);
   EXPECT_EQ(results.records[1].finish, (43 + 12 + 12) * kMs);
+}
+
+// The milliseconds in which the average is not 0, from the first to the last; all are `value`.
+std::pair<int, int> Span(const std::vector<double>& averages, double value) {
+  std::pair<int, int> span{-1, -1};
+  for (size_t i = 0; i < averages.size(); ++i) {
+    if (averages[i] == 0) continue;
+    EXPECT_DOUBLE_EQ(averages[i], value) << i;
+    if (span.first < 0) span.first = static_cast<int>(i);
+    span.second = static_cast<int>(i);
+  }
+  return span;
+}
+
+TEST(ClusterTest, HostMemoryOverTime) {
+  // The swaps of the two tests above: out at 18, back at 43.
+  WorkerPlan worker = MakeWorker(Role::kBoth, 3);
+  worker.scheduler.preemption = PreemptionMode::kSwap;
+  worker.host_blocks = 10;
+  worker.host_link = {.bandwidth_bytes_per_second = 4e6};
+  for (const bool overlap : {false, true}) {
+    worker.overlap_swap = overlap;
+    const Results results = RunPlan(MakePlan({{0, 4, 3}, {0, 4, 3}}, {worker}));
+    ASSERT_EQ(results.timelines[0].interval, kMs);
+    EXPECT_EQ(results.timelines[0].stored.size(), results.timelines[0].running.size());
+    EXPECT_EQ(Span(results.timelines[0].stored, 1), std::make_pair(18, 42)) << overlap;
+  }
+  const Results without = RunPlan(MakePlan({{0, 4, 3}, {0, 4, 3}}, {MakeWorker(Role::kBoth, 3)}));
+  EXPECT_TRUE(without.timelines[0].stored.empty());
+}
+
+TEST(ClusterTest, MemoryPoolOverTime) {
+  // Turn 0: [0, 14), [14, 26); the pool keeps 5 tokens. Turn 1 comes 50 ms later with a prompt of
+  // 4 + 2 + 4, fetches a whole block in 1 ms, computes 6: [77, 93), [93, 105). Then it is over.
+  auto plan = MakePlan({{0, 4, 2}, {50 * kMs, 4, 2}}, {MakeWorker(Role::kBoth)});
+  auto trace = std::make_shared<TraceTable>(*plan->workload.trace);
+  trace->conversation = {7, 7};
+  plan->workload.trace = trace;
+  plan->memory_pool = {.fetch_latency_per_block_seconds = 0.001};
+  const Results results = RunPlan(plan);
+  EXPECT_EQ(results.records[1].finish, 105 * kMs);
+  EXPECT_EQ(results.records[1].cached_tokens, 4);
+  EXPECT_EQ(results.pool.hit_tokens, 4);
+  EXPECT_EQ(results.pool.max_bytes, 5000);
+  ASSERT_EQ(results.timelines[0].interval, kMs);
+  EXPECT_EQ(results.pool.bytes.size(), results.timelines[0].running.size());
+  EXPECT_EQ(Span(results.pool.bytes, 5000), std::make_pair(26, 104));
 }
 
 TEST(ClusterTest, FullHostMemoryMeansRecomputation) {

@@ -217,6 +217,7 @@ void Cluster::FinishMove(uint32_t index, SimTime now) {
   LiveRequest& r = slab_[move.request];
   Worker& worker = workers_[static_cast<size_t>(move.to)];
   if (move.kind == MoveKind::kPoolFetch) {
+    AccountPool(now);
     pool_->Unpin(r.conversation);
     results_.pool.hit_tokens += move.tokens;
     if (observer_ != nullptr) {

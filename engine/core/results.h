@@ -45,7 +45,8 @@ struct WorkerTimeline {
   std::vector<double> running;
   std::vector<double> waiting;
   std::vector<double> kv_blocks_used;
-  std::vector<double> busy;  // 0..1
+  std::vector<double> busy;    // 0..1
+  std::vector<double> stored;  // in the tier below: blocks in host memory; empty without one
 };
 
 struct WorkerStats {
@@ -78,6 +79,8 @@ struct PoolStats {
   int64_t hit_tokens = 0;
   int64_t evicted_tokens = 0;
   int64_t max_bytes = 0;
+  // Averages over intervals as wide as those of the worker that ran last.
+  std::vector<double> bytes;
 };
 
 struct Progress {

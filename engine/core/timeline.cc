@@ -15,6 +15,7 @@ void Timeline::Fold() {
       merged.waiting += intervals_[j].waiting;
       merged.kv_blocks += intervals_[j].kv_blocks;
       merged.busy += intervals_[j].busy;
+      merged.stored += intervals_[j].stored;
     }
     intervals_[i] = merged;
   }
@@ -48,6 +49,11 @@ void Timeline::AddWaiting(SimTime begin, SimTime end, double count) {
   Spread(begin, end, [&](Integrals& interval, double ns) { interval.waiting += count * ns; });
 }
 
+void Timeline::AddStored(SimTime begin, SimTime end, double amount) {
+  has_stored_ = true;
+  Spread(begin, end, [&](Integrals& interval, double ns) { interval.stored += amount * ns; });
+}
+
 WorkerTimeline Timeline::Averages(SimTime end) const {
   WorkerTimeline timeline{.interval = width_};
   for (size_t i = 0; i < intervals_.size(); ++i) {
@@ -58,6 +64,7 @@ WorkerTimeline Timeline::Averages(SimTime end) const {
     timeline.waiting.push_back(intervals_[i].waiting / ns);
     timeline.kv_blocks_used.push_back(intervals_[i].kv_blocks / ns);
     timeline.busy.push_back(intervals_[i].busy / ns);
+    if (has_stored_) timeline.stored.push_back(intervals_[i].stored / ns);
   }
   return timeline;
 }

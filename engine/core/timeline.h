@@ -26,6 +26,8 @@ class Timeline {
   }
   // `count` requests queued over [begin, end).
   void AddWaiting(SimTime begin, SimTime end, double count);
+  // `amount` held by the tier below over [begin, end).
+  void AddStored(SimTime begin, SimTime end, double amount);
 
   // Averages over the intervals up to `end`; the last interval may be partial.
   [[nodiscard]] WorkerTimeline Averages(SimTime end) const;
@@ -36,6 +38,7 @@ class Timeline {
     double waiting = 0;
     double kv_blocks = 0;
     double busy = 0;
+    double stored = 0;
 
     void Add(double running_now, double kv_blocks_now, double ns) {
       running += running_now * ns;
@@ -52,6 +55,7 @@ class Timeline {
 
   SimTime width_ = 1'000'000;
   std::vector<Integrals> intervals_;
+  bool has_stored_ = false;
   // The interval that the last iteration ended in: the next one mostly lies in it whole, and need
   // not divide to find it.
   size_t current_ = 0;

@@ -31,6 +31,19 @@ TEST(TimelineTest, SplitsSpansAtIntervalBoundaries) {
   EXPECT_EQ(t.waiting, (std::vector<double>{0, 2, 0}));
 }
 
+TEST(TimelineTest, WhatIsStoredElsewhereIsASeriesOnlyWhenThereIsSuchATier) {
+  Timeline without(4);
+  without.AddIteration(0, kMs, 1, 1);
+  EXPECT_TRUE(without.Averages(kMs).stored.empty());
+  Timeline timeline(4);
+  timeline.AddStored(0, kMs / 2, 0);
+  timeline.AddStored(kMs / 2, 5 * kMs / 2, 8);
+  timeline.AddIteration(3 * kMs, 6 * kMs, 1, 1);  // folds
+  const WorkerTimeline t = timeline.Averages(6 * kMs);
+  EXPECT_EQ(t.interval, 2 * kMs);
+  EXPECT_EQ(t.stored, (std::vector<double>{6, 2, 0}));
+}
+
 TEST(TimelineTest, FoldsWhenFullAndKeepsTheIntegral) {
   for (const int32_t points : {2, 3, 7, 256}) {
     Timeline timeline(points);

@@ -140,7 +140,9 @@ bool Worker::GoIdle() {
 }
 
 void Worker::Form(SimTime now, Batch* batch) {
+  AccountHost(now);
   state_.BeginBatch(batch);
+  batch->swapped_blocks = std::exchange(swaps_left_, 0);
   if (context_.migration != nullptr) MigrateUnderPressure();
   scheduler_->FormBatch(state_);
   stats_.preemptions += static_cast<int64_t>(batch->preempted.size());
@@ -164,6 +166,7 @@ void Worker::Form(SimTime now, Batch* batch) {
     messages_.push_back({.kind = WorkerMessage::Kind::kLoad, .request = handle});
   }
   state_.ClearLoadsBegun();
+  if (batch->empty()) swaps_left_ = batch->swapped_blocks;
   batch->running = state_.running_count() + state_.padding_count();
   batch->waiting = state_.waiting_count();
   stats_.max_running = std::max(stats_.max_running, batch->running);
@@ -230,6 +233,12 @@ void Worker::Account(SimTime now) {
   stats_.prefill_tokens += current_.prefill_tokens;
 }
 
+void Worker::AccountHost(SimTime now) {
+  if (plan_.host_blocks == 0) return;
+  timeline_.AddStored(host_accounted_, now, static_cast<double>(state_.host().used()));
+  host_accounted_ = now;
+}
+
 bool Worker::Quiet() const {
   if (context_.observer != nullptr || failing_ || state_.waiting_count() > 0 ||
       state_.decodes().MayFinishNext() || !current_.chunks.empty() ||
@@ -243,6 +252,7 @@ bool Worker::Quiet() const {
 
 bool Worker::QuietBoundary(SimTime now) {
   Account(now);
+  begin_ = now;
   if (plan_.scheduler.async_depth == 1) {
     state_.decodes().Advance();
     ScheduleQuiet(now, &current_);
@@ -331,6 +341,7 @@ bool Worker::ReserveLoad(RequestHandle handle) {
 }
 
 void Worker::FinishLoad(RequestHandle handle, SimTime now) {
+  AccountHost(now);
   const LiveRequest& r = context_.slab[handle];
   if (r.kv_source == KvSource::kHost) stats_.swapped_in_blocks += state_.BlocksFor(r.kv_tokens);
   state_.FinishLoad(handle);
@@ -349,6 +360,7 @@ bool Worker::Fail() {
 }
 
 std::vector<RequestHandle> Worker::Evacuate(SimTime now) {
+  AccountHost(now);
   std::vector<RequestHandle> requests;
   for (const Departure& departure : state_.Evacuate()) {
     if (context_.observer != nullptr) ObserveStay(now, departure.request, departure.stay);
@@ -356,6 +368,7 @@ std::vector<RequestHandle> Worker::Evacuate(SimTime now) {
     --context_.signals.outstanding[static_cast<size_t>(index_)];
   }
   failing_ = false;
+  swaps_left_ = 0;
   current_.Clear();
   next_.Clear();
   Publish();

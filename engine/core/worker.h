@@ -94,6 +94,8 @@ class Worker {
   void FinishLoad(RequestHandle handle, SimTime now);
   // The KV cache it was to load is lost. The request is the caller's again.
   void CancelLoad(RequestHandle handle);
+  // Adds the use of host memory up to `now` to the timeline; before every change of it, and last.
+  void AccountHost(SimTime now);
   void AddUnavailable(SimTime duration) { stats_.unavailable += duration; }
 
   // Stops when the iteration under way has ended. True if there is none: stopped at once.
@@ -160,6 +162,7 @@ class Worker {
   SimTime end_ = kUnset;  // of the iteration that runs; kUnset: none
   Batch current_;         // runs
   Batch next_;            // formed ahead
+  int64_t swaps_left_ = 0;  // blocks, of a batch that stayed empty: they lengthen the one after it
 
   // Ends of the iterations with decodes from log_first_ on. Kept only for an observer.
   std::vector<SimTime> log_;
@@ -169,6 +172,7 @@ class Worker {
 
   WorkerStats stats_;
   Timeline timeline_;
+  SimTime host_accounted_ = 0;
 };
 
 }  // namespace tokensim

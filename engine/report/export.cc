@@ -54,10 +54,12 @@ class Buffer {
   std::string text_;
 };
 
-constexpr std::array<std::string_view, 16> kColumns = {
-    "request_id",   "arrival_s",     "queued_s",      "scheduled_s",  "first_token_s", "finish_s",
-    "input_tokens", "output_tokens", "cached_tokens", "preemptions",  "worker",        "ttft_s",
-    "tpot_s",       "e2e_s",         "max_itl_s",     "reject_reason"};
+constexpr std::array<std::string_view, 21> kColumns = {
+    "request_id",    "arrival_s",    "queued_s",      "scheduled_s",   "first_token_s",
+    "finish_s",      "input_tokens", "output_tokens", "cached_tokens", "preemptions",
+    "worker",        "ttft_s",       "tpot_s",        "e2e_s",         "max_itl_s",
+    "reject_reason", "class",        "conversation",  "turn",          "prefill_worker",
+    "kv_transfer_s"};
 
 // Durations of one request; kUnset where it has none.
 struct Derived {
@@ -75,10 +77,14 @@ struct Derived {
   SimTime e2e = kUnset;
 };
 
-// Writes the cells of a row in the order of kColumns through Format::Time, ::Integer and ::Reason.
+// Writes the cells of a row in the order of kColumns through Format::Time, ::Integer, ::Text and
+// ::Nothing; Format::EndRow ends it.
 template <typename Format>
-void WriteRow(const RequestRecord& r, Format& format) {
+void WriteRow(const RequestRecord& r, std::span<const std::string> classes, Format& format) {
   const Derived derived(r);
+  const auto integer_if = [&format](bool applies, int64_t value) {
+    applies ? format.Integer(value) : format.Nothing();
+  };
   format.Integer(r.request_id);
   for (const SimTime time : {r.arrival, r.queued, r.scheduled, r.first_token, r.finish}) {
     format.Time(time);
@@ -90,35 +96,54 @@ void WriteRow(const RequestRecord& r, Format& format) {
   for (const SimTime time : {derived.ttft, derived.tpot, derived.e2e, r.max_itl}) {
     format.Time(time);
   }
-  format.Reason(r.reject_reason);
+  format.Text(RejectReasonName(r.reject_reason));
+  const auto client = static_cast<size_t>(r.client_class);
+  if (client < classes.size()) {
+    format.Text(classes[client]);
+  } else {
+    integer_if(!classes.empty(), r.client_class);
+  }
+  integer_if(r.conversation >= 0, r.conversation);
+  integer_if(r.conversation >= 0, r.turn);
+  integer_if(r.prefill_worker >= 0, r.prefill_worker);
+  format.Time(r.kv_transfer);
+  format.EndRow();
 }
 
 class CsvFormat {
  public:
   explicit CsvFormat(std::ostream& out) : buffer_(out) {
-    for (const std::string_view column : kColumns) {
-      if (column != kColumns.front()) buffer_.Text(",");
-      buffer_.Text(column);
-    }
-    buffer_.EndRow();
+    for (const std::string_view column : kColumns) Text(column);
+    EndRow();
   }
 
   void Integer(int64_t value) {
+    Separate();
     buffer_.Integer(value);
-    buffer_.Text(",");
   }
   void Time(SimTime time) {
+    Separate();
     if (time != kUnset) buffer_.Seconds(time);
-    buffer_.Text(",");
   }
-  void Reason(RejectReason reason) {
-    buffer_.Text(RejectReasonName(reason));
+  void Text(std::string_view text) {
+    Separate();
+    buffer_.Text(CsvCell(text));
+  }
+  void Nothing() { Separate(); }
+  void EndRow() {
     buffer_.EndRow();
+    first_ = true;
   }
   void Finish() { buffer_.Flush(); }
 
  private:
+  void Separate() {
+    if (!first_) buffer_.Text(",");
+    first_ = false;
+  }
+
   Buffer buffer_;
+  bool first_ = true;
 };
 
 class JsonlFormat {
@@ -134,22 +159,31 @@ class JsonlFormat {
     buffer_.Integer(value);
   }
   void Time(SimTime time) {
+    if (time == kUnset) return Nothing();
     Key();
-    if (time == kUnset) {
-      buffer_.Text("null");
-    } else {
-      buffer_.Seconds(time);
-    }
+    buffer_.Seconds(time);
   }
-  void Reason(RejectReason reason) {
+  void Text(std::string_view text) {
+    if (text.empty()) return Nothing();
     Key();
-    if (reason == RejectReason::kNone) {
-      buffer_.Text("null}");
-    } else {
-      buffer_.Text("\"");
-      buffer_.Text(RejectReasonName(reason));
-      buffer_.Text("\"}");
+    buffer_.Text("\"");
+    for (const char c : text) {
+      if (c == '"' || c == '\\') buffer_.Text("\\");
+      if (static_cast<unsigned char>(c) < 0x20) {
+        buffer_.Text(c < 0x10 ? "\\u000" : "\\u001");
+        buffer_.Text(std::string_view("0123456789abcdef").substr(c & 0xf, 1));
+      } else {
+        buffer_.Text(std::string_view(&c, 1));
+      }
     }
+    buffer_.Text("\"");
+  }
+  void Nothing() {
+    Key();
+    buffer_.Text("null");
+  }
+  void EndRow() {
+    buffer_.Text("}");
     buffer_.EndRow();
     column_ = 0;
   }
@@ -164,24 +198,34 @@ class JsonlFormat {
 };
 
 template <typename Format>
-void WriteRequests(std::span<const RequestRecord> records, std::ostream& out) {
+void WriteRequests(std::span<const RequestRecord> records, std::span<const std::string> classes,
+                   std::ostream& out) {
   std::vector<std::pair<int64_t, size_t>> order;  // request id, position
   order.reserve(records.size());
   for (size_t i = 0; i < records.size(); ++i) order.emplace_back(records[i].request_id, i);
   std::sort(order.begin(), order.end());
   Format format(out);
-  for (const auto& [request_id, position] : order) WriteRow(records[position], format);
+  for (const auto& [request_id, position] : order) WriteRow(records[position], classes, format);
   format.Finish();
 }
 
 }  // namespace
 
-void WriteRequestsCsv(std::span<const RequestRecord> records, std::ostream& out) {
-  WriteRequests<CsvFormat>(records, out);
+void WriteRequestsCsv(std::span<const RequestRecord> records, std::span<const std::string> classes,
+                      std::ostream& out) {
+  WriteRequests<CsvFormat>(records, classes, out);
 }
 
-void WriteRequestsJsonl(std::span<const RequestRecord> records, std::ostream& out) {
-  WriteRequests<JsonlFormat>(records, out);
+void WriteRequestsJsonl(std::span<const RequestRecord> records,
+                        std::span<const std::string> classes, std::ostream& out) {
+  WriteRequests<JsonlFormat>(records, classes, out);
+}
+
+std::string CsvCell(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  std::string cell = "\"";
+  for (const char c : text) cell.append(c == '"' ? 2 : 1, c);
+  return cell + '"';
 }
 
 const char* RejectReasonName(RejectReason reason) {
@@ -192,6 +236,8 @@ const char* RejectReasonName(RejectReason reason) {
       return "max_model_len";
     case RejectReason::kKvCapacity:
       return "kv_capacity";
+    case RejectReason::kNoWorker:
+      return "no_worker";
   }
   return "";
 }

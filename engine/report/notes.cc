@@ -18,6 +18,11 @@ constexpr double kSaturationGrowth = 3;
 constexpr double kSaturationLatencyShare = 0.2;
 // Preemptions worth a note, per finished request.
 constexpr double kHeavyPreemption = 0.05;
+// A link this busy holds the run up.
+constexpr double kSaturatedLink = 0.9;
+// Prefill workers this busy beside decode workers this idle, or the other way round, are too few.
+constexpr double kBusyRole = 0.95;
+constexpr double kIdleRole = 0.5;
 
 void NoteRejections(const Report& report, std::vector<std::string>* notes) {
   if (report.rejected_max_model_len > 0) {
@@ -30,14 +35,18 @@ void NoteRejections(const Report& report, std::vector<std::string>* notes) {
         "%d of %d requests were rejected: they do not fit into the KV cache of their worker.",
         report.rejected_kv_capacity, report.total));
   }
+  if (report.rejected_no_worker > 0) {
+    notes->push_back(absl::StrFormat(
+        "%d of %d requests were rejected: they waited for a worker until the end of the run.",
+        report.rejected_no_worker, report.total));
+  }
 }
 
 void NoteEarlyStop(const Report& report, std::vector<std::string>* notes) {
   const bool stopped = report.end_reason == EndReason::kMaxSimulatedTime ||
                        report.end_reason == EndReason::kMaxEvents;
   if (stopped) {
-    const int64_t ended =
-        report.finished + report.rejected_max_model_len + report.rejected_kv_capacity;
+    const int64_t ended = report.finished + report.rejected();
     notes->push_back(absl::StrFormat(
         "The run was stopped by %s after %.3f s: of %d requests %d had not finished and %d had not "
         "arrived. Latencies are those of finished requests.",
@@ -111,6 +120,53 @@ void NotePreemptions(const Report& report, const Results& results,
       preemptions, preempted, report.finished, prefilled));
 }
 
+void NoteFailures(const Report& report, std::vector<std::string>* notes) {
+  if (!report.transfers || report.transfers->redispatched == 0) return;
+  notes->push_back(absl::StrFormat(
+      "Requests lost their worker or their KV cache to a failure %d times and began again.",
+      report.transfers->redispatched));
+}
+
+void NoteLinks(const Report& report, std::vector<std::string>* notes) {
+  if (!report.transfers) return;
+  const TransferSummary::Link* most = nullptr;
+  int64_t saturated = 0;
+  for (const TransferSummary::Link& link : report.transfers->links) {
+    if (link.utilization <= kSaturatedLink) continue;
+    ++saturated;
+    if (most == nullptr || link.utilization > most->utilization) most = &link;
+  }
+  if (saturated == 0) return;
+  notes->push_back(
+      absl::StrFormat("Links are saturated: %d carried more than %.0f %% of what they can in the "
+                      "simulated time, %s "
+                      "the most (%.1f %%).",
+                      saturated, 100 * kSaturatedLink, most->use.name, 100 * most->utilization));
+}
+
+void NoteRoles(const Report& report, std::vector<std::string>* notes) {
+  struct Group {
+    double busy = 0;
+    int64_t workers = 0;
+    [[nodiscard]] double mean() const { return busy / static_cast<double>(workers); }
+  };
+  Group prefill;
+  Group decode;
+  for (const WorkerSummary& worker : report.workers) {
+    if (worker.role == Role::kBoth) return;  // takes part in both: no side can hold the other up
+    Group& group = worker.role == Role::kPrefill ? prefill : decode;
+    group.busy += worker.utilization;
+    ++group.workers;
+  }
+  if (prefill.workers == 0 || decode.workers == 0) return;
+  const bool prefill_is_short = prefill.mean() > kBusyRole && decode.mean() < kIdleRole;
+  const bool decode_is_short = decode.mean() > kBusyRole && prefill.mean() < kIdleRole;
+  if (!prefill_is_short && !decode_is_short) return;
+  notes->push_back(absl::StrFormat(
+      "%s is the bottleneck: prefill workers are busy %.1f %% of the time, decode workers %.1f %%.",
+      prefill_is_short ? "Prefill" : "Decode", 100 * prefill.mean(), 100 * decode.mean()));
+}
+
 }  // namespace
 
 std::vector<std::string> MakeNotes(const Report& report, const Results& results) {
@@ -119,6 +175,9 @@ std::vector<std::string> MakeNotes(const Report& report, const Results& results)
   NoteEarlyStop(report, &notes);
   NoteSaturation(report, results, &notes);
   NotePreemptions(report, results, &notes);
+  NoteFailures(report, &notes);
+  NoteLinks(report, &notes);
+  NoteRoles(report, &notes);
   return notes;
 }
 

@@ -1,5 +1,6 @@
 // What a reader of a report should know before trusting its figures: rejections, early stops,
-// saturation, preemptions. One sentence each, with the figures that support it.
+// saturation, preemptions, failures, links and roles that hold the run up. One sentence each, with
+// the figures that support it.
 #pragma once
 
 #include <string>

@@ -34,24 +34,26 @@ void Append(const RequestRecord& r, Columns* columns) {
   columns->output_tokens.push_back(r.output_tokens);
 }
 
-// Counts finished requests against the objectives.
+// Counts finished requests against objectives.
 class SloCounter {
  public:
-  explicit SloCounter(const SloPlan& slo) : slo_(slo) {}
-
-  void Count(const RequestRecord& r) {
+  // The request shall meet `slo`.
+  void Count(const RequestRecord& r, const SloPlan& slo) {
     bool met = true;
-    met &= CountOne(slo_.ttft, r.first_token - r.arrival, 1, &met_ttft_);
+    met &= CountOne(slo.ttft, r.first_token - r.arrival, 1, &met_ttft_);
     // A one-token output has no gap: 0 meets both objectives.
-    met &= CountOne(slo_.tpot, r.finish - r.first_token, r.output_tokens - 1, &met_tpot_);
-    met &= CountOne(slo_.max_itl, r.max_itl, 1, &met_max_itl_);
-    met &= CountOne(slo_.e2e, r.finish - r.arrival, 1, &met_e2e_);
+    met &= CountOne(slo.tpot, r.finish - r.first_token, r.output_tokens - 1, &met_tpot_);
+    met &= CountOne(slo.max_itl, r.max_itl, 1, &met_max_itl_);
+    met &= CountOne(slo.e2e, r.finish - r.arrival, 1, &met_e2e_);
     if (!met) return;
     ++met_;
     met_output_tokens_ += r.output_tokens;
   }
 
-  [[nodiscard]] SloSummary Summary(int64_t ended, double span_seconds) const {
+  // `objectives`: those that were asked of anybody. Nothing when there was none.
+  [[nodiscard]] std::optional<SloSummary> Summary(const SloPlan& objectives, int64_t ended,
+                                                  double span_seconds) const {
+    if (!objectives.any()) return std::nullopt;
     SloSummary summary;
     summary.met = met_;
     if (ended > 0) summary.attainment = static_cast<double>(met_) / static_cast<double>(ended);
@@ -60,10 +62,10 @@ class SloCounter {
       summary.goodput_output_tokens_per_second =
           static_cast<double>(met_output_tokens_) / span_seconds;
     }
-    if (slo_.ttft) summary.met_ttft = met_ttft_;
-    if (slo_.tpot) summary.met_tpot = met_tpot_;
-    if (slo_.max_itl) summary.met_max_itl = met_max_itl_;
-    if (slo_.e2e) summary.met_e2e = met_e2e_;
+    if (objectives.ttft) summary.met_ttft = met_ttft_;
+    if (objectives.tpot) summary.met_tpot = met_tpot_;
+    if (objectives.max_itl) summary.met_max_itl = met_max_itl_;
+    if (objectives.e2e) summary.met_e2e = met_e2e_;
     return summary;
   }
 
@@ -76,7 +78,6 @@ class SloCounter {
     return is_met;
   }
 
-  const SloPlan& slo_;
   int64_t met_ = 0;
   int64_t met_output_tokens_ = 0;
   int64_t met_ttft_ = 0;
@@ -85,33 +86,68 @@ class SloCounter {
   int64_t met_e2e_ = 0;
 };
 
-void SummarizeRequests(const Plan& plan, const Results& results, Report* report) {
-  Columns columns(results.records.size());
-  SloCounter slo(plan.slo);
-  SimTime last_finish = kUnset;
-  int64_t input_tokens = 0;
-  int64_t output_tokens = 0;
-  for (const RequestRecord& r : results.records) {
-    report->rejected_max_model_len += r.reject_reason == RejectReason::kMaxModelLen;
-    report->rejected_kv_capacity += r.reject_reason == RejectReason::kKvCapacity;
-    if (r.reject_reason != RejectReason::kNone) continue;
-    ++report->finished;
-    report->preemptions += r.preemptions;
-    last_finish = std::max(last_finish, r.finish);
-    input_tokens += r.input_tokens;
-    output_tokens += r.output_tokens;
-    Append(r, &columns);
-    slo.Count(r);
+// The requests of one client class as they come.
+struct ClassCounter {
+  std::vector<double> ttft, tpot, e2e;
+  int64_t rejected = 0;
+  SloCounter slo;
+
+  void Count(const RequestRecord& r, const SloPlan& objectives) {
+    ttft.push_back(ToSeconds(r.first_token - r.arrival));
+    e2e.push_back(ToSeconds(r.finish - r.arrival));
+    if (r.output_tokens >= 2) {
+      tpot.push_back(ToSeconds(r.finish - r.first_token) / (r.output_tokens - 1));
+    }
+    slo.Count(r, objectives);
   }
-  const int64_t ended = static_cast<int64_t>(results.records.size());
-  report->total = plan.workload.num_requests;
-  report->unfinished = results.arrived - ended;
-  if (report->finished > 0) {
-    report->span_seconds = ToSeconds(last_finish - results.first_arrival);
-    report->requests_per_second = static_cast<double>(report->finished) / report->span_seconds;
-    report->input_tokens_per_second = static_cast<double>(input_tokens) / report->span_seconds;
-    report->output_tokens_per_second = static_cast<double>(output_tokens) / report->span_seconds;
+
+  [[nodiscard]] ClassSummary Summary(const ClassPlan& plan, double span_seconds) const {
+    const auto finished = static_cast<int64_t>(e2e.size());
+    return {.name = plan.name,
+            .priority = plan.priority,
+            .finished = finished,
+            .rejected = rejected,
+            .ttft_seconds = Summarize(ttft),
+            .tpot_seconds = Summarize(tpot),
+            .e2e_seconds = Summarize(e2e),
+            .slo = slo.Summary(plan.slo, finished + rejected, span_seconds)};
   }
+};
+
+// What is asked of a request: its class's SLO, which is the plan's when the class has none.
+const SloPlan& SloOf(const Plan& plan, const RequestRecord& r) {
+  if (plan.classes.empty()) return plan.slo;
+  return plan.classes[static_cast<size_t>(r.client_class)].slo;
+}
+
+// Every objective that is asked of some request.
+SloPlan AllObjectives(const Plan& plan) {
+  if (plan.classes.empty()) return plan.slo;
+  SloPlan all;
+  for (const ClassPlan& client : plan.classes) {
+    if (client.slo.ttft) all.ttft = client.slo.ttft;
+    if (client.slo.tpot) all.tpot = client.slo.tpot;
+    if (client.slo.max_itl) all.max_itl = client.slo.max_itl;
+    if (client.slo.e2e) all.e2e = client.slo.e2e;
+  }
+  return all;
+}
+
+void CountRejected(RejectReason reason, Report* report) {
+  report->rejected_max_model_len += reason == RejectReason::kMaxModelLen;
+  report->rejected_kv_capacity += reason == RejectReason::kKvCapacity;
+  report->rejected_no_worker += reason == RejectReason::kNoWorker;
+}
+
+void SummarizeThroughput(SimTime span, int64_t input_tokens, int64_t output_tokens,
+                         Report* report) {
+  report->span_seconds = ToSeconds(span);
+  report->requests_per_second = static_cast<double>(report->finished) / report->span_seconds;
+  report->input_tokens_per_second = static_cast<double>(input_tokens) / report->span_seconds;
+  report->output_tokens_per_second = static_cast<double>(output_tokens) / report->span_seconds;
+}
+
+void SummarizeColumns(const Columns& columns, Report* report) {
   report->ttft_seconds = Summarize(columns.ttft);
   report->tpot_seconds = Summarize(columns.tpot);
   report->e2e_seconds = Summarize(columns.e2e);
@@ -120,10 +156,98 @@ void SummarizeRequests(const Plan& plan, const Results& results, Report* report)
   report->max_itl_seconds = Summarize(columns.max_itl);
   report->input_tokens = Summarize(columns.input_tokens);
   report->output_tokens = Summarize(columns.output_tokens);
-  if (plan.slo.any()) report->slo = slo.Summary(ended, report->span_seconds);
+}
+
+void SummarizeRequests(const Plan& plan, const Results& results, Report* report) {
+  Columns columns(results.records.size());
+  std::vector<ClassCounter> classes(plan.classes.size());
+  SloCounter slo;
+  SimTime last_finish = kUnset;
+  int64_t input_tokens = 0;
+  int64_t output_tokens = 0;
+  for (const RequestRecord& r : results.records) {
+    ClassCounter* client =
+        classes.empty() ? nullptr : &classes[static_cast<size_t>(r.client_class)];
+    if (r.reject_reason != RejectReason::kNone) {
+      CountRejected(r.reject_reason, report);
+      if (client != nullptr) ++client->rejected;
+      continue;
+    }
+    ++report->finished;
+    report->preemptions += r.preemptions;
+    last_finish = std::max(last_finish, r.finish);
+    input_tokens += r.input_tokens;
+    output_tokens += r.output_tokens;
+    Append(r, &columns);
+    slo.Count(r, SloOf(plan, r));
+    if (client != nullptr) client->Count(r, SloOf(plan, r));
+  }
+  const int64_t ended = static_cast<int64_t>(results.records.size());
+  report->total = plan.workload.num_requests;
+  report->unfinished = results.arrived - ended;
+  if (report->finished > 0) {
+    SummarizeThroughput(last_finish - results.first_arrival, input_tokens, output_tokens, report);
+  }
+  SummarizeColumns(columns, report);
+  report->slo = slo.Summary(AllObjectives(plan), ended, report->span_seconds);
+  for (size_t i = 0; i < classes.size(); ++i) {
+    report->classes.push_back(classes[i].Summary(plan.classes[i], report->span_seconds));
+  }
+}
+
+void SummarizeCache(const Plan& plan, const Results& results, Report* report) {
+  const bool caches = std::any_of(plan.workers.begin(), plan.workers.end(),
+                                  [](const WorkerPlan& worker) { return worker.prefix_caching; });
+  if (!caches && !plan.memory_pool) return;
+  CacheSummary& cache = report->cache.emplace();
+  cache.pool = results.pool;
+  for (const RequestRecord& r : results.records) {
+    if (r.reject_reason != RejectReason::kNone) continue;
+    cache.input_tokens += r.input_tokens;
+    cache.cached_tokens += r.cached_tokens;
+  }
+  if (cache.input_tokens > 0) {
+    cache.hit_ratio =
+        static_cast<double>(cache.cached_tokens) / static_cast<double>(cache.input_tokens);
+  }
+}
+
+// Whether the worker that prefills a request may be another than the one that finishes it.
+bool ChangesWorkers(const Plan& plan) {
+  return plan.migrate_on_pressure || !plan.worker_events.empty() ||
+         std::any_of(plan.workers.begin(), plan.workers.end(),
+                     [](const WorkerPlan& worker) { return worker.role != Role::kBoth; });
+}
+
+std::vector<double> KvTransferTimes(const Plan& plan, const Results& results) {
+  std::vector<double> times;
+  if (!ChangesWorkers(plan)) return times;
+  for (const RequestRecord& r : results.records) {
+    if (r.reject_reason == RejectReason::kNone && r.kv_transfer != kUnset) {
+      times.push_back(ToSeconds(r.kv_transfer));
+    }
+  }
+  return times;
+}
+
+void SummarizeTransfers(const Plan& plan, const Results& results, Report* report) {
+  const std::vector<double> kv_transfer = KvTransferTimes(plan, results);
+  if (kv_transfer.empty() && results.links.empty() && results.migrations == 0 &&
+      results.redispatched == 0) {
+    return;
+  }
+  TransferSummary& transfers = report->transfers.emplace();
+  transfers.migrations = results.migrations;
+  transfers.redispatched = results.redispatched;
+  transfers.kv_transfer_seconds = Summarize(kv_transfer);
+  for (const LinkSummary& link : results.links) {
+    const double most = link.bytes_per_second * report->simulated_seconds;
+    transfers.links.push_back({link, most > 0 ? static_cast<double>(link.bytes) / most : 0});
+  }
 }
 
 void SummarizeWorkers(const Plan& plan, const Results& results, Report* report) {
+  const bool changes_workers = ChangesWorkers(plan);
   for (size_t i = 0; i < plan.workers.size(); ++i) {
     const WorkerPlan& worker = plan.workers[i];
     WorkerSummary& summary = report->workers.emplace_back();
@@ -132,6 +256,11 @@ void SummarizeWorkers(const Plan& plan, const Results& results, Report* report) 
     summary.stats = results.workers[i];
     summary.kv_blocks_total = worker.kv_blocks;
     summary.block_size = worker.block_size;
+    summary.role = worker.role;
+    summary.node = worker.node;
+    summary.kv_bytes_per_block = worker.kv_bytes_per_token * worker.block_size;
+    summary.host_blocks_total = worker.host_blocks;
+    if (changes_workers) summary.prefilled = summary.stats.prefilled;
     summary.timeline = results.timelines[i];
     if (report->simulated_seconds <= 0) continue;
     summary.utilization = ToSeconds(summary.stats.busy) / report->simulated_seconds;
@@ -152,6 +281,8 @@ Report BuildReport(const Plan& plan, const Results& results) {
   report.simulated_seconds = ToSeconds(results.end_time);
   SummarizeRequests(plan, results, &report);
   SummarizeWorkers(plan, results, &report);
+  SummarizeCache(plan, results, &report);
+  SummarizeTransfers(plan, results, &report);
   report.notes = MakeNotes(report, results);
   return report;
 }

@@ -1,4 +1,5 @@
-// The summary of a run: percentiles, throughput, SLO goodput, workers over time.
+// The summary of a run: percentiles, throughput, SLO goodput, client classes, caches, transfers,
+// workers over time.
 //
 //   Report report = BuildReport(plan, simulation.results());
 //
@@ -40,6 +41,38 @@ struct SloSummary {
   std::optional<int64_t> met_e2e;
 };
 
+// Requests of one client class.
+struct ClassSummary {
+  std::string name;
+  int32_t priority = 0;
+  int64_t finished = 0;
+  int64_t rejected = 0;
+  Distribution ttft_seconds;
+  Distribution tpot_seconds;
+  Distribution e2e_seconds;
+  std::optional<SloSummary> slo;
+};
+
+// What was not computed again.
+struct CacheSummary {
+  int64_t input_tokens = 0;   // of finished requests
+  int64_t cached_tokens = 0;  // of them, found in a prefix cache or the memory pool
+  double hit_ratio = 0;
+  PoolStats pool;
+};
+
+// KV caches that moved.
+struct TransferSummary {
+  struct Link {
+    LinkSummary use;
+    double utilization = 0;  // bytes / (bandwidth x simulated time); 0 when not limited
+  };
+  std::vector<Link> links;
+  int64_t migrations = 0;
+  int64_t redispatched = 0;
+  Distribution kv_transfer_seconds;  // of finished requests that moved
+};
+
 struct WorkerSummary {
   std::string name;
   std::string hardware;
@@ -49,6 +82,11 @@ struct WorkerSummary {
   double mean_kv_utilization = 0;
   int64_t kv_blocks_total = 0;
   int32_t block_size = 0;
+  Role role = Role::kBoth;
+  int32_t node = 0;
+  int64_t kv_bytes_per_block = 0;  // 0: unknown
+  int64_t host_blocks_total = 0;
+  int64_t prefilled = 0;  // first tokens; only counted where requests may change workers
   WorkerTimeline timeline;
 };
 
@@ -60,6 +98,7 @@ struct Report {
   int64_t finished = 0;
   int64_t rejected_max_model_len = 0;
   int64_t rejected_kv_capacity = 0;
+  int64_t rejected_no_worker = 0;
   int64_t unfinished = 0;
   int64_t preemptions = 0;  // of finished requests
   int64_t events = 0;
@@ -81,6 +120,13 @@ struct Report {
   std::optional<SloSummary> slo;
   std::vector<WorkerSummary> workers;
   std::vector<std::string> notes;
+  std::vector<ClassSummary> classes;         // one per class of the plan
+  std::optional<CacheSummary> cache;         // with prefix caching or a memory pool
+  std::optional<TransferSummary> transfers;  // when something moved
+
+  [[nodiscard]] int64_t rejected() const {
+    return rejected_max_model_len + rejected_kv_capacity + rejected_no_worker;
+  }
 };
 
 [[nodiscard]] Report BuildReport(const Plan& plan, const Results& results);

@@ -270,5 +270,233 @@ TEST(Notes, HeavyPreemption) {
   EXPECT_THAT(BuildReport(OneWorkerPlan(100), results).notes, IsEmpty());
 }
 
+TEST(BuildReport, PlainPlansHaveNoneOfTheOptionalParts) {
+  Results results = SmallRun();
+  results.records[0].cached_tokens = 10;
+  results.records[0].kv_transfer = kMs;
+  results.workers[0].prefilled = 3;
+  const Report report = BuildReport(OneWorkerPlan(4), results);
+  EXPECT_TRUE(report.classes.empty());
+  EXPECT_FALSE(report.cache.has_value());
+  EXPECT_FALSE(report.transfers.has_value());
+  EXPECT_EQ(report.workers[0].prefilled, 0);
+  EXPECT_EQ(report.workers[0].role, Role::kBoth);
+}
+
+// Class 0: requests 1 and 0 (rejected); class 1: requests 2 and 3.
+Results TwoClassRun() {
+  Results results = SmallRun();
+  results.records[1].client_class = 1;
+  results.records[3].client_class = 1;
+  return results;
+}
+
+TEST(BuildReport, ClassesAreCountedApart) {
+  Plan plan = OneWorkerPlan(4);
+  plan.classes = {{.name = "chat", .priority = -1, .slo = {}},
+                  {.name = "batch", .priority = 5, .slo = {}},
+                  {.name = "idle", .priority = 0, .slo = {}}};
+  const Report report = BuildReport(plan, TwoClassRun());
+  EXPECT_EQ(report.finished, 3);
+  EXPECT_EQ(report.ttft_seconds.count, 3);
+  ASSERT_EQ(report.classes.size(), 3u);
+  const ClassSummary& chat = report.classes[0];
+  EXPECT_EQ(chat.name, "chat");
+  EXPECT_EQ(chat.priority, -1);
+  EXPECT_EQ(chat.finished, 1);
+  EXPECT_EQ(chat.rejected, 1);
+  EXPECT_DOUBLE_EQ(chat.ttft_seconds.mean, 0.5);
+  EXPECT_DOUBLE_EQ(chat.tpot_seconds.mean, 0.5);
+  EXPECT_FALSE(chat.slo.has_value());
+  const ClassSummary& batch = report.classes[1];
+  EXPECT_EQ(batch.finished, 2);
+  EXPECT_EQ(batch.rejected, 0);
+  EXPECT_DOUBLE_EQ(batch.ttft_seconds.mean, 1.5);
+  EXPECT_EQ(batch.tpot_seconds.count, 1);
+  EXPECT_DOUBLE_EQ(batch.e2e_seconds.max, 6.5);
+  EXPECT_EQ(report.classes[2].e2e_seconds.count, 0);
+  EXPECT_FALSE(report.slo.has_value());
+}
+
+TEST(BuildReport, EveryRequestIsJudgedByTheSloOfItsClass) {
+  Plan plan = OneWorkerPlan(4);
+  plan.slo.ttft = 10 * kSecond;  // what the classes default to; nobody is judged by it here
+  plan.classes = {{.name = "chat", .priority = 0, .slo = {.ttft = 400 * kMs}},
+                  {.name = "batch", .priority = 0, .slo = {.ttft = kSecond, .e2e = 3 * kSecond}}};
+  const Report report = BuildReport(plan, TwoClassRun());
+  ASSERT_TRUE(report.classes[0].slo && report.classes[1].slo && report.slo);
+  // Request 1: TTFT 0.5 misses 0.4. Request 2: TTFT 1 and E2E 1 meet. Request 3: TTFT 2 misses.
+  EXPECT_EQ(report.classes[0].slo->met, 0);
+  EXPECT_DOUBLE_EQ(report.classes[0].slo->attainment, 0);
+  EXPECT_FALSE(report.classes[0].slo->met_e2e.has_value());
+  EXPECT_EQ(report.classes[1].slo->met, 1);
+  EXPECT_DOUBLE_EQ(report.classes[1].slo->attainment, 0.5);
+  EXPECT_DOUBLE_EQ(report.classes[1].slo->goodput_requests_per_second, 0.1);
+  EXPECT_EQ(report.classes[1].slo->met_e2e, 1);
+  EXPECT_EQ(report.slo->met, 1);
+  EXPECT_DOUBLE_EQ(report.slo->attainment, 0.25);
+  EXPECT_EQ(report.slo->met_ttft, 1);
+  // Nobody asks an E2E of the first class: its request meets it.
+  EXPECT_EQ(report.slo->met_e2e, 2);
+}
+
+TEST(BuildReport, OnlyAClassMayHaveAnSlo) {
+  Plan plan = OneWorkerPlan(4);
+  plan.classes = {{.name = "chat", .priority = 0, .slo = {}},
+                  {.name = "batch", .priority = 0, .slo = {.e2e = 2 * kSecond}}};
+  const Report report = BuildReport(plan, TwoClassRun());
+  EXPECT_FALSE(report.classes[0].slo.has_value());
+  EXPECT_EQ(report.classes[1].slo->met, 1);
+  EXPECT_EQ(report.slo->met, 2);
+  EXPECT_FALSE(report.slo->met_ttft.has_value());
+}
+
+TEST(BuildReport, CacheHitsOfFinishedRequests) {
+  Plan plan = OneWorkerPlan(4);
+  plan.workers[0].prefix_caching = true;
+  Results results = SmallRun();
+  results.records[0].cached_tokens = 30;
+  results.records[2].cached_tokens = 1000;  // rejected
+  results.records[3].cached_tokens = 120;
+  const Report report = BuildReport(plan, results);
+  ASSERT_TRUE(report.cache.has_value());
+  EXPECT_EQ(report.cache->input_tokens, 600);
+  EXPECT_EQ(report.cache->cached_tokens, 150);
+  EXPECT_DOUBLE_EQ(report.cache->hit_ratio, 0.25);
+
+  plan.workers[0].prefix_caching = false;
+  EXPECT_FALSE(BuildReport(plan, results).cache.has_value());
+  plan.memory_pool.emplace();
+  results.pool = {.hit_tokens = 90, .evicted_tokens = 7, .max_bytes = 4096, .bytes = {1, 2}};
+  const Report pooled = BuildReport(plan, results);
+  EXPECT_EQ(pooled.cache->pool.hit_tokens, 90);
+  EXPECT_THAT(pooled.cache->pool.bytes, ElementsAre(1, 2));
+  results.records.clear();
+  EXPECT_EQ(BuildReport(plan, results).cache->hit_ratio, 0);
+}
+
+Plan DisaggregatedPlan() {
+  Plan plan = OneWorkerPlan(4);
+  plan.workers[0].role = Role::kPrefill;
+  plan.workers[0].kv_bytes_per_token = 1000;
+  plan.workers.push_back(plan.workers[0]);
+  plan.workers[1].name = "gpu/1";
+  plan.workers[1].role = Role::kDecode;
+  plan.workers[1].node = 3;
+  plan.workers[1].host_blocks = 50;
+  return plan;
+}
+
+Results DisaggregatedRun() {
+  Results results = SmallRun();
+  results.workers.resize(2);
+  results.timelines.resize(2);
+  results.workers[0].prefilled = 3;
+  results.workers[0].finished = 1;
+  results.workers[1].finished = 2;
+  results.records[0].kv_transfer = 100 * kMs;
+  results.records[3].kv_transfer = 300 * kMs;
+  results.links = {
+      {.name = "gpu/0 out",
+       .transfers = 2,
+       .bytes = 990,
+       .busy = 10 * kSecond,
+       .bytes_per_second = 100},
+      {.name = "unlimited", .transfers = 1, .bytes = 5, .busy = 0, .bytes_per_second = 0}};
+  results.migrations = 4;
+  return results;
+}
+
+TEST(BuildReport, Transfers) {
+  const Report report = BuildReport(DisaggregatedPlan(), DisaggregatedRun());
+  ASSERT_TRUE(report.transfers.has_value());
+  EXPECT_EQ(report.transfers->migrations, 4);
+  EXPECT_EQ(report.transfers->redispatched, 0);
+  EXPECT_EQ(report.transfers->kv_transfer_seconds.count, 2);
+  EXPECT_DOUBLE_EQ(report.transfers->kv_transfer_seconds.mean, 0.2);
+  ASSERT_EQ(report.transfers->links.size(), 2u);
+  EXPECT_EQ(report.transfers->links[0].use.name, "gpu/0 out");
+  EXPECT_DOUBLE_EQ(report.transfers->links[0].utilization, 0.9);  // 990 of 100/s x 11 s
+  EXPECT_EQ(report.transfers->links[1].utilization, 0);
+}
+
+TEST(BuildReport, NothingMovedNoTransfers) {
+  Results results = DisaggregatedRun();
+  results.links.clear();
+  results.migrations = 0;
+  EXPECT_TRUE(BuildReport(DisaggregatedPlan(), results).transfers.has_value());
+  results.records[0].kv_transfer = kUnset;
+  results.records[3].kv_transfer = kUnset;
+  EXPECT_FALSE(BuildReport(DisaggregatedPlan(), results).transfers.has_value());
+  results.redispatched = 1;
+  EXPECT_EQ(BuildReport(DisaggregatedPlan(), results).transfers->redispatched, 1);
+}
+
+TEST(BuildReport, WorkersTellTheirPlaceAndTiers) {
+  const Report report = BuildReport(DisaggregatedPlan(), DisaggregatedRun());
+  EXPECT_EQ(report.workers[0].role, Role::kPrefill);
+  EXPECT_EQ(report.workers[0].prefilled, 3);
+  EXPECT_EQ(report.workers[1].role, Role::kDecode);
+  EXPECT_EQ(report.workers[1].node, 3);
+  EXPECT_EQ(report.workers[1].host_blocks_total, 50);
+  EXPECT_EQ(report.workers[1].kv_bytes_per_block, 16'000);
+}
+
+TEST(Notes, RequestsThatNoWorkerServed) {
+  Results results = OneWorkerResults();
+  results.arrived = 2;
+  results.records = {Rejected(0, 0, RejectReason::kNoWorker),
+                     Finished(1, 0, 0, kSecond, 2 * kSecond, 1, 2, kSecond)};
+  results.redispatched = 3;
+  const Report report = BuildReport(OneWorkerPlan(2), results);
+  EXPECT_EQ(report.rejected_no_worker, 1);
+  EXPECT_EQ(report.rejected(), 1);
+  EXPECT_THAT(report.notes,
+              ElementsAre("1 of 2 requests were rejected: they waited for a worker until the end "
+                          "of the run.",
+                          "Requests lost their worker or their KV cache to a failure 3 times and "
+                          "began again."));
+}
+
+// As DisaggregatedRun, without the rejected request.
+Results QuietRun() {
+  Results results = DisaggregatedRun();
+  results.records.erase(results.records.begin() + 2);
+  results.arrived = 3;
+  return results;
+}
+
+TEST(Notes, SaturatedLinks) {
+  Results results = QuietRun();
+  EXPECT_THAT(BuildReport(DisaggregatedPlan(), results).notes, IsEmpty());  // 90 % is not above
+  results.links[0].bytes = 1045;
+  EXPECT_THAT(BuildReport(DisaggregatedPlan(), results).notes,
+              ElementsAre("Links are saturated: 1 carried more than 90 % of what they can in the "
+                          "simulated time, gpu/0 out the most (95.0 %)."));
+  results.links[1].bytes_per_second = 1;
+  results.links[1].bytes = 11;
+  EXPECT_THAT(BuildReport(DisaggregatedPlan(), results).notes,
+              ElementsAre(HasSubstr("2 carried more than 90 % of what they can in the simulated "
+                                    "time, unlimited the most (100.0 %).")));
+}
+
+TEST(Notes, TheSideThatHoldsTheRunUp) {
+  const auto notes = [](double prefill, double decode, Role decode_role = Role::kDecode) {
+    Plan plan = DisaggregatedPlan();
+    plan.workers[1].role = decode_role;
+    Results results = QuietRun();
+    results.workers[0].busy = FromSeconds(prefill * 11);
+    results.workers[1].busy = FromSeconds(decode * 11);
+    return BuildReport(plan, results).notes;
+  };
+  EXPECT_THAT(notes(0.96, 0.49), ElementsAre("Prefill is the bottleneck: prefill workers are busy "
+                                             "96.0 % of the time, decode workers 49.0 %."));
+  EXPECT_THAT(notes(0.2, 1), ElementsAre("Decode is the bottleneck: prefill workers are busy "
+                                         "20.0 % of the time, decode workers 100.0 %."));
+  EXPECT_THAT(notes(0.96, 0.51), IsEmpty());
+  EXPECT_THAT(notes(0.94, 0.1), IsEmpty());
+  EXPECT_THAT(notes(1, 0.1, Role::kBoth), IsEmpty());
+}
+
 }  // namespace
 }  // namespace tokensim

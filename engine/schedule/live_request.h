@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "engine/base/time.h"
@@ -81,28 +82,34 @@ struct LiveRequest {
   }
 };
 
+// In chunks: growing neither copies nor touches memory that is not needed yet.
 class RequestSlab {
  public:
   RequestHandle Allocate() {
-    if (free_.empty()) {
-      slots_.emplace_back();
-      return static_cast<RequestHandle>(slots_.size() - 1);
+    if (!free_.empty()) {
+      const RequestHandle handle = free_.back();
+      free_.pop_back();
+      (*this)[handle] = LiveRequest{};
+      return handle;
     }
-    const RequestHandle handle = free_.back();
-    free_.pop_back();
-    slots_[handle] = LiveRequest{};
-    return handle;
+    if (size_ % kChunk == 0) chunks_.push_back(std::make_unique<LiveRequest[]>(kChunk));
+    return size_++;
   }
   void Free(RequestHandle handle) { free_.push_back(handle); }
 
-  LiveRequest& operator[](RequestHandle handle) { return slots_[handle]; }
-  const LiveRequest& operator[](RequestHandle handle) const { return slots_[handle]; }
-  [[nodiscard]] int64_t live() const {
-    return static_cast<int64_t>(slots_.size()) - static_cast<int64_t>(free_.size());
+  LiveRequest& operator[](RequestHandle handle) {
+    return chunks_[handle / kChunk][handle % kChunk];
   }
+  const LiveRequest& operator[](RequestHandle handle) const {
+    return chunks_[handle / kChunk][handle % kChunk];
+  }
+  [[nodiscard]] int64_t live() const { return int64_t{size_} - static_cast<int64_t>(free_.size()); }
 
  private:
-  std::vector<LiveRequest> slots_;
+  static constexpr uint32_t kChunk = 512;
+
+  std::vector<std::unique_ptr<LiveRequest[]>> chunks_;
+  uint32_t size_ = 0;
   std::vector<RequestHandle> free_;
 };
 

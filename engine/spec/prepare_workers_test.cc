@@ -119,6 +119,10 @@ TEST(PrepareWorkersTest, TensorMustDivideHeads) {
 
 TEST(PrepareWorkersTest, LocalSchedulers) {
   EXPECT_THAT(
+      FindingsOf({{"local_scheduler", "best"}}),
+      ElementsAre("ERROR workers[0].local_scheduler.policy: unknown local scheduler 'best'; "
+                  "known are chunked, orca, static, vllm_v0"));
+  EXPECT_THAT(
       FindingsOf({{"local_scheduler", "vllm"}}),
       ElementsAre("ERROR workers[0].local_scheduler.policy: unknown local scheduler 'vllm'; "
                   "did you mean vllm_v0?"));

@@ -6,13 +6,48 @@
 #include "engine/spec/encode.h"
 
 namespace tokensim {
+namespace {
 
-EventEncoder::EventEncoder(const ReplayOptions& options)
+v1::DispatchReason ToProto(DispatchReason reason) {
+  switch (reason) {
+    case DispatchReason::kPrefilled:
+      return v1::DISPATCH_REASON_PREFILLED;
+    case DispatchReason::kMigrated:
+      return v1::DISPATCH_REASON_MIGRATED;
+    case DispatchReason::kWorkerFailed:
+      return v1::DISPATCH_REASON_WORKER_FAILED;
+  }
+  return v1::DISPATCH_REASON_UNSPECIFIED;
+}
+
+v1::WorkerState ToProto(WorkerStatus status) {
+  switch (status) {
+    case WorkerStatus::kServing:
+      return v1::WORKER_STATE_SERVING;
+    case WorkerStatus::kStarting:
+      return v1::WORKER_STATE_STARTING;
+    case WorkerStatus::kDraining:
+      return v1::WORKER_STATE_DRAINING;
+    case WorkerStatus::kStopped:
+      return v1::WORKER_STATE_STOPPED;
+    case WorkerStatus::kFailed:
+      return v1::WORKER_STATE_FAILED;
+  }
+  return v1::WORKER_STATE_UNSPECIFIED;
+}
+
+}  // namespace
+
+EventEncoder::EventEncoder(const ReplayOptions& options, const Plan& plan)
     : filter_(options.filter),
       after_(options.after_sequence),
       until_(options.until_sequence > 0 ? options.until_sequence
                                         : std::numeric_limits<int64_t>::max()),
-      max_bytes_(options.max_batch_bytes) {}
+      max_bytes_(options.max_batch_bytes) {
+  for (const WorkerPlan& worker : plan.workers) {
+    kv_bytes_per_block_.push_back(worker.kv_bytes_per_token * worker.block_size);
+  }
+}
 
 void EventEncoder::Attach(v1::EventBatch* batch, bool clear) {
   batch_ = batch;
@@ -130,10 +165,7 @@ void EventEncoder::OnRejected(SimTime now, const RequestRecord& record) {
 }
 
 void EventEncoder::OnIteration(SimTime now, const IterationEvent& iteration) {
-  if (!Next() || !filter_.Passes(v1::EVENT_KIND_ITERATION, now) ||
-      !filter_.PassesWorker(iteration.worker)) {
-    return;
-  }
+  if (!NextOfWorker(v1::EVENT_KIND_ITERATION, now, iteration.worker)) return;
   v1::Event* event = Begin(now);
   v1::Iteration* body = event->mutable_iteration();
   body->set_worker(iteration.worker);
@@ -160,7 +192,72 @@ void EventEncoder::OnSnapshot(SimTime now, std::span<const WorkerSnapshot> worke
     memory->set_kv_blocks_total(workers[i].kv_blocks_total);
     memory->set_running(workers[i].running);
     memory->set_waiting(workers[i].waiting);
+    memory->set_host_bytes_used(Bytes(workers[i].host_blocks_used, i));
+    memory->set_host_bytes_total(Bytes(workers[i].host_blocks_total, i));
+    memory->set_cached_blocks(workers[i].cached_blocks);
   }
+  body->set_pool_bytes_used(pool_bytes);
+  End(*event);
+}
+
+void EventEncoder::OnSwapped(SimTime now, const SwapEvent& swap) {
+  if (!NextOfRequest(v1::EVENT_KIND_REQUEST_SWAPPED, now, swap.worker, swap.request_id)) return;
+  v1::Event* event = Begin(now);
+  v1::RequestSwapped* body = event->mutable_request_swapped();
+  body->set_request_id(swap.request_id);
+  body->set_worker(swap.worker);
+  body->set_out(swap.out);
+  body->set_bytes(Bytes(swap.blocks, static_cast<size_t>(swap.worker)));
+  body->set_generated_tokens(swap.generated_tokens);
+  End(*event);
+}
+
+void EventEncoder::OnTransferred(SimTime now, const TransferEvent& transfer) {
+  if (!NextOfMove(v1::EVENT_KIND_KV_TRANSFERRED, now, transfer.from, transfer.to,
+                  transfer.request_id)) {
+    return;
+  }
+  v1::Event* event = Begin(now);
+  v1::KvTransferred* body = event->mutable_kv_transferred();
+  body->set_request_id(transfer.request_id);
+  body->set_from_worker(transfer.from);
+  body->set_to_worker(transfer.to);
+  body->set_start_time_ns(transfer.start);
+  body->set_bytes(transfer.bytes);
+  body->set_tokens(transfer.tokens);
+  End(*event);
+}
+
+void EventEncoder::OnDispatched(SimTime now, int64_t request_id, int32_t from, int32_t to,
+                                DispatchReason reason) {
+  if (!NextOfMove(v1::EVENT_KIND_REQUEST_DISPATCHED, now, from, to, request_id)) return;
+  v1::Event* event = Begin(now);
+  v1::RequestDispatched* body = event->mutable_request_dispatched();
+  body->set_request_id(request_id);
+  body->set_from_worker(from);
+  body->set_to_worker(to);
+  body->set_reason(ToProto(reason));
+  End(*event);
+}
+
+void EventEncoder::OnWorkerChanged(SimTime now, int32_t worker, WorkerStatus status) {
+  if (!NextOfWorker(v1::EVENT_KIND_WORKER_CHANGED, now, worker)) return;
+  v1::Event* event = Begin(now);
+  v1::WorkerChanged* body = event->mutable_worker_changed();
+  body->set_worker(worker);
+  body->set_state(ToProto(status));
+  End(*event);
+}
+
+void EventEncoder::OnOperator(SimTime now, const OperatorEvent& operation) {
+  if (!NextOfWorker(v1::EVENT_KIND_OPERATOR_LOG, now, operation.worker)) return;
+  v1::Event* event = Begin(now);
+  v1::OperatorLog* body = event->mutable_operator_log();
+  body->set_worker(operation.worker);
+  body->set_operator_name(std::string(operation.name));
+  body->set_layer(operation.layer);
+  body->set_start_time_ns(operation.start);
+  body->set_duration_ns(operation.duration);
   End(*event);
 }
 

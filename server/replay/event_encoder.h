@@ -5,7 +5,10 @@
 // to an overflow, which begins the next batch.
 #pragma once
 
+#include <vector>
+
 #include "engine/core/observer.h"
+#include "engine/core/plan.h"
 #include "server/replay/event_filter.h"
 #include "server/replay/replay_reader.h"
 
@@ -13,7 +16,7 @@ namespace tokensim {
 
 class EventEncoder final : public Observer {
  public:
-  explicit EventEncoder(const ReplayOptions& options);
+  EventEncoder(const ReplayOptions& options, const Plan& plan);
 
   // Directs events to `batch`, beginning with the overflow. Until Detach.
   void Attach(v1::EventBatch* batch, bool clear);
@@ -38,6 +41,12 @@ class EventEncoder final : public Observer {
   void OnIteration(SimTime now, const IterationEvent& iteration) override;
   void OnSnapshot(SimTime now, std::span<const WorkerSnapshot> workers,
                   int64_t pool_bytes) override;
+  void OnSwapped(SimTime now, const SwapEvent& swap) override;
+  void OnTransferred(SimTime now, const TransferEvent& transfer) override;
+  void OnDispatched(SimTime now, int64_t request_id, int32_t from, int32_t to,
+                    DispatchReason reason) override;
+  void OnWorkerChanged(SimTime now, int32_t worker, WorkerStatus status) override;
+  void OnOperator(SimTime now, const OperatorEvent& operation) override;
   void OnEnded(SimTime now, EndReason reason, int64_t finished, int64_t rejected,
                int64_t unfinished) override;
 
@@ -48,6 +57,18 @@ class EventEncoder final : public Observer {
     return Next() && filter_.Passes(kind, now) && filter_.PassesWorker(worker) &&
            filter_.PassesRequest(request_id);
   }
+  // An event between two workers passes for either.
+  bool NextOfMove(v1::EventKind kind, SimTime now, int32_t from, int32_t to, int64_t request_id) {
+    return Next() && filter_.Passes(kind, now) &&
+           (filter_.PassesWorker(from) || filter_.PassesWorker(to)) &&
+           filter_.PassesRequest(request_id);
+  }
+  bool NextOfWorker(v1::EventKind kind, SimTime now, int32_t worker) {
+    return Next() && filter_.Passes(kind, now) && filter_.PassesWorker(worker);
+  }
+  [[nodiscard]] int64_t Bytes(int64_t blocks, size_t worker) const {
+    return blocks * kv_bytes_per_block_[worker];
+  }
   v1::Event* Begin(SimTime now);
   void End(const v1::Event& event);
   void Count(const v1::Event& event);
@@ -56,6 +77,7 @@ class EventEncoder final : public Observer {
   const int64_t after_;
   const int64_t until_;
   const int64_t max_bytes_;
+  std::vector<int64_t> kv_bytes_per_block_;  // by worker
   int64_t sequence_ = 0;
   bool encoded_end_ = false;
 

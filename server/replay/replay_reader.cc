@@ -63,7 +63,7 @@ class ReplayReader::Impl {
  public:
   Impl(std::shared_ptr<const Plan> plan, const ReplayOptions& options)
       : after_(options.after_sequence),
-        encoder_(options),
+        encoder_(options, *plan),
         simulation_(std::move(plan), &encoder_) {}
 
   Outcome Read(int64_t max_engine_events, v1::EventBatch* batch, bool clear) {

@@ -1,6 +1,7 @@
 #include "server/replay/replay_reader.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -58,26 +59,44 @@ v1::EventKind KindOf(const v1::Event& event) {
   return static_cast<v1::EventKind>(static_cast<int>(event.body_case()) - 2);
 }
 
-std::pair<int64_t, int32_t> RequestAndWorker(const v1::Event& e) {
+// What a filter asks an event for; no request or no workers: it does not ask.
+struct About {
+  int64_t request = -1;
+  std::vector<int32_t> workers;
+};
+
+About AboutOf(const v1::Event& e) {
   switch (e.body_case()) {
     case Body::kRequestArrived:
-      return {e.request_arrived().request_id(), e.request_arrived().worker()};
+      return {e.request_arrived().request_id(), {e.request_arrived().worker()}};
     case Body::kRequestScheduled:
-      return {e.request_scheduled().request_id(), e.request_scheduled().worker()};
+      return {e.request_scheduled().request_id(), {e.request_scheduled().worker()}};
     case Body::kFirstToken:
-      return {e.first_token().request_id(), e.first_token().worker()};
+      return {e.first_token().request_id(), {e.first_token().worker()}};
     case Body::kTokenBatch:
-      return {e.token_batch().request_id(), e.token_batch().worker()};
+      return {e.token_batch().request_id(), {e.token_batch().worker()}};
     case Body::kRequestPreempted:
-      return {e.request_preempted().request_id(), e.request_preempted().worker()};
+      return {e.request_preempted().request_id(), {e.request_preempted().worker()}};
     case Body::kRequestFinished:
-      return {e.request_finished().record().request_id(), e.request_finished().record().worker()};
+      return {e.request_finished().record().request_id(), {e.request_finished().record().worker()}};
     case Body::kRequestRejected:
-      return {e.request_rejected().record().request_id(), e.request_rejected().record().worker()};
+      return {e.request_rejected().record().request_id(), {e.request_rejected().record().worker()}};
     case Body::kIteration:
-      return {-1, e.iteration().worker()};
+      return {-1, {e.iteration().worker()}};
+    case Body::kRequestSwapped:
+      return {e.request_swapped().request_id(), {e.request_swapped().worker()}};
+    case Body::kKvTransferred:
+      return {e.kv_transferred().request_id(),
+              {e.kv_transferred().from_worker(), e.kv_transferred().to_worker()}};
+    case Body::kRequestDispatched:
+      return {e.request_dispatched().request_id(),
+              {e.request_dispatched().from_worker(), e.request_dispatched().to_worker()}};
+    case Body::kWorkerChanged:
+      return {-1, {e.worker_changed().worker()}};
+    case Body::kOperatorLog:
+      return {-1, {e.operator_log().worker()}};
     default:
-      return {-1, -1};
+      return {};
   }
 }
 
@@ -90,14 +109,14 @@ bool Wanted(const v1::Event& event, const v1::EventFilter& filter) {
   if (!has(filter.kinds(), static_cast<int>(KindOf(event)))) return false;
   if (event.time_ns() < filter.start_time_ns()) return false;
   if (filter.end_time_ns() > 0 && event.time_ns() >= filter.end_time_ns()) return false;
-  if (event.has_memory_snapshot()) return true;
-  const auto [request, worker] = RequestAndWorker(event);
-  if (!has(filter.workers(), worker)) return false;
-  return event.has_iteration() || has(filter.requests().ids(), request);
+  const About about = AboutOf(event);
+  const bool of_wanted_worker =
+      about.workers.empty() || std::any_of(about.workers.begin(), about.workers.end(),
+                                           [&](int32_t w) { return has(filter.workers(), w); });
+  return of_wanted_worker && (about.request < 0 || has(filter.requests().ids(), about.request));
 }
 
-TEST(ReplayReader, NumbersEveryEventAndEndsWithSimulationEnded) {
-  const auto plan = MakeTestPlan(300);
+void ExpectWholeStream(const std::shared_ptr<const Plan>& plan, size_t kinds_of_events) {
   const Reading all = Read(plan, {});
   ASSERT_TRUE(all.status.ok()) << all.status;
   ASSERT_FALSE(all.events.empty());
@@ -113,8 +132,62 @@ TEST(ReplayReader, NumbersEveryEventAndEndsWithSimulationEnded) {
   EXPECT_TRUE(all.events.back().has_simulation_ended());
   EXPECT_TRUE(all.ended);
   EXPECT_EQ(all.covered, sequence);
-  // The plan shows every kind of event there is.
-  EXPECT_EQ(kinds.size(), 10u);
+  EXPECT_EQ(kinds.size(), kinds_of_events);
+}
+
+TEST(ReplayReader, NumbersEveryEventAndEndsWithSimulationEnded) {
+  ExpectWholeStream(MakeTestPlan(300), 10);
+  // Every kind there is.
+  ExpectWholeStream(MakeClusterTestPlan(300), static_cast<size_t>(v1::EventKind_ARRAYSIZE - 1));
+}
+
+TEST(ReplayReader, EventsOfClustersAddUp) {
+  const auto plan = MakeClusterTestPlan(300);
+  const Reading all = Read(plan, {});
+  std::map<int64_t, int64_t> swapped;  // bytes in host memory, by request
+  std::map<int64_t, int32_t> at;       // the worker of each request
+  std::map<int32_t, v1::WorkerState> states;
+  int64_t host_bytes = 0;
+  for (const v1::Event& event : all.events) {
+    if (event.has_request_arrived()) {
+      at[event.request_arrived().request_id()] = event.request_arrived().worker();
+    } else if (event.has_request_dispatched()) {
+      const v1::RequestDispatched& body = event.request_dispatched();
+      EXPECT_EQ(at[body.request_id()], body.from_worker());
+      EXPECT_NE(body.reason(), v1::DISPATCH_REASON_UNSPECIFIED);
+      at[body.request_id()] = body.to_worker();
+    } else if (event.has_kv_transferred()) {
+      const v1::KvTransferred& body = event.kv_transferred();
+      EXPECT_EQ(at[body.request_id()], body.to_worker());
+      EXPECT_EQ(body.bytes(), 1000 * body.tokens());
+      EXPECT_LT(body.start_time_ns(), event.time_ns());
+    } else if (event.has_request_swapped()) {
+      const v1::RequestSwapped& body = event.request_swapped();
+      EXPECT_GT(body.bytes(), 0);
+      EXPECT_EQ(body.bytes() % 16'000, 0);  // whole blocks
+      EXPECT_GT(body.generated_tokens(), 0);
+      if (!body.out()) EXPECT_EQ(swapped[body.request_id()], body.bytes());
+      swapped[body.request_id()] = body.out() ? body.bytes() : 0;
+    } else if (event.has_worker_changed()) {
+      const v1::WorkerChanged& body = event.worker_changed();
+      EXPECT_EQ(body.worker(), 2);
+      EXPECT_NE(states[2], body.state());
+      states[2] = body.state();
+    } else if (event.has_operator_log()) {
+      const v1::OperatorLog& body = event.operator_log();
+      EXPECT_EQ(body.operator_name(), "iteration");
+      EXPECT_EQ(body.worker(), 0);
+      EXPECT_EQ(body.layer(), -1);
+      EXPECT_EQ(body.start_time_ns() + body.duration_ns(), event.time_ns());
+    } else if (event.has_memory_snapshot()) {
+      for (const v1::WorkerMemory& memory : event.memory_snapshot().workers()) {
+        EXPECT_EQ(memory.host_bytes_total(), 60 * 16'000);
+        host_bytes = std::max(host_bytes, memory.host_bytes_used());
+      }
+    }
+  }
+  EXPECT_EQ(states[2], v1::WORKER_STATE_SERVING);
+  EXPECT_GT(host_bytes, 0);
 }
 
 TEST(ReplayReader, TokensOfARequestAddUpToItsOutput) {
@@ -202,10 +275,10 @@ TEST(ReplayReader, CursorAtTheEndGivesNothingBeyondItIsAnError) {
 
 v1::EventFilter RandomFilter(RngStream& rng, int64_t end_time) {
   v1::EventFilter filter;
-  for (int kind = 1; kind <= 10; ++kind) {
+  for (int kind = 1; kind < v1::EventKind_ARRAYSIZE; ++kind) {
     if (rng.Below(3) == 0) filter.add_kinds(static_cast<v1::EventKind>(kind));
   }
-  if (rng.Below(2) == 0) filter.add_workers(static_cast<int32_t>(rng.Below(2)));
+  if (rng.Below(2) == 0) filter.add_workers(static_cast<int32_t>(rng.Below(3)));
   if (rng.Below(2) == 0) {
     for (int i = 0; i < 20; ++i) {
       filter.mutable_requests()->add_ids(static_cast<int64_t>(rng.Below(150)));
@@ -223,7 +296,8 @@ v1::EventFilter RandomFilter(RngStream& rng, int64_t end_time) {
 TEST(ReplayReader, CutStreamsJoinToTheWhole) {
   RngStream rng(7, "cuts");
   for (int round = 0; round < 40; ++round) {
-    const auto plan = MakeTestPlan(150, rng.Next() >> 1);
+    const uint64_t seed = rng.Next() >> 1;
+    const auto plan = round % 2 == 0 ? MakeTestPlan(150, seed) : MakeClusterTestPlan(150, seed);
     const Reading all = Read(plan, {});
     ReplayOptions options;
     options.filter = RandomFilter(rng, all.events.back().time_ns());

@@ -28,4 +28,29 @@ inline std::shared_ptr<const Plan> MakeTestPlan(int64_t requests, uint64_t seed 
   return plan;
 }
 
+// The same traffic for a prefill worker and two decode workers, short of memory, with host memory;
+// the last fails and comes back. Shows every kind of event.
+inline std::shared_ptr<const Plan> MakeClusterTestPlan(int64_t requests, uint64_t seed = 1) {
+  auto plan = std::make_shared<Plan>(*MakeTestPlan(requests, seed));
+  plan->workers.push_back(plan->workers[0]);
+  for (WorkerPlan& worker : plan->workers) {
+    worker.role = Role::kDecode;
+    worker.scheduler.preemption = PreemptionMode::kSwap;
+    worker.kv_bytes_per_token = 1000;
+    worker.host_blocks = 60;
+    worker.host_link = {.bandwidth_bytes_per_second = 1e9};
+  }
+  plan->workers[0].role = Role::kPrefill;
+  plan->workers[0].breakpoints = {{.after = "iteration", .layers = {}}};
+  plan->network.intra_node = {.bandwidth_bytes_per_second = 1e8, .latency_seconds = 1e-3};
+  plan->worker_events = {
+      {.time = 2 * kNanosPerSecond, .action = WorkerAction::kFail, .first_worker = 2, .worker = 2},
+      {.time = 3 * kNanosPerSecond,
+       .action = WorkerAction::kRecover,
+       .first_worker = 2,
+       .worker = 2,
+       .delay = kNanosPerSecond}};
+  return plan;
+}
+
 }  // namespace tokensim

@@ -20,6 +20,7 @@ constexpr const char* kServices[] = {"tokensim.v1.SimulationService", "tokensim.
 SessionOptions ToSessionOptions(const ServerOptions& options) {
   SessionOptions out;
   out.runner.threads = options.threads;
+  out.runner.max_running = options.max_running;
   out.runner.max_queued = options.max_queued;
   out.spec_limits.max_requests = options.max_requests;
   out.spec_limits.max_workers = options.max_workers;

@@ -33,7 +33,8 @@ struct ServerOptions {
   std::string admin = "127.0.0.1:9464";    // host:port; empty: no admin port
   bool insecure_bind = false;              // allow addresses other than loopback
 
-  int threads = 1;  // simulations that run at once
+  int threads = 1;           // that run simulations
+  int64_t max_running = 16;  // simulations that take turns on them
   int stream_threads = 1;
   int64_t max_queued = 1'000;
   int64_t max_stored = 10'000;

@@ -246,6 +246,7 @@ TEST_F(ServerTest, PassedDeadlinesAreNotServed) {
 TEST_F(ServerTest, ManyClientsAtOnce) {
   ServerOptions options = TestOptions();
   options.threads = 2;
+  options.max_running = 4;
   Start(options);
   std::vector<std::thread> clients;
   std::atomic<int> succeeded = 0;

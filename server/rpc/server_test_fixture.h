@@ -53,6 +53,7 @@ class ServerTest : public ::testing::Test {
     options.listen = "127.0.0.1:0";
     options.admin = "127.0.0.1:0";
     options.threads = 1;
+    options.max_running = 1;
     options.stream_threads = 2;
     options.shutdown_timeout = std::chrono::milliseconds(500);
     return options;

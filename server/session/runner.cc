@@ -55,7 +55,12 @@ void Runner::Enqueue(Place place, const SimulationName& name, const std::string&
 void Runner::Cancel(const SimulationName& name, const std::string& uid) {
   const std::lock_guard lock(mutex_);
   if (queue_.Remove(name.tenant, uid)) return;
-  if (const auto run = runs_.find(uid); run != runs_.end()) run->second->cancelled = true;
+  const auto run = runs_.find(uid);
+  if (run == runs_.end()) return;
+  run->second->cancelled = true;
+  // It need not wait for its turn to end.
+  const auto turn = std::find(turns_.begin(), turns_.end(), run->second);
+  if (turn != turns_.end()) std::rotate(turns_.begin(), turn, turn + 1);
 }
 
 std::optional<v1::Progress> Runner::progress(const std::string& uid) const {
@@ -87,44 +92,56 @@ void Runner::Stop() {
 }
 
 void Runner::Serve() {
-  while (true) {
-    std::optional<FairQueue::Entry> entry;
-    {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || queue_.size() > 0; });
-      if (stopping_) return;
-      entry = queue_.Pop();
-      auto run = std::make_shared<Run>();
-      run->name = entry->name;
-      run->uid = entry->uid;
-      runs_[entry->uid] = std::move(run);
-    }
-    Execute(*entry);
+  while (const std::shared_ptr<Run> run = Next()) {
+    const bool goes_on = run->simulation == nullptr ? Begin(*run) && Turn(*run) : Turn(*run);
     const std::lock_guard lock(mutex_);
-    runs_.erase(entry->uid);
+    if (goes_on) {
+      turns_.push_back(run);
+    } else {
+      runs_.erase(run->entry.uid);
+    }
+    // No need to wake others: this thread takes what it has just made possible.
   }
 }
 
-void Runner::Execute(const FairQueue::Entry& entry) {
+std::shared_ptr<Runner::Run> Runner::Next() {
+  std::unique_lock lock(mutex_);
+  const auto may_begin = [this] {
+    return !stopping_ && queue_.size() > 0 &&
+           static_cast<int64_t>(runs_.size()) < options_.max_running;
+  };
+  wake_.wait(lock, [&] { return stopping_ || !turns_.empty() || may_begin(); });
   std::shared_ptr<Run> run;
-  {
-    const std::lock_guard lock(mutex_);
-    run = runs_.at(entry.uid);
+  began_last_ = may_begin() && (turns_.empty() || !began_last_);
+  if (began_last_) {
+    run = std::make_shared<Run>();
+    run->entry = *queue_.Pop();
+    runs_[run->entry.uid] = run;
+  } else if (!turns_.empty()) {  // also when stopping: the run gives back its simulation
+    run = std::move(turns_.front());
+    turns_.pop_front();
   }
-  const std::optional<SimulationRecord> record = Claim(entry);
-  if (!record) return;
-  run->begun = clock_.Steady();
-  metrics_.OnStarted(run->begun - entry.enqueued);
-  watchers_.Notify(entry.name);
+  return run;
+}
+
+bool Runner::Begin(Run& run) {
+  const std::optional<SimulationRecord> record = Claim(run.entry);
+  if (!record) return false;
+  run.begun = clock_.Steady();
+  metrics_.OnStarted(run.begun - run.entry.enqueued);
+  watchers_.Notify(run.entry.name);
   absl::StatusOr<std::shared_ptr<const Plan>> plan = plans_.Get(*record);
   if (!plan.ok()) {
     Outcome failed;
     failed.state = v1::Simulation::FAILED;
     failed.error = ToRpcStatus(plan.status());
-    return Finish(*run, std::move(failed));
+    Finish(run, std::move(failed));
+    return false;
   }
-  run->plan = *std::move(plan);
-  Finish(*run, RunSlices(*run));
+  run.plan = *std::move(plan);
+  run.simulation = std::make_unique<Simulation>(run.plan);
+  run.computed = clock_.Steady() - run.begun;
+  return true;
 }
 
 std::optional<SimulationRecord> Runner::Claim(const FairQueue::Entry& entry) {
@@ -141,28 +158,32 @@ std::optional<SimulationRecord> Runner::Claim(const FairQueue::Entry& entry) {
   return *claimed;
 }
 
-Runner::Outcome Runner::RunSlices(Run& run) {
-  Simulation simulation(run.plan);
-  Outcome outcome;
-  Progress before = simulation.progress();
-  while (!simulation.done()) {
-    if (run.cancelled) {
-      outcome.state = v1::Simulation::CANCELLED;
-      return outcome;
-    }
-    if (stopping_) return outcome;  // PENDING
-    const SteadyTime begin = clock_.Steady();
-    const absl::Status status = simulation.Advance(options_.slice_events);
-    const Progress progress = simulation.progress();
-    metrics_.OnSlice(clock_.Steady() - begin, progress.events - before.events,
-                     ToSeconds(progress.now - before.now));
-    before = progress;
-    if (!status.ok()) return Failed(run, status, progress.events);
-    Publish(run, progress);
+bool Runner::Turn(Run& run) {
+  Outcome outcome;  // PENDING: the server stops
+  if (run.cancelled) outcome.state = v1::Simulation::CANCELLED;
+  if (run.cancelled || stopping_) {
+    Finish(run, std::move(outcome));
+    return false;
   }
-  outcome.state = v1::Simulation::SUCCEEDED;
-  outcome.report = MakeReport(run, simulation.results());
-  return outcome;
+  const SteadyTime turn = clock_.Steady();
+  const Progress before = run.simulation->progress();
+  const absl::Status status = run.simulation->Advance(options_.slice_events);
+  const Progress progress = run.simulation->progress();
+  metrics_.OnSlice(clock_.Steady() - turn, progress.events - before.events,
+                   ToSeconds(progress.now - before.now));
+  if (status.ok()) {
+    Publish(run, progress);
+    if (!run.simulation->done()) {
+      run.computed += clock_.Steady() - turn;
+      return true;
+    }
+    outcome.state = v1::Simulation::SUCCEEDED;
+    outcome.report = MakeReport(run, turn);
+  } else {
+    outcome = Failed(run, status, progress.events);
+  }
+  Finish(run, std::move(outcome));
+  return false;
 }
 
 Runner::Outcome Runner::Failed(const Run& run, const absl::Status& status, int64_t events) const {
@@ -177,10 +198,11 @@ Runner::Outcome Runner::Failed(const Run& run, const absl::Status& status, int64
   return outcome;
 }
 
-std::shared_ptr<const v1::Report> Runner::MakeReport(const Run& run, const Results& results) const {
+std::shared_ptr<const v1::Report> Runner::MakeReport(const Run& run, SteadyTime turn) const {
+  const Results& results = run.simulation->results();
   auto report = std::make_shared<v1::Report>(ToProto(BuildReport(*run.plan, results)));
   v1::Execution* execution = report->mutable_execution();
-  const double wall = std::max(Seconds(clock_.Steady() - run.begun), 1e-9);
+  const double wall = std::max(Seconds(run.computed + (clock_.Steady() - turn)), 1e-9);
   execution->set_wall_seconds(wall);
   execution->set_requests_per_second(static_cast<double>(results.records.size()) / wall);
   execution->set_speedup(ToSeconds(results.end_time) / wall);
@@ -197,7 +219,7 @@ void Runner::Publish(Run& run, const Progress& progress) {
   const SteadyTime now = clock_.Steady();
   if (now - run.last_notified < options_.progress_interval) return;
   run.last_notified = now;
-  watchers_.Notify(run.name);
+  watchers_.Notify(run.entry.name);
 }
 
 void Runner::Finish(const Run& run, Outcome outcome) {
@@ -208,8 +230,8 @@ void Runner::Finish(const Run& run, Outcome outcome) {
   }
   if (outcome.state == v1::Simulation::SUCCEEDED) progress.set_fraction(1);
   SimulationState state = outcome.state;
-  const auto updated = store_.Update(run.name, [&](SimulationRecord& record) {
-    if (record.uid != run.uid) return absl::AbortedError("deleted");
+  const auto updated = store_.Update(run.entry.name, [&](SimulationRecord& record) {
+    if (record.uid != run.entry.uid) return absl::AbortedError("deleted");
     // A cancellation that was accepted is kept even if the run ended first.
     if (record.state == v1::Simulation::CANCELLING && state != v1::Simulation::FAILED) {
       state = v1::Simulation::CANCELLED;
@@ -226,7 +248,7 @@ void Runner::Finish(const Run& run, Outcome outcome) {
   if (!updated.ok()) state = v1::Simulation::CANCELLED;  // deleted while it ran
   metrics_.OnRun(clock_.Steady() - run.begun);
   if (IsTerminal(state)) metrics_.OnFinished(state);
-  watchers_.Notify(run.name);
+  watchers_.Notify(run.entry.name);
 }
 
 }  // namespace tokensim

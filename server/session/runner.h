@@ -1,8 +1,10 @@
 // Runs accepted simulations on a fixed number of threads.
 //
-// A run goes in slices of engine events; between two of them it can be cancelled or stopped, and
-// its progress is published. Every change of state is one transaction of the store, guarded by the
-// uid, so a simulation that was deleted (and its name taken again) is never touched by an old run.
+// Runs take turns of a slice of engine events each, so a short one never waits for the end of a
+// long one while fewer than `max_running` are under way; the others wait in a queue. Between two
+// slices a run can be cancelled or stopped, and its progress is published. Every change of state is
+// one transaction of the store, guarded by the uid, so a simulation that was deleted (and its name
+// taken again) is never touched by an old run.
 //
 // Thread-safe. Only the runner's own threads call the engine.
 #pragma once
@@ -10,6 +12,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -29,6 +32,7 @@ namespace tokensim {
 
 struct RunnerOptions {
   int threads = 1;
+  int64_t max_running = 16;  // simulations that take turns on the threads
   int64_t max_queued = 1'000;
   int64_t slice_events = 20'000;                     // a few milliseconds
   std::chrono::milliseconds progress_interval{100};  // at least, between notifications of a watcher
@@ -73,13 +77,15 @@ class Runner {
 
  private:
   struct Run {
-    SimulationName name;
-    std::string uid;
-    std::shared_ptr<const Plan> plan;
+    FairQueue::Entry entry;
     std::atomic<bool> cancelled = false;
     v1::Progress progress;  // guarded by mutex_
+    // The rest belongs to the thread whose turn it is.
+    std::shared_ptr<const Plan> plan;
+    std::unique_ptr<Simulation> simulation;
     SteadyTime begun{};
     SteadyTime last_notified{};
+    std::chrono::nanoseconds computed{};  // in all turns but this one
   };
   // How a run ended.
   struct Outcome {
@@ -89,12 +95,17 @@ class Runner {
   };
 
   void Serve();
-  void Execute(const FairQueue::Entry& entry);
-  // Claims the simulation: RUNNING, or nullopt when there is nothing to run any more.
+  // The run whose turn it is or, every other time, one more from the queue; null ends the thread.
+  std::shared_ptr<Run> Next();
+  // Claims and compiles; false when there is nothing to run.
+  bool Begin(Run& run);
+  // One slice; false when the run ended.
+  bool Turn(Run& run);
+  // The simulation is now RUNNING, or nullopt when it is not waiting any more.
   std::optional<SimulationRecord> Claim(const FairQueue::Entry& entry);
-  Outcome RunSlices(Run& run);
   Outcome Failed(const Run& run, const absl::Status& status, int64_t events) const;
-  std::shared_ptr<const v1::Report> MakeReport(const Run& run, const Results& results) const;
+  // `turn`: when the last turn began.
+  std::shared_ptr<const v1::Report> MakeReport(const Run& run, SteadyTime turn) const;
   void Publish(Run& run, const Progress& progress);
   void Finish(const Run& run, Outcome outcome);
 
@@ -110,7 +121,9 @@ class Runner {
   std::condition_variable wake_;
   FairQueue queue_;                                   // guarded by mutex_
   int64_t reserved_ = 0;                              // guarded by mutex_
+  bool began_last_ = false;                           // what Next() did; guarded by mutex_
   std::map<std::string, std::shared_ptr<Run>> runs_;  // by uid; guarded by mutex_
+  std::deque<std::shared_ptr<Run>> turns_;            // runs no thread works on; guarded by mutex_
   std::vector<std::thread> threads_;
 };
 

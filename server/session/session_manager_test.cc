@@ -157,7 +157,7 @@ TEST_F(SessionManagerTest, ARequestIdCreatesOnce) {
 }
 
 TEST_F(SessionManagerTest, CancelsRunningAndWaiting) {
-  Start({.runner = {.threads = 1}});
+  Start({.runner = {.max_running = 1}});
   const SimulationName running = CreateOk(MakeEndlessSpec());
   const SimulationName waiting = CreateOk(MakeEndlessSpec());
   EXPECT_GT(WaitFor(running, State::RUNNING).progress().requests_total() + 1, 0);
@@ -178,8 +178,30 @@ TEST_F(SessionManagerTest, CancelsRunningAndWaiting) {
   EXPECT_EQ(metrics_.finished, 3);
 }
 
+TEST_F(SessionManagerTest, ShortOnesDoNotWaitForTheEndOfLongOnes) {
+  Start({.runner = {.threads = 1, .max_running = 3, .slice_events = 1'000}});
+  const SimulationName first = CreateOk(MakeEndlessSpec());
+  const SimulationName second = CreateOk(MakeEndlessSpec());
+  for (int i = 0; i < 5; ++i) WaitFor(CreateOk(MakeTestSpec(500)), State::SUCCEEDED);
+  for (const SimulationName& endless : {first, second}) {
+    const int64_t before = WaitFor(endless, State::RUNNING).progress().requests_finished();
+    while (manager_->Get(endless)->progress().requests_finished() == before) {
+      std::this_thread::yield();
+    }
+  }
+  EXPECT_EQ(manager_->running(), 2);
+  // Three at most take turns.
+  const SimulationName third = CreateOk(MakeEndlessSpec());
+  WaitFor(third, State::RUNNING);
+  const SimulationName waiting = CreateOk(MakeTestSpec(10));
+  EXPECT_EQ(manager_->running(), 3);
+  EXPECT_EQ(manager_->queued(), 1);
+  ASSERT_TRUE(manager_->Cancel(first, "").ok());
+  WaitFor(waiting, State::SUCCEEDED);
+}
+
 TEST_F(SessionManagerTest, TheQueueIsBounded) {
-  Start({.runner = {.threads = 1, .max_queued = 2}});
+  Start({.runner = {.max_running = 1, .max_queued = 2}});
   const SimulationName running = CreateOk(MakeEndlessSpec());
   WaitFor(running, State::RUNNING);
   const SimulationName first = CreateOk(MakeTestSpec(10));
@@ -213,7 +235,7 @@ TEST_F(SessionManagerTest, DeletesEndedOnesAndActiveOnesByForce) {
 }
 
 TEST_F(SessionManagerTest, StopMakesRunningOnesPendingAndTheNextServerRunsThem) {
-  Start({.runner = {.threads = 1}});
+  Start({.runner = {.max_running = 1}});
   const SimulationName running = CreateOk(MakeEndlessSpec());
   const SimulationName waiting = CreateOk(MakeTestSpec(10));
   WaitFor(running, State::RUNNING);
@@ -257,7 +279,7 @@ TEST_F(SessionManagerTest, ListsPagesAndFilters) {
 }
 
 TEST_F(SessionManagerTest, ReplaysDoNotWaitForTheRun) {
-  Start({.runner = {.threads = 1}});
+  Start({.runner = {.max_running = 1}});
   WaitFor(CreateOk(MakeEndlessSpec()), State::RUNNING);
   const SimulationName waiting = CreateOk(MakeTestSpec(50));
   auto reader = manager_->OpenReplay(waiting, {});

@@ -2,8 +2,11 @@
 //
 //   build/release/test/engine_bench --benchmark_repetitions=5
 //
-// Counters: simulated requests per CPU-second, tokens per CPU-second, time per iteration of a worker.
+// Counters: simulated requests per CPU-second, tokens per CPU-second, time per iteration of a
+// worker. Memory is kept between runs, so the kernel's zeroing of fresh pages is left out: the
+// whole commands of tests/bench/run.sh have it.
 #include <benchmark/benchmark.h>
+#include <malloc.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -90,6 +93,10 @@ constexpr const char k2000[] = "llama2-7b-a100-sharegpt.yaml";
 constexpr const char k50000[] = "llama2-7b-a100-sharegpt-50k.yaml";
 constexpr const char kOverload[] = "llama2-7b-a100-overload.yaml";
 constexpr const char kCluster[] = "cluster-64-least-requests.yaml";
+// 100,000 requests each.
+constexpr const char kLeastKv[] = "least-kv-64.yaml";
+constexpr const char kPrefixAffinity[] = "prefix-affinity-64.yaml";
+constexpr const char kDisaggregated[] = "disaggregated-32-32.yaml";
 
 BENCHMARK_CAPTURE(ReadSpec, yaml, k2000)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(StartUp, one_worker, k2000)->Unit(benchmark::kMillisecond);
@@ -98,8 +105,19 @@ BENCHMARK_CAPTURE(RunExample, sharegpt_2k_8rps, k2000)->Unit(benchmark::kMillise
 BENCHMARK_CAPTURE(RunExample, sharegpt_50k_8rps, k50000)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(RunExample, sharegpt_50k_32rps, kOverload)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(RunExample, 64_workers_1M_640rps, kCluster)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(RunExample, 64_workers_least_kv, kLeastKv)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(RunExample, 64_workers_prefix_affinity, kPrefixAffinity)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(RunExample, 32_prefill_32_decode, kDisaggregated)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace tokensim
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}

@@ -48,6 +48,7 @@ PY
 examples=configs/examples
 measure "run --local, 2,000 requests" "$bin/tokensim" run --local $examples/llama2-7b-a100-sharegpt.yaml
 measure "run --local, 50,000 requests" "$bin/tokensim" run --local $examples/llama2-7b-a100-sharegpt-50k.yaml
+measure "run --local, 50,000 requests, overloaded" "$bin/tokensim" run --local $examples/llama2-7b-a100-overload.yaml
 measure "run --local, 64 workers, 1,000,000 requests" "$bin/tokensim" run --local $examples/cluster-64-least-requests.yaml
 
 echo

@@ -58,7 +58,7 @@ output: {snapshot_interval_seconds: 0}
 
 
 def environment(**extra):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("TOKENSIM_SERVER")}
+    env = {k: v for k, v in os.environ.items() if not k.startswith("TOKENSIM")}
     env.update(extra)
     return env
 
@@ -66,12 +66,12 @@ def environment(**extra):
 class Server:
     """A tokensimd of one's own, on free ports of the loopback interface."""
 
-    def __init__(self, directory, *flags):
+    def __init__(self, directory, listen="127.0.0.1:0"):
         self.port_file = pathlib.Path(directory) / f"ports-{time.monotonic_ns()}.json"
         self.log = open(pathlib.Path(directory) / "tokensimd.log", "ab")
         self.process = subprocess.Popen(
-            [SERVER, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",
-             "--port-file", str(self.port_file), *flags],
+            [SERVER, "--listen", listen, "--admin", "127.0.0.1:0",
+             "--port-file", str(self.port_file)],
             stdout=self.log, stderr=self.log, env=environment())
         ports = self._wait_for_ports()
         self.address = f"127.0.0.1:{ports['grpc_port']}"
@@ -125,8 +125,8 @@ class TestCase(unittest.TestCase):
         (self.dir / name).write_text(text)
         return str(self.dir / name)
 
-    def start_server(self, *flags):
-        server = Server(self.dir, *flags)
+    def start_server(self, **options):
+        server = Server(self.dir, **options)
         self.addCleanup(server.stop)
         return server
 

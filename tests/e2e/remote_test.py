@@ -161,7 +161,7 @@ class Unreachable(TestCase):
         server.stop()
         waiting = self.start_cli("server-info", "--server", address, "--max-wait", "30")
         self.assertIn("waiting for", waiting.stderr.readline())
-        again = self.start_server("--listen", address)
+        again = self.start_server(listen=address)
         self.assertEqual(again.address, address)
         waiting.communicate(timeout=30)
         self.assertEqual(waiting.returncode, 0)

@@ -16,7 +16,7 @@ namespace {
 class ConservationTest : public testing::TestWithParam<Policies> {};
 
 TEST_P(ConservationTest, EveryRequestEndsOnceAndInOrderOfCauses) {
-  for (uint64_t seed = 1; seed <= 200; ++seed) {
+  for (uint64_t seed = 1; seed <= Seeds(200); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const auto plan = RandomPlan(seed, GetParam());
     const Results results = RunEngine(plan);
@@ -49,7 +49,7 @@ TEST_P(ConservationTest, EveryRequestEndsOnceAndInOrderOfCauses) {
 }
 
 TEST_P(ConservationTest, WorkersDoTheWorkOfTheirRequests) {
-  for (uint64_t seed = 1; seed <= 200; ++seed) {
+  for (uint64_t seed = 1; seed <= Seeds(200); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const auto plan = RandomPlan(seed, GetParam());
     const Results results = RunEngine(plan);
@@ -85,7 +85,7 @@ TEST_P(ConservationTest, WorkersDoTheWorkOfTheirRequests) {
 
 // A timeline is a time average: its sum is the integral.
 TEST_P(ConservationTest, TimelinesAddUpToTheIntegrals) {
-  for (uint64_t seed = 1; seed <= 200; ++seed) {
+  for (uint64_t seed = 1; seed <= Seeds(200); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const auto plan = RandomPlan(seed, GetParam());
     const Results results = RunEngine(plan);
@@ -123,7 +123,7 @@ TEST_P(ConservationTest, TimelinesAddUpToTheIntegrals) {
 }
 
 TEST_P(ConservationTest, ReportsCountEveryRequest) {
-  for (uint64_t seed = 1; seed <= 100; ++seed) {
+  for (uint64_t seed = 1; seed <= Seeds(100); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const auto plan = RandomPlan(seed, GetParam());
     const Report report = BuildReport(*plan, RunEngine(plan));
@@ -168,7 +168,7 @@ class AttentionMeter : public ComputeModel {
 
 // Without preemption a token attends to all before it and itself, whatever the chunks.
 TEST(ChunkSizes, DoNotChangeTheAttentionWork) {
-  for (uint64_t seed = 1; seed <= 50; ++seed) {
+  for (uint64_t seed = 1; seed <= Seeds(50); ++seed) {
     for (const LocalPolicy policy :
          {LocalPolicy::kChunked, LocalPolicy::kOrca, LocalPolicy::kStatic}) {
       for (const int32_t budget : {32, 33, 50, 128, 1000, 100'000}) {

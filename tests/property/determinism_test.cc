@@ -30,7 +30,7 @@ class SilentObserver : public Observer {
 class DeterminismTest : public testing::TestWithParam<Policies> {};
 
 TEST_P(DeterminismTest, TwiceTheSame) {
-  for (uint64_t seed = 1; seed <= 100; ++seed) {
+  for (uint64_t seed = 1; seed <= Seeds(100); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const auto plan = RandomPlan(seed, GetParam());
     EXPECT_TRUE(SameResults(RunEngine(plan), RunEngine(RandomPlan(seed, GetParam()))));
@@ -38,7 +38,7 @@ TEST_P(DeterminismTest, TwiceTheSame) {
 }
 
 TEST_P(DeterminismTest, SlicesDoNotMatter) {
-  for (uint64_t seed = 1; seed <= 100; ++seed) {
+  for (uint64_t seed = 1; seed <= Seeds(100); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const auto plan = RandomPlan(seed, GetParam());
     const Results whole = RunEngine(plan);
@@ -48,7 +48,7 @@ TEST_P(DeterminismTest, SlicesDoNotMatter) {
 }
 
 TEST_P(DeterminismTest, AnObserverDoesNotMatter) {
-  for (uint64_t seed = 1; seed <= 100; ++seed) {
+  for (uint64_t seed = 1; seed <= Seeds(100); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const auto plan = RandomPlan(seed, GetParam());
     SilentObserver observer;
@@ -87,7 +87,7 @@ void ExpectPrefix(const Results& whole, const Results& stopped) {
 }
 
 TEST_P(DeterminismTest, StopsAtMaxSimulatedTime) {
-  for (uint64_t seed = 1; seed <= 100; ++seed) {
+  for (uint64_t seed = 1; seed <= Seeds(100); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     auto plan = std::make_shared<Plan>(*RandomPlan(seed, GetParam()));
     const Results whole = RunEngine(plan);
@@ -108,7 +108,7 @@ TEST_P(DeterminismTest, StopsAtMaxSimulatedTime) {
 }
 
 TEST_P(DeterminismTest, StopsAtMaxEvents) {
-  for (uint64_t seed = 1; seed <= 100; ++seed) {
+  for (uint64_t seed = 1; seed <= Seeds(100); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     auto plan = std::make_shared<Plan>(*RandomPlan(seed, GetParam()));
     const Results whole = RunEngine(plan);

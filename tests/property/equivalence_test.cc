@@ -22,6 +22,10 @@ void ExpectSameStats(const WorkerStats& expected, const WorkerStats& actual) {
   EXPECT_EQ(expected.busy, actual.busy);
   EXPECT_EQ(expected.max_running, actual.max_running);
   EXPECT_EQ(expected.max_kv_blocks_used, actual.max_kv_blocks_used);
+  EXPECT_EQ(expected.prefilled, actual.prefilled);
+  EXPECT_EQ(expected.swapped_out_blocks, actual.swapped_out_blocks);
+  EXPECT_EQ(expected.swapped_in_blocks, actual.swapped_in_blocks);
+  EXPECT_EQ(expected.max_host_blocks_used, actual.max_host_blocks_used);
   // Sums of products in another order.
   EXPECT_NEAR(expected.running_integral, actual.running_integral, 1e-9 * expected.running_integral);
   EXPECT_NEAR(expected.kv_blocks_integral, actual.kv_blocks_integral,
@@ -69,7 +73,7 @@ class EquivalenceTest : public testing::TestWithParam<Policies> {};
 
 TEST_P(EquivalenceTest, EngineEqualsReference) {
   Coverage coverage;
-  for (uint64_t seed = 1; seed <= 300; ++seed) {
+  for (uint64_t seed = 1; seed <= Seeds(300); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const auto plan = RandomPlan(seed, GetParam());
     const ReferenceResults expected = RunReference(*plan);
@@ -78,6 +82,49 @@ TEST_P(EquivalenceTest, EngineEqualsReference) {
     if (HasFailure()) return;
   }
   EXPECT_GE(coverage.Least(), 20);
+}
+
+TEST_P(EquivalenceTest, EngineEqualsReferenceWithKnobs) {
+  int64_t swapped_out = 0;
+  int64_t swapped_in = 0;
+  int64_t preempted = 0;
+  for (uint64_t seed = 1; seed <= Seeds(300); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    auto plan = std::make_shared<Plan>(*RandomPlan(seed, GetParam()));
+    AddKnobs(seed, plan.get());
+    const ReferenceResults expected = RunReference(*plan);
+    ExpectSame(expected, RunEngine(plan));
+    if (HasFailure()) return;
+    for (const WorkerStats& stats : expected.workers) {
+      swapped_out += stats.swapped_out_blocks;
+      swapped_in += stats.swapped_in_blocks;
+      preempted += stats.preemptions;
+    }
+  }
+  EXPECT_GE(swapped_out, 1000);
+  EXPECT_EQ(swapped_out, swapped_in);
+  EXPECT_GE(preempted, 500);
+}
+
+// Every local scheduler, prompts computed here and answers there.
+TEST_P(EquivalenceTest, EngineEqualsReferenceWithRoles) {
+  int64_t handed_on = 0;
+  int64_t preempted = 0;
+  for (uint64_t seed = 1; seed <= Seeds(300); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    auto plan = std::make_shared<Plan>(*RandomPlan(seed, GetParam()));
+    AddKnobs(seed, plan.get());
+    AddRoles(seed, plan.get());
+    const ReferenceResults expected = RunReference(*plan);
+    ExpectSame(expected, RunEngine(plan));
+    if (HasFailure()) return;
+    for (const RequestRecord& r : expected.records) {
+      handed_on += r.kv_transfer != kUnset;
+      preempted += r.kv_transfer != kUnset && r.preemptions > 0;
+    }
+  }
+  EXPECT_GE(handed_on, 1000);
+  EXPECT_GE(preempted, 50);
 }
 
 // Long enough for rings and logs to wrap and be trimmed.
@@ -135,18 +182,20 @@ INSTANTIATE_TEST_SUITE_P(
                     Policies{LocalPolicy::kOrca, GlobalPolicy::kRoundRobin},
                     Policies{LocalPolicy::kOrca, GlobalPolicy::kLeastRequests},
                     Policies{LocalPolicy::kStatic, GlobalPolicy::kRoundRobin},
-                    Policies{LocalPolicy::kStatic, GlobalPolicy::kLeastRequests}),
+                    Policies{LocalPolicy::kStatic, GlobalPolicy::kLeastRequests},
+                    Policies{LocalPolicy::kVllmV0, GlobalPolicy::kRoundRobin},
+                    Policies{LocalPolicy::kVllmV0, GlobalPolicy::kLeastRequests}),
     [](const auto& tested) { return NameOf(tested.param); });
 
 // Workers of one run may differ in everything.
 TEST(MixedPolicies, EngineEqualsReference) {
-  for (uint64_t seed = 1; seed <= 300; ++seed) {
+  for (uint64_t seed = 1; seed <= Seeds(300); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     auto plan = std::make_shared<Plan>(
         *RandomPlan(seed, {LocalPolicy::kChunked, GlobalPolicy::kLeastRequests}));
     for (size_t i = 0; i < plan->workers.size(); ++i) {
       constexpr std::array kPolicies = {LocalPolicy::kStatic, LocalPolicy::kChunked,
-                                        LocalPolicy::kOrca};
+                                        LocalPolicy::kOrca, LocalPolicy::kVllmV0};
       plan->workers[i].scheduler.policy = kPolicies[i % kPolicies.size()];
     }
     ExpectSame(RunReference(*plan), RunEngine(plan));

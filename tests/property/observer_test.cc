@@ -232,7 +232,7 @@ class ObserverTest : public testing::TestWithParam<LocalPolicy> {};
 
 TEST_P(ObserverTest, EventsTellTheRecords) {
   int64_t idle_snapshots = 0;
-  for (uint64_t seed = 1; seed <= 200; ++seed) {
+  for (uint64_t seed = 1; seed <= Seeds(200); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const auto plan = RandomPlan(seed, {GetParam(), GlobalPolicy::kLeastRequests});
     StoryObserver observer(*plan);
@@ -263,7 +263,7 @@ TEST_P(ObserverTest, EventsTellTheRecords) {
 
 INSTANTIATE_TEST_SUITE_P(AllPolicies, ObserverTest,
                          testing::Values(LocalPolicy::kChunked, LocalPolicy::kOrca,
-                                         LocalPolicy::kStatic),
+                                         LocalPolicy::kStatic, LocalPolicy::kVllmV0),
                          [](const auto& tested) {
                            return NameOf({tested.param, GlobalPolicy::kLeastRequests});
                          });

@@ -1,6 +1,7 @@
 #include "tests/property/random_plan.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -15,7 +16,7 @@ constexpr SimTime kGrid = 1'000'000;  // 1 ms
 
 class Draws {
  public:
-  explicit Draws(uint64_t seed) : rng_(seed, "random_plan") {}
+  explicit Draws(uint64_t seed, const char* stream = "random_plan") : rng_(seed, stream) {}
 
   // Integers in [low, high].
   int64_t Between(int64_t low, int64_t high) {
@@ -24,6 +25,10 @@ class Draws {
   int32_t Between32(int32_t low, int32_t high) { return static_cast<int32_t>(Between(low, high)); }
   bool OneIn(int64_t n) { return Between(1, n) == 1; }
   double Seconds(double high) { return rng_.Uniform() * high; }
+  template <typename T, size_t n>
+  T OneOf(const std::array<T, n>& values) {
+    return values[rng_.Below(n)];
+  }
 
  private:
   RngStream rng_;
@@ -167,6 +172,88 @@ std::shared_ptr<const Plan> RandomPlan(uint64_t seed, Policies policies) {
   plan->snapshot_interval = draws.OneIn(4) ? 0 : draws.Between(1, 400) * kGrid;
   plan->timeline_points = draws.Between32(2, 64);
   return plan;
+}
+
+namespace {
+
+void AddSchedulerKnobs(Draws& draws, LocalSchedulerConfig* config) {
+  constexpr std::array kOrders = {QueueOrder::kSjf, QueueOrder::kPriority, QueueOrder::kEdf,
+                                  QueueOrder::kFair};
+  if (draws.OneIn(2)) config->queue_order = draws.OneOf(kOrders);
+  if (config->queue_order == QueueOrder::kSjf) config->oracle_output_length = draws.OneIn(3);
+  if (draws.OneIn(3)) config->watermark = draws.Seconds(0.4);
+  if (draws.OneIn(3)) config->max_memory_ratio = 0.2 + draws.Seconds(0.8);
+  if (config->policy == LocalPolicy::kChunked && draws.OneIn(2)) config->async_depth = 2;
+}
+
+LinkConfig RandomLink(Draws& draws) {
+  LinkConfig link;
+  if (!draws.OneIn(4)) link.latency_seconds = draws.Seconds(draws.OneIn(2) ? 1e-5 : 5e-3);
+  if (!draws.OneIn(4)) link.bandwidth_bytes_per_second = 1e5 + draws.Seconds(1e7);
+  return link;
+}
+
+void AddSwap(Draws& draws, WorkerPlan* worker) {
+  if (draws.OneIn(2)) return;
+  worker->scheduler.preemption = PreemptionMode::kSwap;
+  worker->host_blocks = draws.Between(1, draws.OneIn(2) ? worker->kv_blocks : 10);
+  worker->host_link = RandomLink(draws);
+  worker->overlap_swap = draws.OneIn(2);
+}
+
+}  // namespace
+
+void AddKnobs(uint64_t seed, Plan* plan) {
+  Draws draws(seed, "knobs");
+  plan->slo.ttft = draws.Between(1, 500) * kGrid;
+  if (draws.OneIn(3)) plan->signal_delay = draws.Between(1, 100) * kGrid;
+  const bool alike = draws.OneIn(2);
+  for (size_t i = 0; i < plan->workers.size(); ++i) {
+    Draws own(alike ? seed : seed * 1000 + i, "worker knobs");
+    WorkerPlan& worker = plan->workers[i];
+    worker.kv_bytes_per_token = own.Between(1, 2000);
+    AddSchedulerKnobs(own, &worker.scheduler);
+    AddSwap(own, &worker);
+  }
+}
+
+namespace {
+
+GlobalSchedulerConfig RandomGlobalScheduler(Draws& draws, uint64_t seed, const char* stream) {
+  constexpr std::array kPolicies = {GlobalPolicy::kRoundRobin,    GlobalPolicy::kRandom,
+                                    GlobalPolicy::kLeastRequests, GlobalPolicy::kLeastKv,
+                                    GlobalPolicy::kLeastWork,     GlobalPolicy::kPowerOfTwo,
+                                    GlobalPolicy::kWeighted,      GlobalPolicy::kSessionAffinity};
+  GlobalSchedulerConfig config;
+  config.policy = draws.OneOf(kPolicies);
+  config.affinity_load_factor = 1.1 + draws.Seconds(2);
+  config.seed = seed;
+  config.stream = stream;
+  return config;
+}
+
+}  // namespace
+
+void AddRoles(uint64_t seed, Plan* plan) {
+  Draws draws(seed, "roles");
+  const int32_t nodes = draws.Between32(1, 3);
+  const auto wanted = static_cast<size_t>(draws.Between(2, 6));
+  while (plan->workers.size() < wanted) plan->workers.push_back(plan->workers.back());
+  for (size_t i = 0; i < plan->workers.size(); ++i) {
+    WorkerPlan& worker = plan->workers[i];
+    worker.name = "gpu/" + std::to_string(i);
+    worker.node = draws.Between32(0, nodes - 1);
+    worker.role = draws.OneOf(std::array{Role::kPrefill, Role::kDecode, Role::kBoth});
+    if (worker.role == Role::kPrefill) worker.drops_cache = draws.OneIn(6);
+  }
+  plan->workers[0].role = Role::kPrefill;
+  if (plan->workers[1].role == Role::kPrefill) plan->workers[1].role = Role::kDecode;
+  plan->global_scheduler = RandomGlobalScheduler(draws, seed, "dispatch");
+  plan->transfer_scheduler = RandomGlobalScheduler(draws, seed, "transfer");
+  plan->intra_node_first = draws.OneIn(2);
+  plan->network.intra_node.latency_seconds = draws.OneIn(3) ? 0 : draws.Seconds(1e-3);
+  plan->network.inter_node.latency_seconds = draws.OneIn(3) ? 1e-3 : draws.Seconds(1e-2);
+  plan->network.groups = draws.Between32(1, 3);
 }
 
 std::string NameOf(Policies policies) {

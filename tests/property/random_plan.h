@@ -28,6 +28,13 @@ struct Policies {
 
 [[nodiscard]] std::shared_ptr<const Plan> RandomPlan(uint64_t seed, Policies policies);
 
+// More of what a plan may hold, drawn at random. Each leaves the draws of the others alone.
+//
+// Queue orders, watermark and memory ratio, swapping, batches formed ahead, stale signals.
+void AddKnobs(uint64_t seed, Plan* plan);
+// Prefill and decode workers, links without a limit between them, dropped KV caches.
+void AddRoles(uint64_t seed, Plan* plan);
+
 // For names of parameterised tests.
 [[nodiscard]] std::string NameOf(Policies policies);
 

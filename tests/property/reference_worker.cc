@@ -1,218 +1,556 @@
 #include "tests/property/reference_worker.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
-#include <limits>
+#include <utility>
 
 namespace tokensim {
 
-std::vector<ReferenceRequest*> ReferenceWorker::Boundary(SimTime now,
-                                                         std::vector<ReferenceIteration>* log) {
-  std::vector<ReferenceRequest*> finished;
-  if (iterating_) {
-    log->push_back(iteration_);
-    finished = Complete(now);
+ReferenceWorker::ReferenceWorker(const WorkerPlan& plan, int32_t index)
+    : plan_(plan), index_(index), blocks_(plan.kv_blocks), waiting_(plan.scheduler) {}
+
+RejectReason ReferenceWorker::CheckFits(int64_t prompt, int64_t total) const {
+  if (total > plan_.max_model_len) return RejectReason::kMaxModelLen;
+  // The last token is not stored, and a prefill worker hands on after the first.
+  const int64_t most = plan_.role == Role::kPrefill ? prompt : total - 1;
+  return BlocksOf(most) > plan_.kv_blocks ? RejectReason::kKvCapacity : RejectReason::kNone;
+}
+
+void ReferenceWorker::Enqueue(ReferenceRequest* request, SimTime now) {
+  request->at = request->record.worker = index_;
+  if (request->record.queued == kUnset) request->record.queued = iterating_ ? boundary_ : now;
+  waiting_.Arrive(request);
+  Wake(now);
+}
+
+void ReferenceWorker::Wake(SimTime now) {
+  if (!idle_) return;
+  idle_ = false;
+  boundary_ = now;
+}
+
+// ---- Iterations
+
+std::vector<ReferenceMessage> ReferenceWorker::Boundary(SimTime now,
+                                                        std::vector<ReferenceIteration>* log) {
+  messages_.clear();
+  const bool ahead = plan_.scheduler.async_depth > 1;
+  if (iterating_) Complete(now, log);
+  if (ahead && !next_.steps.empty()) {
+    current_ = std::move(next_);
+    next_ = {};
+  } else {
+    Form(now, &current_);
   }
-  for (ReferenceRequest* request : running_) request->step = 0;
-  switch (plan_.scheduler.policy) {
-    case LocalPolicy::kChunked:
-      FormChunked(now);
-      break;
-    case LocalPolicy::kOrca:
-      FormOrca(now);
-      break;
-    case LocalPolicy::kStatic:
-      FormStatic(now);
-      break;
-    case LocalPolicy::kVllmV0:
-      break;
+  iterating_ = !current_.steps.empty();
+  if (!iterating_) {
+    idle_ = true;
+    boundary_ = kNever;
+    return messages_;
   }
   Start(now);
-  return finished;
-}
-
-std::vector<ReferenceRequest*> ReferenceWorker::Complete(SimTime now) {
-  std::vector<ReferenceRequest*> finished;
-  for (ReferenceRequest* request : running_) {
-    if (request->step == 0) continue;
-    request->computed += request->step;
-    if (request->computed < request->target) continue;
-    RequestRecord& record = request->record;
-    if (request->tokens.empty()) {
-      record.first_token = now;
-    } else {
-      record.max_itl = std::max(record.max_itl, now - request->tokens.back());
-    }
-    request->tokens.push_back(now);
-    if (request->generated() < record.output_tokens) continue;
-    request->finished = true;
-    record.finish = now;
-    ++stats_.finished;
-    finished.push_back(request);
+  if (ahead) {
+    Reckon(&current_, boundary_);
+    Form(now, &next_);
   }
-  const bool holds_rows = plan_.scheduler.policy == LocalPolicy::kStatic &&
-                          std::any_of(running_.begin(), running_.end(),
-                                      [](const ReferenceRequest* r) { return !r->finished; });
-  if (!holds_rows) std::erase_if(running_, [](const ReferenceRequest* r) { return r->finished; });
-  return finished;
-}
-
-void ReferenceWorker::FormChunked(SimTime now) {
-  int64_t budget = plan_.scheduler.max_num_batched_tokens;
-  if (ScheduleRunning(&budget)) return;
-  while (!waiting_.empty() && budget > 0 &&
-         static_cast<int64_t>(running_.size()) < plan_.scheduler.max_num_seqs) {
-    ReferenceRequest* request = waiting_.front();
-    const int64_t step = std::min(request->target, budget);
-    const int64_t must_fit = plan_.scheduler.reserve_full_prompt ? request->target : step;
-    if (BlocksOf(must_fit) > FreeBlocks()) return;
-    Admit(now, request, step);
-    budget -= step;
-  }
-}
-
-void ReferenceWorker::FormOrca(SimTime now) {
-  int64_t no_limit = std::numeric_limits<int64_t>::max();
-  if (ScheduleRunning(&no_limit)) return;
-  const int64_t limit = plan_.scheduler.max_num_batched_tokens;
-  while (!waiting_.empty() &&
-         static_cast<int64_t>(running_.size()) < plan_.scheduler.max_num_seqs) {
-    ReferenceRequest* request = waiting_.front();
-    int64_t in_batch = 0;
-    for (const ReferenceRequest* other : running_) in_batch += other->step;
-    if (limit > 0 && in_batch > 0 && in_batch + request->target > limit) return;
-    if (BlocksOf(request->target) > FreeBlocks()) return;
-    Admit(now, request, request->target);
-  }
-}
-
-void ReferenceWorker::FormStatic(SimTime now) {
-  for (size_t i = 0; i < running_.size(); ++i) {
-    ReferenceRequest* request = running_[i];
-    if (request->finished) continue;
-    bool preempted_itself = false;
-    while (BlocksOf(request->computed + 1) - request->blocks > FreeBlocks()) {
-      const auto last = std::find_if(running_.rbegin(), running_.rend(),
-                                     [](const ReferenceRequest* r) { return !r->finished; });
-      preempted_itself = *last == request;
-      Preempt(*last);
-      if (preempted_itself) break;
-    }
-    if (preempted_itself) break;
-    request->blocks = BlocksOf(request->computed + 1);
-    request->step = 1;
-  }
-  const bool ended = std::all_of(running_.begin(), running_.end(),
-                                 [](const ReferenceRequest* r) { return r->finished; });
-  if (ended) {
-    running_.clear();
-    AdmitStatic(now);
-  }
-}
-
-void ReferenceWorker::AdmitStatic(SimTime now) {
-  const int64_t limit = plan_.scheduler.max_num_batched_tokens;
-  while (!waiting_.empty() &&
-         static_cast<int64_t>(running_.size()) < plan_.scheduler.max_num_seqs) {
-    ReferenceRequest* request = waiting_.front();
-    int64_t in_batch = 0;
-    for (const ReferenceRequest* other : running_) in_batch += other->step;
-    if (limit > 0 && !running_.empty() && in_batch + request->target > limit) return;
-    if (BlocksOf(request->target) > FreeBlocks()) return;
-    Admit(now, request, request->target);
-  }
-}
-
-bool ReferenceWorker::ScheduleRunning(int64_t* budget) {
-  bool preempted = false;
-  for (size_t i = 0; i < running_.size(); ++i) {
-    ReferenceRequest* request = running_[i];
-    const int64_t step = std::min(request->remaining(), *budget);
-    if (step == 0) continue;
-    bool preempted_itself = false;
-    while (BlocksOf(request->computed + step) - request->blocks > FreeBlocks()) {
-      ReferenceRequest* last = running_.back();
-      preempted_itself = last == request;
-      preempted = true;
-      Preempt(last);
-      if (preempted_itself) break;
-    }
-    if (preempted_itself) break;
-    request->blocks = BlocksOf(request->computed + step);
-    request->step = step;
-    *budget -= step;
-  }
-  return preempted;
-}
-
-void ReferenceWorker::Admit(SimTime now, ReferenceRequest* request, int64_t step) {
-  waiting_.pop_front();
-  running_.push_back(request);
-  request->step = step;
-  request->blocks = BlocksOf(step);
-  if (request->record.scheduled == kUnset) request->record.scheduled = now;
-}
-
-void ReferenceWorker::Preempt(ReferenceRequest* request) {
-  std::erase(running_, request);
-  request->blocks = 0;
-  request->computed = 0;
-  request->step = 0;
-  request->target = request->record.input_tokens + request->generated();
-  ++request->record.preemptions;
-  ++stats_.preemptions;
-  waiting_.push_front(request);
+  return messages_;
 }
 
 void ReferenceWorker::Start(SimTime now) {
   IterationShape shape;
   std::vector<PrefillChunk> chunks;
-  for (const ReferenceRequest* request : running_) {
-    if (request->finished) {
-      ++shape.padding_count;
-    } else if (request->step > 0 && request->decodes()) {
+  for (const Step& step : current_.steps) {
+    if (step.decode) {
       ++shape.decode_count;
-      shape.decode_context += request->computed + 1;
-    } else if (request->step > 0) {
-      chunks.push_back(
-          {static_cast<int32_t>(request->step), static_cast<int32_t>(request->computed)});
-      shape.prefill_tokens += request->step;
-      if (request->computed + request->step == request->target) ++shape.sampled_count;
+      shape.decode_context += step.history + 1;
+      continue;
     }
+    chunks.push_back({static_cast<int32_t>(step.tokens), static_cast<int32_t>(step.history)});
+    shape.prefill_tokens += step.tokens;
+    if (step.history + step.tokens == step.request->target) ++shape.sampled_count;
   }
   shape.prefill = chunks;
+  shape.padding_count = static_cast<int32_t>(current_.padding);
   shape.sampled_count += shape.decode_count + shape.padding_count;
-  stats_.max_running = std::max(stats_.max_running, static_cast<int32_t>(running_.size()));
-  stats_.max_kv_blocks_used = std::max(stats_.max_kv_blocks_used, UsedBlocks());
-
-  iterating_ = shape.decode_count > 0 || !chunks.empty();
-  busy_ = iterating_;
-  boundary_ = kNever;
-  if (!iterating_) return;
-  const SimTime duration =
-      std::max<SimTime>(1, FromSeconds(plan_.compute->IterationSeconds(shape)));
+  double seconds = plan_.compute->IterationSeconds(shape);
+  if (current_.swapped_blocks > 0) {
+    const double bytes = static_cast<double>(current_.swapped_blocks) * plan_.block_size *
+                         static_cast<double>(plan_.kv_bytes_per_token);
+    const LinkConfig& link = plan_.host_link;
+    seconds += link.latency_seconds;
+    if (link.bandwidth_bytes_per_second > 0) seconds += bytes / link.bandwidth_bytes_per_second;
+  }
+  const SimTime duration = std::max<SimTime>(1, FromSeconds(seconds));
+  begin_ = now;
   boundary_ = now + duration;
-  iteration_ = {.worker = index_,
-                .index = stats_.iterations,
-                .end = boundary_,
-                .duration = duration,
-                .prefill_tokens = shape.prefill_tokens,
-                .prefill_chunks = static_cast<int32_t>(chunks.size()),
-                .decode_tokens = shape.decode_count,
-                .kv_blocks_used = UsedBlocks(),
-                .running = static_cast<int32_t>(running_.size()),
-                .waiting = static_cast<int32_t>(waiting_.size())};
-  ++stats_.iterations;
-  stats_.prefill_tokens += shape.prefill_tokens;
-  stats_.decode_tokens += shape.decode_count;
-  stats_.busy += duration;
-  stats_.running_integral += static_cast<double>(running_.size()) * ToSeconds(duration);
-  stats_.kv_blocks_integral += static_cast<double>(UsedBlocks()) * ToSeconds(duration);
+  ReferenceIteration& figures = current_.figures;
+  figures.worker = index_;
+  figures.index = stats_.iterations;
+  figures.end = boundary_;
+  figures.duration = duration;
+  figures.prefill_tokens = shape.prefill_tokens;
+  figures.prefill_chunks = static_cast<int32_t>(chunks.size());
+  figures.decode_tokens = shape.decode_count;
+  figures.kv_blocks_used = blocks_.used();
+  stats_.max_kv_blocks_used = std::max(stats_.max_kv_blocks_used, blocks_.used());
 }
 
-int64_t ReferenceWorker::UsedBlocks() const {
-  int64_t used = 0;
-  for (const ReferenceRequest* request : running_) used += request->blocks;
-  return used;
+void ReferenceWorker::Complete(SimTime now, std::vector<ReferenceIteration>* log) {
+  const ReferenceIteration& figures = current_.figures;
+  log->push_back(figures);
+  ++stats_.iterations;
+  stats_.prefill_tokens += figures.prefill_tokens;
+  stats_.decode_tokens += figures.decode_tokens;
+  stats_.busy += figures.duration;
+  stats_.running_integral += figures.running * ToSeconds(figures.duration);
+  stats_.kv_blocks_integral +=
+      static_cast<double>(figures.kv_blocks_used) * ToSeconds(figures.duration);
+  if (plan_.scheduler.async_depth == 1) Reckon(&current_, now);
+  for (ReferenceRequest* request : current_.last_decodes) Finish(request, now);
+  for (ReferenceRequest* request : current_.first_tokens) {
+    request->record.prefill_worker = index_;
+    ++stats_.prefilled;
+  }
+  for (ReferenceRequest* request : current_.last_prefills) Finish(request, now);
+  for (ReferenceRequest* request : current_.handed_on) {
+    std::erase(leaving_, request);
+    ++outgoing_;
+    request->at = -1;
+    messages_.push_back({ReferenceMessage::Kind::kPrefilled, request});
+  }
+  current_ = {};
+}
+
+// What comes out of a batch that ends at `end`: tokens, and who leaves with it.
+void ReferenceWorker::Reckon(Batch* batch, SimTime end) {
+  ReckonDecodes(batch, end);
+  for (const Step& step : batch->steps) {
+    if (step.decode) continue;
+    ReferenceRequest* request = step.request;
+    request->computed += step.tokens;
+    if (request->computed < request->target) continue;
+    if (request->tokens.empty()) {
+      request->record.first_token = end;
+      batch->first_tokens.push_back(request);
+    }
+    request->tokens.push_back(end);
+    if (!request->complete() && plan_.role != Role::kPrefill) {
+      request->decodes_since = decode_joins_++;
+      continue;
+    }
+    std::erase(running_, request);
+    leaving_.push_back(request);
+    (request->complete() ? batch->last_prefills : batch->handed_on).push_back(request);
+  }
+}
+
+// Of those that end together the last to have begun goes first.
+void ReferenceWorker::ReckonDecodes(Batch* batch, SimTime end) {
+  for (const Step& step : batch->steps) {
+    if (!step.decode) continue;
+    ++step.request->computed;
+    step.request->tokens.push_back(end);
+    waiting_.Charge(step.request->input.client_class, 2);
+    if (!step.request->complete()) continue;
+    std::erase(running_, step.request);
+    leaving_.push_back(step.request);
+    batch->last_decodes.push_back(step.request);
+  }
+  std::sort(batch->last_decodes.begin(), batch->last_decodes.end(),
+            [](const auto* a, const auto* b) { return a->decodes_since > b->decodes_since; });
+}
+
+void ReferenceWorker::Finish(ReferenceRequest* request, SimTime now) {
+  RequestRecord& record = request->record;
+  record.finish = now;
+  for (size_t i = 1; i < request->tokens.size(); ++i) {
+    record.max_itl = std::max(record.max_itl, request->tokens[i] - request->tokens[i - 1]);
+  }
+  ++stats_.finished;
+  std::erase(leaving_, request);
+  request->at = -1;
+  OfferBlocks(request, request->computed);
+  if (plan_.scheduler.policy == LocalPolicy::kStatic) {
+    padding_.push_back(std::move(request->held));
+    request->held = {};
+  } else {
+    blocks_.GiveBack(&request->held);
+  }
+  messages_.push_back({ReferenceMessage::Kind::kEnded, request});
+}
+
+// ---- Forming a batch
+
+void ReferenceWorker::Form(SimTime now, Batch* batch) {
+  *batch = {};
+  forming_ = batch;
+  batch->swapped_blocks = std::exchange(swaps_left_, 0);
+  switch (plan_.scheduler.policy) {
+    case LocalPolicy::kChunked:
+      FormChunked();
+      break;
+    case LocalPolicy::kOrca:
+      FormOrca();
+      break;
+    case LocalPolicy::kStatic:
+      FormStatic();
+      break;
+    case LocalPolicy::kVllmV0:
+      FormVllmV0();
+      break;
+  }
+  for (ReferenceRequest* request : running_) {
+    if (request->record.scheduled == kUnset) request->record.scheduled = now;
+  }
+  if (batch->steps.empty()) swaps_left_ = batch->swapped_blocks;  // lengthen the next iteration
+  batch->figures.running = static_cast<int32_t>(running_.size() + padding_.size());
+  batch->figures.waiting = static_cast<int32_t>(waiting());
+  stats_.max_running = std::max(stats_.max_running, batch->figures.running);
+}
+
+void ReferenceWorker::FormChunked() {
+  AdmitReady();
+  bool preempted = PreemptForDecodes();
+  ScheduleDecodes();
+  int64_t budget = plan_.scheduler.max_num_batched_tokens - decodes();
+  const auto unfinished =
+      std::find_if(running_.begin(), running_.end(), [](const auto* r) { return !r->decodes(); });
+  if (unfinished != running_.end() && budget > 0) {
+    ReferenceRequest* request = *unfinished;
+    const int64_t tokens = std::min(request->target - request->computed, budget);
+    if (BlocksOf(request->computed + tokens) - request->held.blocks() > blocks_.free()) {
+      Preempt(request);
+      preempted = true;
+    } else {
+      Grow(request, tokens);
+      Compute(request, tokens);
+      budget -= tokens;
+    }
+  }
+  while (!preempted && !waiting_.empty() && budget > 0 && slots() < plan_.scheduler.max_num_seqs) {
+    const ReferenceRequest& front = *waiting_.front();
+    if (front.home != CacheHome::kNowhere) {
+      if (!AdmitStored()) return;
+      --budget;
+      continue;
+    }
+    const int64_t cached = HitTokens(front);
+    const int64_t tokens = std::min(front.to_compute() - cached, budget);
+    const int64_t reserved =
+        plan_.scheduler.reserve_full_prompt ? front.to_compute() : cached + tokens;
+    if (!Admit(tokens, cached, reserved)) return;
+    budget -= tokens;
+  }
+}
+
+void ReferenceWorker::FormOrca() {
+  AdmitReady();
+  const bool preempted = PreemptForDecodes();
+  ScheduleDecodes();
+  if (!preempted) AdmitWholePrompts(/*stop_at_swapped=*/false);
+}
+
+void ReferenceWorker::FormVllmV0() {
+  if (AdmitWholePrompts(/*stop_at_swapped=*/true)) return;
+  AdmitReady();
+  const bool preempted = PreemptForDecodes();
+  ScheduleDecodes();
+  while (!preempted && !waiting_.empty() && slots() < plan_.scheduler.max_num_seqs &&
+         waiting_.front()->home != CacheHome::kNowhere && AdmitStored()) {
+  }
+}
+
+void ReferenceWorker::FormStatic() {
+  PreemptForDecodes();
+  if (!running_.empty()) {
+    ScheduleDecodes();
+    forming_->padding = static_cast<int64_t>(padding_.size());
+    return;
+  }
+  for (ReferenceHoldings& holdings : padding_) blocks_.GiveBack(&holdings);
+  padding_.clear();
+  AdmitReady();
+  const bool preempted = PreemptForDecodes();
+  ScheduleDecodes();
+  if (!preempted) AdmitWholePrompts(/*stop_at_swapped=*/false);
+}
+
+// Returns whether a prompt was admitted.
+bool ReferenceWorker::AdmitWholePrompts(bool stop_at_swapped) {
+  auto batched = static_cast<int64_t>(forming_->steps.size());  // decodes
+  bool admitted = false;
+  while (!waiting_.empty() && slots() < plan_.scheduler.max_num_seqs) {
+    const ReferenceRequest& front = *waiting_.front();
+    if (stop_at_swapped && front.home == CacheHome::kHost) break;
+    if (front.home != CacheHome::kNowhere) {
+      if (!AdmitStored()) break;
+      if (!stop_at_swapped) ++batched;  // its decode
+      continue;
+    }
+    const int64_t cached = HitTokens(front);
+    const int64_t tokens = front.to_compute() - cached;
+    if (!Within(batched, tokens) || !Admit(tokens, cached, front.to_compute())) break;
+    batched += tokens;
+    admitted = true;
+  }
+  return admitted;
+}
+
+void ReferenceWorker::AdmitReady() {
+  for (ReferenceRequest* request : ready_) Resume(request);
+  ready_.clear();
+}
+
+void ReferenceWorker::Resume(ReferenceRequest* request) {
+  request->target = request->computed;
+  request->decodes_since = decode_joins_++;
+  running_.push_back(request);
+}
+
+// vLLM walks the running set from its head (vllm/v1/core/sched/scheduler.py, schedule): a request
+// that finds no block preempts the tail, in the end itself. When the victims are not the tail, or
+// the walk would mix what is taken with what becomes findable, they go first.
+bool ReferenceWorker::PreemptForDecodes() {
+  const bool walks = plan_.scheduler.queue_order != QueueOrder::kPriority && !plan_.prefix_caching;
+  return walks ? WalkDecodes() : PreemptUntilDecodesFit();
+}
+
+bool ReferenceWorker::WalkDecodes() {
+  bool preempted = false;
+  for (size_t i = 0; i < running_.size(); ++i) {
+    ReferenceRequest* request = running_[i];
+    if (!request->decodes()) continue;
+    while (Needs(*request) > blocks_.free()) {
+      ReferenceRequest* last = running_.back();
+      Preempt(last);
+      preempted = true;
+      if (last == request) return true;
+    }
+    Grow(request, 1);
+  }
+  return preempted;
+}
+
+bool ReferenceWorker::PreemptUntilDecodesFit() {
+  bool preempted = false;
+  while (true) {
+    int64_t free = blocks_.free();
+    bool fits = true;
+    for (const ReferenceRequest* request : running_) {
+      if (!request->decodes()) continue;
+      free -= Needs(*request);
+      fits = fits && free >= 0;
+    }
+    if (fits) return preempted;
+    Preempt(Victim());
+    preempted = true;
+  }
+}
+
+ReferenceRequest* ReferenceWorker::Victim() const {
+  ReferenceRequest* victim = running_.back();
+  if (plan_.scheduler.queue_order != QueueOrder::kPriority) return victim;
+  for (ReferenceRequest* request : running_) {
+    const auto rank = [](const ReferenceRequest* r) {
+      return std::pair(r->priority, r->record.arrival);
+    };
+    if (rank(request) >= rank(victim)) victim = request;
+  }
+  return victim;
+}
+
+void ReferenceWorker::ScheduleDecodes() {
+  for (ReferenceRequest* request : running_) {
+    if (!request->decodes()) continue;
+    Grow(request, 1);
+    forming_->steps.push_back({request, 1, request->computed, true});
+  }
+}
+
+void ReferenceWorker::Preempt(ReferenceRequest* request) {
+  const bool decoding = request->decodes();
+  const int64_t blocks = request->held.blocks();
+  EXPECT_EQ(blocks, BlocksOf(request->computed));
+  std::erase(running_, request);
+  OfferBlocks(request, request->computed);
+  blocks_.GiveBack(&request->held);
+  ++request->record.preemptions;
+  ++stats_.preemptions;
+  if (decoding && plan_.scheduler.preemption == PreemptionMode::kSwap &&
+      host_used_ + blocks <= plan_.host_blocks) {
+    host_used_ += blocks;
+    stats_.max_host_blocks_used = std::max(stats_.max_host_blocks_used, host_used_);
+    stats_.swapped_out_blocks += blocks;
+    request->home = CacheHome::kHost;
+    request->stored = request->computed;
+    if (plan_.overlap_swap) {
+      messages_.push_back({ReferenceMessage::Kind::kSwapOut, request, blocks});
+    } else {
+      forming_->swapped_blocks += blocks;
+    }
+  }
+  request->computed = 0;
+  request->offered = 0;
+  request->target = request->to_compute();
+  waiting_.Return(request);
+}
+
+void ReferenceWorker::Grow(ReferenceRequest* request, int64_t tokens) {
+  blocks_.Take(BlocksOf(request->computed + tokens) - request->held.blocks(), &request->held);
+}
+
+// The next tokens of a prompt are in the batch.
+void ReferenceWorker::Compute(ReferenceRequest* request, int64_t tokens) {
+  forming_->steps.push_back({request, tokens, request->computed, false});
+  OfferBlocks(request, request->computed + tokens);
+}
+
+bool ReferenceWorker::Admit(int64_t tokens, int64_t cached, int64_t reserved) {
+  ReferenceRequest* request = waiting_.front();
+  std::vector<BlockName> hits;
+  for (int64_t i = 0; i < cached / plan_.block_size; ++i) hits.push_back(NameOf(*request, i));
+  const int64_t held_by_others =
+      std::count_if(hits.begin(), hits.end(), [this](const auto& b) { return blocks_.Held(b); });
+  const bool is_new = request->record.scheduled == kUnset;
+  if (!HasRoom(BlocksOf(reserved) - held_by_others, is_new)) return false;
+  waiting_.Pop();
+  running_.push_back(request);
+  for (const BlockName& hit : hits) blocks_.Hit(hit, &request->held);
+  request->offered = static_cast<int64_t>(hits.size());
+  request->computed = cached;
+  request->target = request->to_compute();
+  if (is_new) {
+    request->record.cached_tokens =
+        static_cast<int32_t>(std::min<int64_t>(cached, request->record.input_tokens));
+  }
+  waiting_.Charge(request->input.client_class, request->target - cached);
+  Grow(request, tokens);
+  Compute(request, tokens);
+  return true;
+}
+
+// The front's KV cache is elsewhere: it comes back before the iteration, or begins to be loaded.
+bool ReferenceWorker::AdmitStored() {
+  ReferenceRequest* request = waiting_.front();
+  if (!HasRoom(BlocksOf(request->stored + 1), request->record.scheduled == kUnset)) return false;
+  waiting_.Pop();
+  blocks_.Take(BlocksOf(request->stored), &request->held);
+  if (request->home != CacheHome::kHost || plan_.overlap_swap) {
+    loading_.push_back(request);
+    messages_.push_back({ReferenceMessage::Kind::kLoad, request});
+    return true;
+  }
+  request->home = CacheHome::kNowhere;
+  request->computed = request->stored;
+  host_used_ -= request->held.blocks();
+  stats_.swapped_in_blocks += request->held.blocks();
+  forming_->swapped_blocks += request->held.blocks();
+  Resume(request);
+  Grow(request, 1);
+  forming_->steps.push_back({request, 1, request->computed, true});
+  return true;
+}
+
+void ReferenceWorker::FinishLoad(ReferenceRequest* request) {
+  if (request->home == CacheHome::kHost) {
+    host_used_ -= request->held.blocks();
+    stats_.swapped_in_blocks += request->held.blocks();
+  }
+  request->home = CacheHome::kNowhere;
+  request->computed = request->stored;
+  std::erase(loading_, request);
+  ready_.push_back(request);
+}
+
+ReferenceHoldings ReferenceWorker::TakeOutgoing(ReferenceRequest* request) {
+  OfferBlocks(request, request->computed);
+  request->offered = 0;
+  request->computed = 0;
+  request->target = request->to_compute();
+  return std::exchange(request->held, {});
+}
+
+void ReferenceWorker::FreeOutgoing(ReferenceHoldings* holdings) {
+  --outgoing_;
+  blocks_.GiveBack(holdings);
+}
+
+// ---- Blocks and figures
+
+bool ReferenceWorker::HasRoom(int64_t blocks, bool is_new) const {
+  if (blocks > blocks_.free()) return false;
+  if (slots() == 0 && outgoing_ == 0) return true;  // else it might wait forever
+  const auto share = [this](double part) {
+    return static_cast<int64_t>(part * static_cast<double>(plan_.kv_blocks));
+  };
+  if (blocks_.free() - blocks < share(plan_.scheduler.watermark)) return false;
+  return !is_new || blocks_.used() + blocks <= share(plan_.scheduler.max_memory_ratio);
+}
+
+// Full blocks among the first `tokens` may be found by others.
+void ReferenceWorker::OfferBlocks(ReferenceRequest* request, int64_t tokens) {
+  if (!plan_.prefix_caching) return;
+  for (; request->offered < tokens / plan_.block_size; ++request->offered) {
+    blocks_.Name(NameOf(*request, request->offered), &request->held);
+  }
+}
+
+int64_t ReferenceWorker::HitTokens(const ReferenceRequest& request) const {
+  if (!plan_.prefix_caching) return 0;
+  // The last token is computed in any case.
+  int64_t block = 0;
+  while ((block + 1) * plan_.block_size < request.to_compute() &&
+         blocks_.Findable(NameOf(request, block))) {
+    ++block;
+  }
+  return block * plan_.block_size;
+}
+
+// engine/memory/block_hash.h. Of the output, only a conversation's is known.
+BlockName ReferenceWorker::NameOf(const ReferenceRequest& request, int64_t block) const {
+  using Source = BlockName::Source;
+  const RequestInput& input = request.input;
+  const PromptContent& content = input.content;
+  const int64_t end = (block + 1) * plan_.block_size;
+  if (input.conversation < 0 && end > input.input_tokens) return {};
+  if (content.hash_block_tokens > 0) {
+    const auto index = static_cast<size_t>((end - 1) / content.hash_block_tokens);
+    if (index < content.hash_ids.size()) return {Source::kTrace, content.hash_ids[index], block};
+  }
+  if (end <= content.prefix_tokens) {
+    return {Source::kPrefixGroup, static_cast<int64_t>(content.prefix_group), block};
+  }
+  if (input.conversation >= 0) return {Source::kConversation, input.conversation, block};
+  return {};
+}
+
+int64_t ReferenceWorker::Needs(const ReferenceRequest& request) const {
+  return BlocksOf(request.computed + 1) - request.held.blocks();
+}
+
+int64_t ReferenceWorker::decodes() const {
+  return std::count_if(running_.begin(), running_.end(),
+                       [](const ReferenceRequest* r) { return r->decodes(); });
+}
+
+int64_t ReferenceWorker::slots() const {
+  return static_cast<int64_t>(running_.size() + leaving_.size() + loading_.size() + ready_.size());
+}
+
+int64_t ReferenceWorker::waiting() const {
+  return waiting_.size() + static_cast<int64_t>(ready_.size());
+}
+
+int64_t ReferenceWorker::pending_tokens() const {
+  int64_t tokens = 0;
+  for (const ReferenceRequest* request : waiting_.requests()) {
+    if (!request->resumes()) tokens += request->to_compute();
+  }
+  for (const ReferenceRequest* request : running_) {
+    if (!request->decodes()) tokens += request->target - request->computed;
+  }
+  return tokens;
 }
 
 }  // namespace tokensim

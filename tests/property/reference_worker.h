@@ -1,74 +1,134 @@
 // One worker of the reference simulator: see reference_simulation.h.
+//
+// Every request of the running set is walked in every iteration; batches are lists of who computes
+// how many tokens. What leaves the worker is told in messages.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "engine/core/plan.h"
 #include "engine/core/results.h"
+#include "tests/property/reference_blocks.h"
+#include "tests/property/reference_request.h"
 #include "tests/property/reference_simulation.h"
 
 namespace tokensim {
 
-struct ReferenceRequest {
-  RequestRecord record;
-  std::vector<SimTime> tokens;  // time of each generated token
-  int64_t computed = 0;         // tokens in the KV cache
-  int64_t target = 0;           // tokens to be computed before the next token comes
-  int64_t blocks = 0;
-  int64_t step = 0;  // tokens computed in the current iteration
-  bool finished = false;
-
-  [[nodiscard]] int64_t generated() const { return static_cast<int64_t>(tokens.size()); }
-  [[nodiscard]] bool decodes() const { return computed >= target; }
-  [[nodiscard]] int64_t remaining() const { return decodes() ? 1 : target - computed; }
+struct ReferenceMessage {
+  enum class Kind : uint8_t { kEnded, kPrefilled, kLoad, kSwapOut };
+  Kind kind = Kind::kEnded;
+  ReferenceRequest* request = nullptr;
+  int64_t blocks = 0;  // kSwapOut
 };
 
 class ReferenceWorker {
  public:
-  ReferenceWorker(const WorkerPlan& plan, int32_t index) : plan_(plan), index_(index) {}
+  ReferenceWorker(const WorkerPlan& plan, int32_t index);
 
-  void Enqueue(ReferenceRequest* request) { waiting_.push_back(request); }
-  [[nodiscard]] bool busy() const { return busy_; }
+  [[nodiscard]] RejectReason CheckFits(int64_t prompt, int64_t total) const;
+  void Enqueue(ReferenceRequest* request, SimTime now);
+  // Something changed: a worker without an iteration looks at its queue at `now`.
+  void Wake(SimTime now);
+  // Ends the current iteration, if any, and forms the next.
+  std::vector<ReferenceMessage> Boundary(SimTime now, std::vector<ReferenceIteration>* log);
+  // The KV cache that the request was to load is here.
+  void FinishLoad(ReferenceRequest* request);
+  // The KV cache of a request that left has arrived elsewhere.
+  void FreeOutgoing(ReferenceHoldings* holdings);
+  ReferenceHoldings TakeOutgoing(ReferenceRequest* request);
+
   [[nodiscard]] SimTime boundary() const { return boundary_; }
+  [[nodiscard]] const WorkerPlan& plan() const { return plan_; }
   [[nodiscard]] const WorkerStats& stats() const { return stats_; }
-  // A worker without a running iteration looks at its queue at `now`.
-  void Wake(SimTime now) {
-    busy_ = true;
-    boundary_ = now;
-  }
-  // Ends the current iteration, if any, and forms the next. Returns the requests that finished.
-  std::vector<ReferenceRequest*> Boundary(SimTime now, std::vector<ReferenceIteration>* log);
-
- private:
-  std::vector<ReferenceRequest*> Complete(SimTime now);
-  void FormChunked(SimTime now);
-  void FormOrca(SimTime now);
-  void FormStatic(SimTime now);
-  void AdmitStatic(SimTime now);
-  // Schedules the running set from its head, at most `budget` tokens; preempts from its tail.
-  // Returns whether it preempted.
-  bool ScheduleRunning(int64_t* budget);
-  void Admit(SimTime now, ReferenceRequest* request, int64_t step);
-  void Preempt(ReferenceRequest* request);
-  void Start(SimTime now);
-
+  [[nodiscard]] const ReferenceBlocks& blocks() const { return blocks_; }
   [[nodiscard]] int64_t BlocksOf(int64_t tokens) const {
     return (tokens + plan_.block_size - 1) / plan_.block_size;
   }
-  [[nodiscard]] int64_t UsedBlocks() const;
-  [[nodiscard]] int64_t FreeBlocks() const { return plan_.kv_blocks - UsedBlocks(); }
+  // For the policies of the cluster.
+  [[nodiscard]] int64_t waiting() const;
+  [[nodiscard]] int64_t pending_tokens() const;
+  [[nodiscard]] int64_t HitTokens(const ReferenceRequest& request) const;
+
+ private:
+  struct Step {
+    ReferenceRequest* request = nullptr;
+    int64_t tokens = 0;
+    int64_t history = 0;
+    bool decode = false;
+  };
+  struct Batch {
+    std::vector<Step> steps;
+    int64_t padding = 0;
+    int64_t swapped_blocks = 0;
+    ReferenceIteration figures;
+    std::vector<ReferenceRequest*> first_tokens;
+    std::vector<ReferenceRequest*> last_decodes;
+    std::vector<ReferenceRequest*> last_prefills;
+    std::vector<ReferenceRequest*> handed_on;
+  };
+  // Whether a prompt of `tokens` may join those of the batch.
+  [[nodiscard]] bool Within(int64_t batched, int64_t tokens) const {
+    const int64_t limit = plan_.scheduler.max_num_batched_tokens;
+    return limit == 0 || batched == 0 || batched + tokens <= limit;
+  }
+
+  void Complete(SimTime now, std::vector<ReferenceIteration>* log);
+  void Reckon(Batch* batch, SimTime end);
+  void ReckonDecodes(Batch* batch, SimTime end);
+  void Finish(ReferenceRequest* request, SimTime now);
+  void Form(SimTime now, Batch* batch);
+  void Start(SimTime now);
+
+  void FormChunked();
+  void FormOrca();
+  void FormStatic();
+  void FormVllmV0();
+  bool AdmitWholePrompts(bool stop_at_swapped);
+  void AdmitReady();
+  bool PreemptForDecodes();
+  bool WalkDecodes();
+  bool PreemptUntilDecodesFit();
+  void ScheduleDecodes();
+  [[nodiscard]] ReferenceRequest* Victim() const;
+  void Preempt(ReferenceRequest* request);
+  void Grow(ReferenceRequest* request, int64_t tokens);
+  void Compute(ReferenceRequest* request, int64_t tokens);
+  void OfferBlocks(ReferenceRequest* request, int64_t tokens);
+  // Admission of the front of the queue; false: there is no room.
+  bool Admit(int64_t tokens, int64_t cached, int64_t reserved);
+  bool AdmitStored();
+  void Resume(ReferenceRequest* request);
+  [[nodiscard]] bool HasRoom(int64_t blocks, bool is_new) const;
+
+  [[nodiscard]] BlockName NameOf(const ReferenceRequest& request, int64_t block) const;
+  [[nodiscard]] int64_t Needs(const ReferenceRequest& request) const;
+  [[nodiscard]] int64_t decodes() const;
+  [[nodiscard]] int64_t slots() const;
 
   const WorkerPlan& plan_;
   const int32_t index_;
-  std::deque<ReferenceRequest*> waiting_;
-  std::vector<ReferenceRequest*> running_;
-  WorkerStats stats_;
-  ReferenceIteration iteration_;
+  ReferenceBlocks blocks_;
+  ReferenceQueue waiting_;
+  std::vector<ReferenceRequest*> running_;  // in order of admission
+  std::vector<ReferenceRequest*> leaving_;  // their last iteration runs
+  std::vector<ReferenceRequest*> loading_;  // hold blocks for a KV cache on its way
+  std::vector<ReferenceRequest*> ready_;    // loaded
+  std::vector<ReferenceHoldings> padding_;  // rows of a static batch that have finished
+  int64_t outgoing_ = 0;                    // KV caches that leave
+  int64_t host_used_ = 0;
+  int64_t swaps_left_ = 0;  // blocks that moved to or from host memory when no iteration followed
+  int64_t decode_joins_ = 0;
+  std::vector<ReferenceMessage> messages_;
+
+  Batch* forming_ = nullptr;
+  Batch current_;
+  Batch next_;
   bool iterating_ = false;
-  bool busy_ = false;
+  bool idle_ = true;
+  SimTime begin_ = 0;
   SimTime boundary_ = kNever;
+  WorkerStats stats_;
 };
 
 }  // namespace tokensim

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <string_view>
 #include <utility>
 
@@ -12,7 +13,7 @@ namespace {
 
 using Field = std::pair<std::string_view, int64_t>;
 
-std::array<Field, 13> FieldsOf(const RequestRecord& r) {
+std::array<Field, 18> FieldsOf(const RequestRecord& r) {
   return {{{"request_id", r.request_id},
            {"arrival", r.arrival},
            {"queued", r.queued},
@@ -25,7 +26,12 @@ std::array<Field, 13> FieldsOf(const RequestRecord& r) {
            {"cached_tokens", r.cached_tokens},
            {"worker", r.worker},
            {"preemptions", r.preemptions},
-           {"reject_reason", static_cast<int64_t>(r.reject_reason)}}};
+           {"reject_reason", static_cast<int64_t>(r.reject_reason)},
+           {"client_class", r.client_class},
+           {"turn", r.turn},
+           {"prefill_worker", r.prefill_worker},
+           {"conversation", r.conversation},
+           {"kv_transfer", r.kv_transfer}}};
 }
 
 bool SameStats(const WorkerStats& a, const WorkerStats& b) {
@@ -42,6 +48,11 @@ bool SameTimeline(const WorkerTimeline& a, const WorkerTimeline& b) {
 }
 
 }  // namespace
+
+uint64_t Seeds(uint64_t count) {
+  const char* factor = std::getenv("TOKENSIM_PROPERTY_FACTOR");
+  return factor == nullptr ? count : count * std::strtoull(factor, nullptr, 10);
+}
 
 Results RunEngine(std::shared_ptr<const Plan> plan, Observer* observer, int64_t max_slice) {
   RngStream slices(plan->seed, "slices");

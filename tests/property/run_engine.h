@@ -11,6 +11,10 @@
 
 namespace tokensim {
 
+// Seeds 1 .. count; more for a long run: TOKENSIM_PROPERTY_FACTOR=100 tries a hundred times as
+// many.
+[[nodiscard]] uint64_t Seeds(uint64_t count);
+
 // Advances in slices of 1 to `max_slice` events, drawn from the plan's seed. Fails the test when
 // the engine reports an error.
 [[nodiscard]] Results RunEngine(std::shared_ptr<const Plan> plan, Observer* observer = nullptr,

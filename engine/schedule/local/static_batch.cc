@@ -4,7 +4,7 @@
 // A member that finished early leaves a bubble: its row stays in the dense operators (padding) and
 // its KV blocks stay taken until the batch ends, though its answer is complete at its own last
 // token. When decodes find no block, the last unfinished member is preempted (recompute) and waits
-// for the next batch.
+// for the next batch. KV caches that are loaded join the next batch, too.
 #include "engine/schedule/local/schedulers.h"
 #include "engine/schedule/worker_state.h"
 
@@ -23,8 +23,23 @@ class StaticScheduler final : public LocalScheduler {
       return;
     }
     state.ReleasePadding();
-    int64_t batched = 0;
-    while (state.has_waiting() && state.running_count() < config_.max_num_seqs) {
+    state.AdmitReady();
+    const bool preempted = state.PreemptForDecodes();
+    state.ScheduleDecodes();
+    if (!preempted) Fill(state);
+  }
+
+  bool KeepsFinished() const override { return true; }
+
+ private:
+  void Fill(WorkerState& state) const {
+    int64_t batched = state.decode_count();
+    while (state.has_waiting() && state.slots_used() < config_.max_num_seqs) {
+      if (state.front_is_remote()) {
+        if (!state.AdmitRemoteFront()) break;
+        ++batched;
+        continue;
+      }
       const Admission admission = state.PlanFront();
       const int32_t tokens = admission.target - admission.cached;
       const bool within = config_.max_num_batched_tokens == 0 || batched == 0 ||
@@ -35,9 +50,6 @@ class StaticScheduler final : public LocalScheduler {
     }
   }
 
-  bool KeepsFinished() const override { return true; }
-
- private:
   const LocalSchedulerConfig config_;
 };
 
