@@ -73,7 +73,7 @@ class Cluster final : public MigrationPlanner {
   [[nodiscard]] std::span<const WorkerSnapshot> Snapshot();
   [[nodiscard]] int64_t pool_bytes() const { return pool_ ? pool_->used_bytes() : 0; }
 
-  int32_t FindTarget(int32_t worker, int64_t blocks) override;
+  int32_t FindTarget(int32_t worker, RequestHandle request) override;
 
  private:
   enum class MoveKind : uint8_t { kKv, kPoolFetch, kSwapIn, kSwapOut };

@@ -52,7 +52,10 @@ int32_t Cluster::ChooseTransferTarget(const LiveRequest& r, int32_t from) {
   return Choose(*transfer_scheduler_, candidates, r);
 }
 
-int32_t Cluster::FindTarget(int32_t from, int64_t blocks) {
+int32_t Cluster::FindTarget(int32_t from, RequestHandle request) {
+  const LiveRequest& r = slab_[request];
+  const WorkerState& sender = workers_[static_cast<size_t>(from)].state();
+  const int64_t blocks = sender.BlocksFor(sender.decodes().Computed(r));
   int32_t best = -1;
   int64_t most = 0;
   const int32_t block_size = plan_.workers[static_cast<size_t>(from)].block_size;
@@ -61,7 +64,9 @@ int32_t Cluster::FindTarget(int32_t from, int64_t blocks) {
     // Room for the cache and for as much again to grow.
     if (candidate == from || worker.plan().block_size != block_size ||
         worker.state().has_waiting() ||
-        worker.state().slots_used() >= worker.plan().scheduler.max_num_seqs) {
+        worker.state().slots_used() >= worker.plan().scheduler.max_num_seqs ||
+        worker.CheckFits(r.input_tokens, int64_t{r.input_tokens} + r.output_tokens) !=
+            RejectReason::kNone) {
       continue;
     }
     const int64_t free = worker.state().free_blocks() - 2 * blocks - worker.state().decode_count();

@@ -143,7 +143,7 @@ void Worker::Form(SimTime now, Batch* batch) {
   AccountHost(now);
   state_.BeginBatch(batch);
   batch->swapped_blocks = std::exchange(swaps_left_, 0);
-  if (context_.migration != nullptr) MigrateUnderPressure();
+  if (context_.migration != nullptr) MigrateUnderPressure(/*ahead=*/batch == &next_);
   scheduler_->FormBatch(state_);
   stats_.preemptions += static_cast<int64_t>(batch->preempted.size());
   for (const Preemption& p : batch->preempted) stats_.swapped_out_blocks += p.swapped_blocks;
@@ -177,18 +177,26 @@ void Worker::Form(SimTime now, Batch* batch) {
 }
 
 // While there still is room for an iteration or two, the last request moves to where there is more:
-// its blocks here are free only when it has arrived there.
-void Worker::MigrateUnderPressure() {
+// its blocks here are free only when it has arrived there. Its KV cache is whole when the iteration
+// under way has ended.
+void Worker::MigrateUnderPressure(bool ahead) {
   if (state_.running_count() < 2 || state_.expects_blocks()) return;
   if (state_.free_blocks() >= 2 * state_.decode_count()) return;
-  const int64_t blocks = state_.TailDecodeBlocks();
-  const int32_t target = blocks == 0 ? -1 : context_.migration->FindTarget(index_, blocks);
+  const RequestHandle tail = state_.TailDecode();
+  const int32_t target = tail == kNoRequest ? -1 : context_.migration->FindTarget(index_, tail);
   if (target < 0) return;
-  const Departure departure = state_.TakeTailDecode();
+  migrating_.push_back({state_.TakeTailDecode(), target});
   state_.KeepOutgoing();
-  if (context_.observer != nullptr) ObserveStay(begin_, departure.request, departure.stay);
-  messages_.push_back(
-      {.kind = WorkerMessage::Kind::kMigrates, .request = departure.request, .target = target});
+  if (!ahead) SendMigrating(begin_);
+}
+
+void Worker::SendMigrating(SimTime now) {
+  for (const auto& [departure, target] : migrating_) {
+    if (context_.observer != nullptr) ObserveStay(now, departure.request, departure.stay);
+    messages_.push_back(
+        {.kind = WorkerMessage::Kind::kMigrates, .request = departure.request, .target = target});
+  }
+  migrating_.clear();
 }
 
 void Worker::Start(SimTime now) {
@@ -308,6 +316,7 @@ void Worker::Retire(SimTime now) {
     --context_.signals.outstanding[static_cast<size_t>(index_)];
     messages_.push_back({.kind = WorkerMessage::Kind::kPrefilled, .request = handle});
   }
+  SendMigrating(now);
 }
 
 void Worker::Finish(RequestHandle handle, SimTime now) {

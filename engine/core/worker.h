@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "engine/core/observer.h"
@@ -44,12 +45,12 @@ struct WorkerMessage {
   int64_t blocks = 0;  // kSwappedOut
 };
 
-// Finds a worker that has room for a running request.
+// Finds a worker that has room for a decoding request.
 class MigrationPlanner {
  public:
   virtual ~MigrationPlanner() = default;
   // -1: none.
-  virtual int32_t FindTarget(int32_t worker, int64_t blocks) = 0;
+  virtual int32_t FindTarget(int32_t worker, RequestHandle request) = 0;
 };
 
 class Worker {
@@ -125,7 +126,8 @@ class Worker {
   bool GoIdle();
   // Lets the scheduler form a batch.
   void Form(SimTime now, Batch* batch);
-  void MigrateUnderPressure();
+  void MigrateUnderPressure(bool ahead);
+  void SendMigrating(SimTime now);
   // Starts the batch that was formed.
   void Start(SimTime now);
   // Figures of the iteration that ends at `now`.
@@ -162,6 +164,7 @@ class Worker {
   SimTime end_ = kUnset;  // of the iteration that runs; kUnset: none
   Batch current_;         // runs
   Batch next_;            // formed ahead
+  std::vector<std::pair<Departure, int32_t>> migrating_;  // when current_ ends; to which worker
   int64_t swaps_left_ = 0;  // blocks, of a batch that stayed empty: they lengthen the one after it
 
   // Ends of the iterations with decodes from log_first_ on. Kept only for an observer.

@@ -500,17 +500,15 @@ void WorkerState::ReleasePadding() {
   padding_.clear();
 }
 
+RequestHandle WorkerState::TailDecode() const {
+  return running_tail_ != kNoRequest && slab_[running_tail_].decoding ? running_tail_ : kNoRequest;
+}
+
 Departure WorkerState::TakeTailDecode() {
   const RequestHandle handle = running_tail_;
-  if (handle == kNoRequest || !slab_[handle].decoding) return {};
   const Departure departure = {handle, LeaveDecodes(handle)};
   RemoveRunning(handle);
   return departure;
-}
-
-int64_t WorkerState::TailDecodeBlocks() const {
-  if (running_tail_ == kNoRequest || !slab_[running_tail_].decoding) return 0;
-  return pool_.BlocksFor(decodes_.Computed(slab_[running_tail_]));
 }
 
 std::vector<Departure> WorkerState::Evacuate() {

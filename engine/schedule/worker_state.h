@@ -131,10 +131,10 @@ class WorkerState {
   void FinishLoad(RequestHandle handle);
   // ... is lost. The request is the caller's again.
   void CancelLoad(RequestHandle handle);
-  // The last decode of the running set leaves it, blocks and all; kNoRequest: there is none.
+  // The last of the running set, if it decodes; else kNoRequest.
+  [[nodiscard]] RequestHandle TailDecode() const;
+  // It leaves the running set, blocks and all.
   [[nodiscard]] Departure TakeTailDecode();
-  // ... and holds; 0: there is none.
-  [[nodiscard]] int64_t TailDecodeBlocks() const;
   // Empties the worker: every request it has, in order of service, without KV cache.
   [[nodiscard]] std::vector<Departure> Evacuate();
 

@@ -37,6 +37,10 @@ void ExpectSame(const ReferenceResults& expected, const Results& actual) {
   EXPECT_EQ(expected.end_reason, actual.end_reason);
   EXPECT_EQ(expected.end_time, actual.end_time);
   EXPECT_EQ(expected.arrived, actual.arrived);
+  EXPECT_EQ(expected.migrations, actual.migrations);
+  EXPECT_EQ(expected.pool.hit_tokens, actual.pool.hit_tokens);
+  EXPECT_EQ(expected.pool.evicted_tokens, actual.pool.evicted_tokens);
+  EXPECT_EQ(expected.pool.max_bytes, actual.pool.max_bytes);
   ASSERT_EQ(expected.workers.size(), actual.workers.size());
   for (size_t i = 0; i < expected.workers.size(); ++i) {
     SCOPED_TRACE("worker " + std::to_string(i));
@@ -109,6 +113,7 @@ TEST_P(EquivalenceTest, EngineEqualsReferenceWithKnobs) {
 // Every local scheduler, prompts computed here and answers there.
 TEST_P(EquivalenceTest, EngineEqualsReferenceWithRoles) {
   int64_t handed_on = 0;
+  int64_t migrated = 0;
   int64_t preempted = 0;
   for (uint64_t seed = 1; seed <= Seeds(300); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -118,13 +123,36 @@ TEST_P(EquivalenceTest, EngineEqualsReferenceWithRoles) {
     const ReferenceResults expected = RunReference(*plan);
     ExpectSame(expected, RunEngine(plan));
     if (HasFailure()) return;
+    migrated += expected.migrations;
     for (const RequestRecord& r : expected.records) {
       handed_on += r.kv_transfer != kUnset;
       preempted += r.kv_transfer != kUnset && r.preemptions > 0;
     }
   }
   EXPECT_GE(handed_on, 1000);
+  EXPECT_GE(migrated, 100);
   EXPECT_GE(preempted, 50);
+}
+
+// Prompts that begin alike, and workers that remember.
+TEST_P(EquivalenceTest, EngineEqualsReferenceWithCaches) {
+  int64_t cached = 0;
+  int64_t fetched = 0;
+  for (uint64_t seed = 1; seed <= Seeds(300); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    auto plan = std::make_shared<Plan>(*RandomPlan(seed, GetParam()));
+    AddTraffic(seed, plan.get());
+    AddKnobs(seed, plan.get());
+    AddCaches(seed, plan.get());
+    if (seed % 2 == 0) AddRoles(seed, plan.get());
+    const ReferenceResults expected = RunReference(*plan);
+    ExpectSame(expected, RunEngine(plan));
+    if (HasFailure()) return;
+    for (const RequestRecord& r : expected.records) cached += r.cached_tokens > 0;
+    fetched += expected.pool.hit_tokens;
+  }
+  EXPECT_GE(cached, 2000);
+  EXPECT_GE(fetched, 10'000);
 }
 
 // Long enough for rings and logs to wrap and be trimmed.

@@ -219,6 +219,104 @@ void AddKnobs(uint64_t seed, Plan* plan) {
 
 namespace {
 
+DurationDistribution RandomDuration(Draws& draws) {
+  switch (draws.Between(0, 2)) {
+    case 0:
+      return FixedDuration{draws.OneIn(2) ? 0 : draws.Seconds(0.05)};
+    case 1:
+      return ExponentialDuration{0.001 + draws.Seconds(0.1)};
+    default:
+      return UniformDuration{0, draws.Seconds(0.1)};
+  }
+}
+
+void AddClasses(Draws& draws, Plan* plan) {
+  const int32_t classes = draws.Between32(1, 4);
+  for (int32_t i = 0; i < classes; ++i) {
+    ClientClassConfig client{.share = 0.1 + draws.Seconds(1)};
+    if (draws.OneIn(3)) {
+      client.lengths = IndependentLengths{UniformLength{1, draws.Between32(1, 60)},
+                                          UniformLength{1, draws.Between32(1, 30)}};
+    }
+    plan->workload.classes.push_back(client);
+    ClassPlan objectives{.name = std::to_string(i), .priority = draws.Between32(0, 3)};
+    if (!draws.OneIn(3)) objectives.slo.ttft = draws.Between(1, 300) * kGrid;
+    plan->classes.push_back(objectives);
+  }
+}
+
+// Prompts that begin like an earlier one, or not.
+void AddHashIds(Draws& draws, TraceTable* trace) {
+  trace->hash_block_tokens = draws.Between32(1, 20);
+  trace->hash_begin = {0};
+  int64_t fresh = 0;
+  for (int64_t row = 0; row < trace->size(); ++row) {
+    const int32_t ids = trace->input_tokens[static_cast<size_t>(row)] / trace->hash_block_tokens;
+    size_t shared = 0;
+    size_t begin = 0;
+    if (row > 0 && !draws.OneIn(4)) {
+      const auto like = static_cast<size_t>(draws.Between(0, row - 1));
+      begin = static_cast<size_t>(trace->hash_begin[like]);
+      const int64_t length = trace->hash_begin[like + 1] - trace->hash_begin[like];
+      shared = static_cast<size_t>(draws.Between(0, std::min<int64_t>(ids, length)));
+    }
+    for (size_t i = 0; i < static_cast<size_t>(ids); ++i) {
+      trace->hash_ids.push_back(i < shared ? trace->hash_ids[begin + i] : ++fresh);
+    }
+    trace->hash_begin.push_back(static_cast<int64_t>(trace->hash_ids.size()));
+  }
+}
+
+// Prompts got longer by so many tokens, or so many times as long.
+void MakeRoom(int64_t tokens, int64_t times, Plan* plan) {
+  for (WorkerPlan& worker : plan->workers) {
+    worker.max_model_len = worker.max_model_len * times + tokens;
+    worker.kv_blocks = worker.kv_blocks * times + tokens / worker.block_size + 1;
+  }
+}
+
+}  // namespace
+
+void AddTraffic(uint64_t seed, Plan* plan) {
+  Draws draws(seed, "traffic");
+  Workload& workload = plan->workload;
+  if (draws.OneIn(2)) AddClasses(draws, plan);
+  if (draws.OneIn(5)) {
+    workload.arrivals = ClosedLoopArrivals{draws.Between(1, 20), RandomDuration(draws)};
+  }
+  if (draws.OneIn(3)) {
+    auto trace = std::make_shared<TraceTable>(*workload.trace);
+    AddHashIds(draws, trace.get());
+    workload.trace = std::move(trace);
+    return;
+  }
+  if (draws.OneIn(2)) {
+    workload.prefix_groups = {draws.Between32(1, 4), draws.Between32(1, 90), draws.Seconds(2)};
+    MakeRoom(workload.prefix_groups->tokens, 1, plan);
+  }
+  if (draws.OneIn(2)) {
+    workload.conversations = {.single_turn_share = draws.Seconds(1),
+                              .min_turns = 2,
+                              .max_turns = draws.Between32(2, 6),
+                              .think_time = RandomDuration(draws),
+                              .max_context_tokens = draws.OneIn(3) ? draws.Between(1, 300) : 0};
+    MakeRoom(0, draws.Between(1, 4), plan);
+  }
+}
+
+void AddCaches(uint64_t seed, Plan* plan) {
+  Draws draws(seed, "caches");
+  for (WorkerPlan& worker : plan->workers) worker.prefix_caching = !draws.OneIn(4);
+  if (draws.OneIn(2)) return;
+  MemoryPoolConfig& pool = plan->memory_pool.emplace();
+  if (draws.OneIn(2)) pool.capacity_bytes = draws.Between(1, 1'000'000);
+  if (draws.OneIn(2)) pool.fetch_latency_per_block_seconds = draws.Seconds(1e-4);
+  if (draws.OneIn(2)) pool.link = LinkConfig{.name = "pool", .latency_seconds = draws.Seconds(1e-2)};
+  if (draws.OneIn(2)) pool.eviction = Eviction::kFifo;
+}
+
+namespace {
+
 GlobalSchedulerConfig RandomGlobalScheduler(Draws& draws, uint64_t seed, const char* stream) {
   constexpr std::array kPolicies = {GlobalPolicy::kRoundRobin,    GlobalPolicy::kRandom,
                                     GlobalPolicy::kLeastRequests, GlobalPolicy::kLeastKv,
@@ -251,6 +349,7 @@ void AddRoles(uint64_t seed, Plan* plan) {
   plan->global_scheduler = RandomGlobalScheduler(draws, seed, "dispatch");
   plan->transfer_scheduler = RandomGlobalScheduler(draws, seed, "transfer");
   plan->intra_node_first = draws.OneIn(2);
+  plan->migrate_on_pressure = draws.OneIn(3);
   plan->network.intra_node.latency_seconds = draws.OneIn(3) ? 0 : draws.Seconds(1e-3);
   plan->network.inter_node.latency_seconds = draws.OneIn(3) ? 1e-3 : draws.Seconds(1e-2);
   plan->network.groups = draws.Between32(1, 3);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "tests/property/reference_pool.h"
 #include "tests/property/reference_worker.h"
 
 namespace tokensim {
@@ -14,7 +15,7 @@ namespace {
 
 // A KV cache on its way, or waiting for room where it shall go.
 struct ReferenceMove {
-  enum class Kind : uint8_t { kKv, kSwapIn, kSwapOut };
+  enum class Kind : uint8_t { kKv, kPoolFetch, kSwapIn, kSwapOut };
   Kind kind = Kind::kKv;
   ReferenceRequest* request = nullptr;
   int32_t from = -1;
@@ -33,11 +34,16 @@ class ReferenceRun {
         transfer_scheduler_(MakeGlobalScheduler(plan.transfer_scheduler)),
         host_link_free_(plan.workers.size(), 0) {
     for (size_t i = 0; i < plan.workers.size(); ++i) {
-      workers_.emplace_back(plan.workers[i], static_cast<int32_t>(i));
       const Role role = plan.workers[i].role;
+      FindTarget find;
+      if (plan.migrate_on_pressure && role != Role::kPrefill) {
+        find = [this](int32_t from, const ReferenceRequest& r) { return MigrationTarget(from, r); };
+      }
+      workers_.emplace_back(plan.workers[i], static_cast<int32_t>(i), std::move(find));
       if (role != Role::kDecode) prefillers_.push_back(static_cast<int32_t>(i));
       if (role != Role::kPrefill) decoders_.push_back(static_cast<int32_t>(i));
     }
+    if (plan.memory_pool) pool_.emplace(*plan.memory_pool);
     next_signals_ = plan.signal_delay > 0 ? plan.signal_delay : kNever;
     stale_signals_ = Signals();
   }
@@ -193,7 +199,39 @@ class ReferenceRun {
       reason = RejectReason::kKvCapacity;
     }
     if (reason != RejectReason::kNone) return Reject(request, reason, to, now);
+    if (request->home == CacheHome::kNowhere) LookUpPool(request, WorkerAt(to).plan().block_size);
     WorkerAt(to).Enqueue(request, now);
+  }
+
+  // Whole blocks of the turns before; the last token is computed in any case.
+  void LookUpPool(ReferenceRequest* request, int64_t block_size) {
+    if (!pool_ || request->input.conversation < 0 || request->input.turn == 0) return;
+    const int64_t found = pool_->Find(request->input.conversation);
+    const int64_t tokens = std::min(found, request->to_compute() - 1) / block_size * block_size;
+    if (tokens == 0) return;
+    pool_->Pin(request->input.conversation);
+    request->home = CacheHome::kPool;
+    request->stored = tokens;
+  }
+
+  // Of the decoders with a free place, room for the KV cache and for as much again, and nobody
+  // waiting, the one with the most blocks left.
+  int32_t MigrationTarget(int32_t from, const ReferenceRequest& request) {
+    int32_t best = -1;
+    int64_t most = 0;
+    for (const int32_t i : decoders_) {
+      const ReferenceWorker& worker = WorkerAt(i);
+      if (i == from || worker.plan().block_size != WorkerAt(from).plan().block_size) continue;
+      if (worker.has_waiting() || worker.slots() >= worker.plan().scheduler.max_num_seqs) continue;
+      if (worker.CheckFits(request.to_compute(), Total(request)) != RejectReason::kNone) continue;
+      const int64_t left =
+          worker.blocks().free() - 2 * worker.BlocksOf(request.computed) - worker.decodes();
+      if (left > most) {
+        most = left;
+        best = i;
+      }
+    }
+    return best;
   }
 
   void Reject(ReferenceRequest* request, RejectReason reason, int32_t worker, SimTime now) {
@@ -213,7 +251,21 @@ class ReferenceRun {
                        .client_class = had.client_class,
                        .turn = had.turn,
                        .conversation = had.conversation};
-    source_->OnEnded(request->input.source_tag, now);
+    if (pool_) pool_->Erase(had.conversation);
+    source_->OnRejected(request->input.source_tag, now);
+  }
+
+  void End(ReferenceRequest* request, SimTime now) {
+    const RequestInput& input = request->input;
+    if (pool_ && input.conversation >= 0) {
+      if (input.last_turn) {
+        pool_->Erase(input.conversation);
+      } else {
+        pool_->Put(input.conversation, Total(*request) - 1,
+                   WorkerAt(request->record.worker).plan().kv_bytes_per_token);
+      }
+    }
+    source_->OnEnded(input.source_tag, now);
   }
 
   // ---- Running
@@ -225,10 +277,15 @@ class ReferenceRun {
       for (const ReferenceMessage& message : workers_[i].Boundary(now, &results_.iterations)) {
         switch (message.kind) {
           case ReferenceMessage::Kind::kEnded:
-            source_->OnEnded(message.request->input.source_tag, now);
+            End(message.request, now);
             break;
           case ReferenceMessage::Kind::kPrefilled:
-            HandOn(from, message.request, now);
+            HandOn(from, message.request, -1, now);
+            break;
+          case ReferenceMessage::Kind::kMigrates:
+            ++results_.migrations;
+            message.request->at = -1;
+            HandOn(from, message.request, message.target, now);
             break;
           case ReferenceMessage::Kind::kLoad:
             Load(from, message.request, now);
@@ -243,9 +300,9 @@ class ReferenceRun {
     }
   }
 
-  // A request with its first token goes on elsewhere. Its worker keeps the blocks until the KV
+  // A request goes on elsewhere, `to` or where it is sent to decode. Its worker keeps the blocks until the KV
   // cache has arrived there.
-  void HandOn(int32_t from, ReferenceRequest* request, SimTime now) {
+  void HandOn(int32_t from, ReferenceRequest* request, int32_t to, SimTime now) {
     const int64_t tokens = request->computed;
     ReferenceHoldings holdings = WorkerAt(from).TakeOutgoing(request);
     if (plan_.workers[static_cast<size_t>(from)].drops_cache) {
@@ -257,7 +314,7 @@ class ReferenceRun {
     request->home = CacheHome::kOtherWorker;
     request->stored = tokens;
     request->move = static_cast<int32_t>(moves_.size());
-    const int32_t to = ChooseDecoder(*request, from);
+    if (to < 0) to = ChooseDecoder(*request, from);
     moves_.push_back(std::make_unique<ReferenceMove>(ReferenceMove{
         .request = request, .from = from, .to = to, .holdings = std::move(holdings)}));
     SendTo(to, request, now);
@@ -267,6 +324,7 @@ class ReferenceRun {
     if (request->home == CacheHome::kHost) {
       return Swap(ReferenceMove::Kind::kSwapIn, worker, request, request->stored, now);
     }
+    if (request->home == CacheHome::kPool) return Fetch(worker, request, now);
     ReferenceMove& move = *moves_[static_cast<size_t>(request->move)];
     const bool near = WorkerAt(move.from).plan().node == WorkerAt(move.to).plan().node;
     const LinkConfig& link = near ? plan_.network.intra_node : plan_.network.inter_node;
@@ -274,6 +332,20 @@ class ReferenceRun {
     // An unlimited link: every group of blocks takes the latency, one after the other.
     move.end = now + plan_.network.groups * FromSeconds(link.latency_seconds);
     move.order = starts_++;
+  }
+
+  void Fetch(int32_t worker, ReferenceRequest* request, SimTime now) {
+    const MemoryPoolConfig& config = *plan_.memory_pool;
+    const double latency = config.fetch_latency_per_block_seconds *
+                           static_cast<double>(WorkerAt(worker).BlocksOf(request->stored));
+    const double link_latency = config.link ? config.link->latency_seconds : 0;
+    moves_.push_back(
+        std::make_unique<ReferenceMove>(ReferenceMove{.kind = ReferenceMove::Kind::kPoolFetch,
+                                                      .request = request,
+                                                      .to = worker,
+                                                      .start = now,
+                                                      .end = now + FromSeconds(latency + link_latency),
+                                                      .order = starts_++}));
   }
 
   // Over the worker's host link, one copy after the other.
@@ -297,7 +369,7 @@ class ReferenceRun {
                                                                    .order = starts_++}));
   }
 
-  // Between workers first, then those of host memory; else in the order of the starts.
+  // Those of host memory last; else in the order of the starts.
   void EndTransfers(SimTime now) {
     std::vector<ReferenceMove*> ended;
     for (const auto& move : moves_) {
@@ -305,7 +377,9 @@ class ReferenceRun {
     }
     std::sort(ended.begin(), ended.end(), [](const ReferenceMove* a, const ReferenceMove* b) {
       const auto rank = [](const ReferenceMove* m) {
-        return std::pair(m->kind != ReferenceMove::Kind::kKv, m->order);
+        const bool host = m->kind == ReferenceMove::Kind::kSwapIn ||
+                          m->kind == ReferenceMove::Kind::kSwapOut;
+        return std::pair(host, m->order);
       };
       return rank(a) < rank(b);
     });
@@ -320,6 +394,10 @@ class ReferenceRun {
         WorkerAt(move->from).Wake(now);
         request->move = -1;
       }
+      if (move->kind == ReferenceMove::Kind::kPoolFetch) {
+        pool_->Unpin(request->input.conversation);
+        results_.pool.hit_tokens += request->stored;
+      }
       WorkerAt(move->to).FinishLoad(request);
       WorkerAt(move->to).Wake(now);
     }
@@ -327,6 +405,10 @@ class ReferenceRun {
 
   ReferenceResults Finish() {
     results_.end_reason = EndReason::kCompleted;
+    if (pool_) {
+      results_.pool.evicted_tokens = pool_->evicted_tokens();
+      results_.pool.max_bytes = pool_->max_bytes();
+    }
     for (ReferenceRequest& request : requests_) {
       if (request.record.finish != kUnset) results_.records.push_back(request.record);
       results_.token_times.push_back(std::move(request.tokens));
@@ -344,6 +426,7 @@ class ReferenceRun {
   std::unique_ptr<GlobalScheduler> dispatcher_;
   std::unique_ptr<GlobalScheduler> transfer_scheduler_;
   std::vector<std::unique_ptr<ReferenceMove>> moves_;
+  std::optional<ReferencePool> pool_;
   std::vector<SimTime> host_link_free_;  // when its last copy ends
   int64_t starts_ = 0;
   SimTime next_signals_ = kNever;

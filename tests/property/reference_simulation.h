@@ -35,6 +35,8 @@ struct ReferenceResults {
   int64_t arrived = 0;
   std::vector<RequestRecord> records;  // by request id
   std::vector<WorkerStats> workers;
+  PoolStats pool;
+  int64_t migrations = 0;
   std::vector<ReferenceIteration> iterations;     // ended ones, by end and worker
   std::vector<std::vector<SimTime>> token_times;  // by request id
 };

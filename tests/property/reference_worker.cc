@@ -7,8 +7,8 @@
 
 namespace tokensim {
 
-ReferenceWorker::ReferenceWorker(const WorkerPlan& plan, int32_t index)
-    : plan_(plan), index_(index), blocks_(plan.kv_blocks), waiting_(plan.scheduler) {}
+ReferenceWorker::ReferenceWorker(const WorkerPlan& plan, int32_t index, FindTarget find_target)
+    : plan_(plan), index_(index), find_target_(std::move(find_target)), blocks_(plan.kv_blocks), waiting_(plan.scheduler) {}
 
 RejectReason ReferenceWorker::CheckFits(int64_t prompt, int64_t total) const {
   if (total > plan_.max_model_len) return RejectReason::kMaxModelLen;
@@ -119,6 +119,7 @@ void ReferenceWorker::Complete(SimTime now, std::vector<ReferenceIteration>* log
     request->at = -1;
     messages_.push_back({ReferenceMessage::Kind::kPrefilled, request});
   }
+  for (const ReferenceMessage& message : current_.migrating) messages_.push_back(message);
   current_ = {};
 }
 
@@ -186,6 +187,7 @@ void ReferenceWorker::Form(SimTime now, Batch* batch) {
   *batch = {};
   forming_ = batch;
   batch->swapped_blocks = std::exchange(swaps_left_, 0);
+  if (find_target_) MigrateUnderPressure(/*ahead=*/batch == &next_);
   switch (plan_.scheduler.policy) {
     case LocalPolicy::kChunked:
       FormChunked();
@@ -207,6 +209,20 @@ void ReferenceWorker::Form(SimTime now, Batch* batch) {
   batch->figures.running = static_cast<int32_t>(running_.size() + padding_.size());
   batch->figures.waiting = static_cast<int32_t>(waiting());
   stats_.max_running = std::max(stats_.max_running, batch->figures.running);
+}
+
+// With less room than two iterations need the last decode leaves, if it has where to go: with the
+// tokens it has when no iteration is under way.
+void ReferenceWorker::MigrateUnderPressure(bool ahead) {
+  if (running_.size() < 2 || outgoing_ > 0 || !loading_.empty() || !ready_.empty()) return;
+  if (blocks_.free() >= 2 * decodes()) return;
+  ReferenceRequest* request = running_.back();
+  const int32_t target = request->decodes() ? find_target_(index_, *request) : -1;
+  if (target < 0) return;
+  running_.pop_back();
+  ++outgoing_;
+  (ahead ? current_.migrating : messages_)
+      .push_back({.kind = ReferenceMessage::Kind::kMigrates, .request = request, .target = target});
 }
 
 void ReferenceWorker::FormChunked() {
@@ -235,7 +251,7 @@ void ReferenceWorker::FormChunked() {
       --budget;
       continue;
     }
-    const int64_t cached = HitTokens(front);
+    const int64_t cached = Cached(front);
     const int64_t tokens = std::min(front.to_compute() - cached, budget);
     const int64_t reserved =
         plan_.scheduler.reserve_full_prompt ? front.to_compute() : cached + tokens;
@@ -288,7 +304,7 @@ bool ReferenceWorker::AdmitWholePrompts(bool stop_at_swapped) {
       if (!stop_at_swapped) ++batched;  // its decode
       continue;
     }
-    const int64_t cached = HitTokens(front);
+    const int64_t cached = Cached(front);
     const int64_t tokens = front.to_compute() - cached;
     if (!Within(batched, tokens) || !Admit(tokens, cached, front.to_compute())) break;
     batched += tokens;
@@ -409,11 +425,14 @@ void ReferenceWorker::Compute(ReferenceRequest* request, int64_t tokens) {
 bool ReferenceWorker::Admit(int64_t tokens, int64_t cached, int64_t reserved) {
   ReferenceRequest* request = waiting_.front();
   std::vector<BlockName> hits;
-  for (int64_t i = 0; i < cached / plan_.block_size; ++i) hits.push_back(NameOf(*request, i));
+  if (request->computed == 0) {
+    for (int64_t i = 0; i < cached / plan_.block_size; ++i) hits.push_back(NameOf(*request, i));
+  }
   const int64_t held_by_others =
       std::count_if(hits.begin(), hits.end(), [this](const auto& b) { return blocks_.Held(b); });
   const bool is_new = request->record.scheduled == kUnset;
-  if (!HasRoom(BlocksOf(reserved) - held_by_others, is_new)) return false;
+  const int64_t blocks = BlocksOf(reserved) - request->held.blocks() - held_by_others;
+  if (!HasRoom(blocks, is_new)) return false;
   waiting_.Pop();
   running_.push_back(request);
   for (const BlockName& hit : hits) blocks_.Hit(hit, &request->held);
@@ -433,7 +452,8 @@ bool ReferenceWorker::Admit(int64_t tokens, int64_t cached, int64_t reserved) {
 // The front's KV cache is elsewhere: it comes back before the iteration, or begins to be loaded.
 bool ReferenceWorker::AdmitStored() {
   ReferenceRequest* request = waiting_.front();
-  if (!HasRoom(BlocksOf(request->stored + 1), request->record.scheduled == kUnset)) return false;
+  const int64_t tokens = request->resumes() ? request->stored + 1 : request->to_compute();
+  if (!HasRoom(BlocksOf(tokens), request->record.scheduled == kUnset)) return false;
   waiting_.Pop();
   blocks_.Take(BlocksOf(request->stored), &request->held);
   if (request->home != CacheHome::kHost || plan_.overlap_swap) {
@@ -457,10 +477,15 @@ void ReferenceWorker::FinishLoad(ReferenceRequest* request) {
     host_used_ -= request->held.blocks();
     stats_.swapped_in_blocks += request->held.blocks();
   }
+  const bool resumes = request->resumes();
   request->home = CacheHome::kNowhere;
   request->computed = request->stored;
   std::erase(loading_, request);
-  ready_.push_back(request);
+  if (resumes) {
+    ready_.push_back(request);
+  } else {
+    waiting_.Return(request);  // to compute the rest of its prompt
+  }
 }
 
 ReferenceHoldings ReferenceWorker::TakeOutgoing(ReferenceRequest* request) {
@@ -507,6 +532,11 @@ int64_t ReferenceWorker::HitTokens(const ReferenceRequest& request) const {
   return block * plan_.block_size;
 }
 
+// Tokens of the front's prompt that need not be computed: they were loaded, or others have them.
+int64_t ReferenceWorker::Cached(const ReferenceRequest& request) const {
+  return request.computed > 0 ? request.computed : HitTokens(request);
+}
+
 // engine/memory/block_hash.h. Of the output, only a conversation's is known.
 BlockName ReferenceWorker::NameOf(const ReferenceRequest& request, int64_t block) const {
   using Source = BlockName::Source;
@@ -545,7 +575,7 @@ int64_t ReferenceWorker::waiting() const {
 int64_t ReferenceWorker::pending_tokens() const {
   int64_t tokens = 0;
   for (const ReferenceRequest* request : waiting_.requests()) {
-    if (!request->resumes()) tokens += request->to_compute();
+    if (!request->resumes()) tokens += request->to_compute() - request->computed;
   }
   for (const ReferenceRequest* request : running_) {
     if (!request->decodes()) tokens += request->target - request->computed;

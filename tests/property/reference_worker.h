@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "engine/core/plan.h"
@@ -16,15 +17,20 @@
 namespace tokensim {
 
 struct ReferenceMessage {
-  enum class Kind : uint8_t { kEnded, kPrefilled, kLoad, kSwapOut };
+  enum class Kind : uint8_t { kEnded, kPrefilled, kMigrates, kLoad, kSwapOut };
   Kind kind = Kind::kEnded;
   ReferenceRequest* request = nullptr;
-  int64_t blocks = 0;  // kSwapOut
+  int64_t blocks = 0;   // kSwapOut
+  int32_t target = -1;  // kMigrates
 };
+
+// Where a request of a worker that runs out of blocks may go; -1: nowhere.
+using FindTarget = std::function<int32_t(int32_t worker, const ReferenceRequest& request)>;
 
 class ReferenceWorker {
  public:
-  ReferenceWorker(const WorkerPlan& plan, int32_t index);
+  // `find_target`: null when nobody migrates.
+  ReferenceWorker(const WorkerPlan& plan, int32_t index, FindTarget find_target);
 
   [[nodiscard]] RejectReason CheckFits(int64_t prompt, int64_t total) const;
   void Enqueue(ReferenceRequest* request, SimTime now);
@@ -48,6 +54,9 @@ class ReferenceWorker {
   // For the policies of the cluster.
   [[nodiscard]] int64_t waiting() const;
   [[nodiscard]] int64_t pending_tokens() const;
+  [[nodiscard]] int64_t decodes() const;
+  [[nodiscard]] int64_t slots() const;
+  [[nodiscard]] bool has_waiting() const { return !waiting_.empty(); }
   [[nodiscard]] int64_t HitTokens(const ReferenceRequest& request) const;
 
  private:
@@ -66,6 +75,7 @@ class ReferenceWorker {
     std::vector<ReferenceRequest*> last_decodes;
     std::vector<ReferenceRequest*> last_prefills;
     std::vector<ReferenceRequest*> handed_on;
+    std::vector<ReferenceMessage> migrating;  // with the token that is under way
   };
   // Whether a prompt of `tokens` may join those of the batch.
   [[nodiscard]] bool Within(int64_t batched, int64_t tokens) const {
@@ -80,6 +90,7 @@ class ReferenceWorker {
   void Form(SimTime now, Batch* batch);
   void Start(SimTime now);
 
+  void MigrateUnderPressure(bool ahead);
   void FormChunked();
   void FormOrca();
   void FormStatic();
@@ -103,11 +114,11 @@ class ReferenceWorker {
 
   [[nodiscard]] BlockName NameOf(const ReferenceRequest& request, int64_t block) const;
   [[nodiscard]] int64_t Needs(const ReferenceRequest& request) const;
-  [[nodiscard]] int64_t decodes() const;
-  [[nodiscard]] int64_t slots() const;
+  [[nodiscard]] int64_t Cached(const ReferenceRequest& request) const;
 
   const WorkerPlan& plan_;
   const int32_t index_;
+  const FindTarget find_target_;
   ReferenceBlocks blocks_;
   ReferenceQueue waiting_;
   std::vector<ReferenceRequest*> running_;  // in order of admission
