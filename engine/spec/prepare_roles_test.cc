@@ -138,6 +138,14 @@ TEST(PrepareBreakpointsTest, SubmitAloneLeavesTheCacheBehind) {
       prefill("[{after: prefill, action: submit}, {after: prefill, action: put_kv}]").drops_cache);
 }
 
+TEST(PrepareRolesTest, MigrationNeedsBatchesFormedInTime) {
+  EXPECT_THAT(FindingsOf({{"global_scheduler.migrate_on_pressure", "true"},
+                          {"local_scheduler.async_scheduling_depth", "2"}}),
+              ElementsAre("ERROR workers[0].local_scheduler.async_scheduling_depth: must be 1 with "
+                          "global_scheduler.migrate_on_pressure: a request whose token is under "
+                          "way cannot leave"));
+}
+
 TEST(PrepareBreakpointsTest, Log) {
   const WorkerPlan worker = Workers(Breakpoints(
       "[{after: iteration, action: log}, {after: qkv_proj, action: log, layers: [0, 31]}]"))[0];

@@ -268,7 +268,14 @@ void CheckRoles(const v1::Spec& spec, Findings* findings) {
   }
   const bool migrates = spec.global_scheduler().migrate_on_pressure();
   for (int i = 0; i < spec.workers_size(); ++i) {
-    if (spec.workers(i).role() == v1::ROLE_DECODE && !hands_on && !migrates) {
+    const v1::WorkerGroup& group = spec.workers(i);
+    if (migrates && group.role() != v1::ROLE_PREFILL &&
+        group.local_scheduler().async_scheduling_depth() > 1) {
+      findings->Error(absl::StrCat("workers[", i, "].local_scheduler.async_scheduling_depth"),
+                      "must be 1 with global_scheduler.migrate_on_pressure: a request whose token "
+                      "is under way cannot leave");
+    }
+    if (group.role() == v1::ROLE_DECODE && !hands_on && !migrates) {
       findings->Warning(absl::StrCat("workers[", i, "].role"),
                         "is decode, but no group has role prefill: no request comes here");
     }
