@@ -23,7 +23,7 @@ constexpr char kExamples[] = R"(Examples:
   tokensim catalog models llama2-7b      one entry, as YAML that a spec can hold
   tokensim catalog --server 127.0.0.1:50051 hardware
 Kinds: models, hardware, lengths, local_schedulers, global_schedulers, compute_backends,
-  trace_formats, schedulers (both).)";
+  queue_orders, breakpoints, trace_formats, schedulers (local and global).)";
 
 struct CatalogOptions {
   std::string kind;
@@ -86,6 +86,8 @@ std::vector<Section> Sections(const v1::Catalog& catalog) {
           PolicySection("local_schedulers", catalog.local_schedulers()),
           PolicySection("global_schedulers", catalog.global_schedulers()),
           PolicySection("compute_backends", catalog.compute_backends()),
+          PolicySection("queue_orders", catalog.queue_orders()),
+          PolicySection("breakpoints", catalog.breakpoints()),
           PolicySection("trace_formats", catalog.trace_formats())};
 }
 

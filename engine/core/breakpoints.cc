@@ -6,6 +6,9 @@
 namespace tokensim {
 namespace {
 
+// Not an operator, but the whole.
+constexpr char kIteration[] = "iteration";
+
 bool IsAt(const Breakpoint& breakpoint, const OperatorTime& op) {
   if (breakpoint.after != op.name) return false;
   const std::vector<int32_t>& layers = breakpoint.layers;
@@ -18,9 +21,14 @@ void ObserveOperators(const WorkerPlan& plan, int32_t worker, const IterationSha
                       SimTime begin, SimTime now, Observer* observer) {
   const auto logs = [](const Breakpoint& b) { return b.action == BreakpointAction::kLog; };
   if (std::none_of(plan.breakpoints.begin(), plan.breakpoints.end(), logs)) return;
+  for (const Breakpoint& breakpoint : plan.breakpoints) {
+    if (!logs(breakpoint) || breakpoint.after != kIteration) continue;
+    observer->OnOperator(
+        now, {.worker = worker, .name = kIteration, .start = begin, .duration = now - begin});
+  }
   for (const OperatorTime& op : plan.compute->OperatorTimes(shape)) {
     for (const Breakpoint& breakpoint : plan.breakpoints) {
-      if (!logs(breakpoint) || !IsAt(breakpoint, op)) continue;
+      if (!logs(breakpoint) || breakpoint.after == kIteration || !IsAt(breakpoint, op)) continue;
       const SimTime start = std::min(begin + FromSeconds(op.start_seconds), now);
       const SimTime end = std::min(begin + FromSeconds(op.end_seconds()), now);
       observer->OnOperator(now, {.worker = worker,

@@ -312,5 +312,32 @@ TEST(ClusterTest, AFullDecodeWorkerHandsItsLastRequestOn) {
   EXPECT_LT(with.end_time, without.end_time);
 }
 
+TEST(ClusterTest, BreakpointsLogIterationsAndOperators) {
+  class Log final : public Observer {
+   public:
+    void OnArrived(SimTime, int64_t, int32_t, int32_t) override {}
+    void OnScheduled(SimTime, int64_t, int32_t) override {}
+    void OnFirstToken(SimTime, int64_t, int32_t) override {}
+    void OnTokens(SimTime, const TokenSpan&) override {}
+    void OnPreempted(SimTime, int64_t, int32_t, int32_t) override {}
+    void OnFinished(SimTime, const RequestRecord&) override {}
+    void OnRejected(SimTime, const RequestRecord&) override {}
+    void OnIteration(SimTime, const IterationEvent&) override {}
+    void OnSnapshot(SimTime, std::span<const WorkerSnapshot>, int64_t) override {}
+    void OnEnded(SimTime, EndReason, int64_t, int64_t, int64_t) override {}
+    void OnOperator(SimTime now, const OperatorEvent& e) override {
+      EXPECT_EQ(e.name, "iteration");
+      EXPECT_EQ(e.start + e.duration, now);
+      durations.push_back(e.duration);
+    }
+    std::vector<SimTime> durations;
+  };
+  auto plan = MakePlan({{0, 5, 3}}, {MakeWorker(Role::kBoth)});
+  plan->workers[0].breakpoints = {{.after = "iteration"}};
+  Log log;
+  RunPlan(plan, &log);
+  EXPECT_EQ(log.durations, (std::vector<SimTime>{15 * kMs, 12 * kMs, 12 * kMs}));
+}
+
 }  // namespace
 }  // namespace tokensim

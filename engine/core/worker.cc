@@ -285,7 +285,7 @@ void Worker::ScheduleQuiet(SimTime now, Batch* batch) {
     Publish();
     return;
   }
-  state_.BeginBatch(batch);
+  state_.BeginQuietBatch(batch);
   state_.ScheduleDecodes();
   batch->running = state_.running_count() + state_.padding_count();
   batch->waiting = 0;

@@ -111,6 +111,12 @@ class WorkerState {
 
   // What follows goes into `batch`, which must live until the next call.
   void BeginBatch(Batch* batch);
+  // The same for a batch of decodes alone that follows another one; what forming that one did stays
+  // noted.
+  void BeginQuietBatch(Batch* batch) {
+    batch_ = batch;
+    batch->swapped_blocks = 0;
+  }
   // A batch begins to run, or is about to: notes its token gaps.
   void Start(const Batch& batch, SimTime begin, SimTime end);
   // Reckons with the outcome of a batch that ends at `end`.

@@ -77,13 +77,21 @@ void AddPolicies(const Infos& infos, Entries* entries) {
   }
 }
 
-struct ComputeInfo {
+struct NamedInfo {
   std::string_view name;
   std::string_view description;
 };
-constexpr ComputeInfo kComputeBackends[] = {
+constexpr NamedInfo kComputeBackends[] = {
     {"roofline", "operators of the model against the hardware's figures"},
     {"affine", "iteration + prefill tokens + decode tokens + context, each at a given cost"},
+};
+
+// Where a breakpoint may be besides the operators of a compute model.
+constexpr NamedInfo kBreakpoints[] = {
+    {"dispatch", "the request reaches the worker: get_kv"},
+    {"prefill", "its prompt is complete: put_kv, submit"},
+    {"iteration", "an iteration ends: log"},
+    {"OPERATOR", "an operator of the model, in each layer or in `layers`: log, put_kv"},
 };
 
 template <typename Message, typename Entries>
@@ -121,6 +129,8 @@ v1::Catalog BuildCatalog() {
   AddPolicies(GlobalSchedulers(), catalog.mutable_global_schedulers());
   AddPolicies(kComputeBackends, catalog.mutable_compute_backends());
   AddPolicies(TraceFormats(), catalog.mutable_trace_formats());
+  AddPolicies(QueueOrders(), catalog.mutable_queue_orders());
+  AddPolicies(kBreakpoints, catalog.mutable_breakpoints());
   return catalog;
 }
 

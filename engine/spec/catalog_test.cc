@@ -121,7 +121,9 @@ TEST(CatalogTest, ListsWhatSpecsCanName) {
     return out;
   };
   EXPECT_EQ(catalog.models_size(), static_cast<int>(ModelPresetNames().size()));
-  EXPECT_THAT(names(catalog.local_schedulers()), IsSupersetOf({"chunked", "orca", "static"}));
+  EXPECT_THAT(names(catalog.local_schedulers()), IsSupersetOf({"chunked", "orca", "static", "vllm_v0"}));
+  EXPECT_THAT(names(catalog.queue_orders()), IsSupersetOf({"fcfs", "fair"}));
+  EXPECT_THAT(names(catalog.breakpoints()), IsSupersetOf({"dispatch", "prefill", "iteration"}));
   EXPECT_THAT(names(catalog.global_schedulers()), IsSupersetOf({"round_robin", "least_requests"}));
   EXPECT_THAT(names(catalog.trace_formats()), IsSupersetOf({"azure_csv", "mooncake_jsonl"}));
   // Every member of Compute's oneof, and no other.
