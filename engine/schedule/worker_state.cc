@@ -50,6 +50,7 @@ int64_t WorkerState::KeyOf(const LiveRequest& r) const {
 
 void WorkerState::PushBack(RequestHandle handle) {
   const LiveRequest& r = slab_[handle];
+  ChargeClasses();  // the place of a class that joins depends on what the others got
   waiting_.push_back(handle, KeyOf(r), r.client_class);
   if (!r.resumes()) pending_tokens_ += r.prefill_target() - r.computed;
 }
@@ -113,7 +114,10 @@ int64_t WorkerState::OldestDecodeStart() const {
 void WorkerState::BeginBatch(Batch* batch) {
   batch_ = batch;
   batch->Clear();
-  if (waiting_.empty()) return;
+  if (!waiting_.empty()) ChargeClasses();
+}
+
+void WorkerState::ChargeClasses() {
   for (size_t i = 0; i < class_decodes_.size(); ++i) ChargeDecodes(static_cast<int32_t>(i));
 }
 

@@ -172,6 +172,7 @@ class WorkerState {
   void RemoveRunning(RequestHandle handle);
   [[nodiscard]] RequestHandle Victim() const;
   void FindUnfinished();
+  void ChargeClasses();
   void ChargeDecodes(int32_t client_class);
   void Join(RequestHandle handle, bool first_gap_apart);
   Stay LeaveDecodes(RequestHandle handle);

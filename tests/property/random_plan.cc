@@ -342,10 +342,12 @@ void AddRoles(uint64_t seed, Plan* plan) {
     worker.name = "gpu/" + std::to_string(i);
     worker.node = draws.Between32(0, nodes - 1);
     worker.role = draws.OneOf(std::array{Role::kPrefill, Role::kDecode, Role::kBoth});
-    if (worker.role == Role::kPrefill) worker.drops_cache = draws.OneIn(6);
   }
   plan->workers[0].role = Role::kPrefill;
   if (plan->workers[1].role == Role::kPrefill) plan->workers[1].role = Role::kDecode;
+  for (WorkerPlan& worker : plan->workers) {
+    worker.drops_cache = worker.role == Role::kPrefill && draws.OneIn(6);
+  }
   plan->global_scheduler = RandomGlobalScheduler(draws, seed, "dispatch");
   plan->transfer_scheduler = RandomGlobalScheduler(draws, seed, "transfer");
   plan->intra_node_first = draws.OneIn(2);
