@@ -311,7 +311,8 @@ void AddCaches(uint64_t seed, Plan* plan) {
   MemoryPoolConfig& pool = plan->memory_pool.emplace();
   if (draws.OneIn(2)) pool.capacity_bytes = draws.Between(1, 1'000'000);
   if (draws.OneIn(2)) pool.fetch_latency_per_block_seconds = draws.Seconds(1e-4);
-  if (draws.OneIn(2)) pool.link = LinkConfig{.name = "pool", .latency_seconds = draws.Seconds(1e-2)};
+  if (draws.OneIn(2))
+    pool.link = LinkConfig{.name = "pool", .latency_seconds = draws.Seconds(1e-2)};
   if (draws.OneIn(2)) pool.eviction = Eviction::kFifo;
 }
 

@@ -8,7 +8,11 @@
 namespace tokensim {
 
 ReferenceWorker::ReferenceWorker(const WorkerPlan& plan, int32_t index, FindTarget find_target)
-    : plan_(plan), index_(index), find_target_(std::move(find_target)), blocks_(plan.kv_blocks), waiting_(plan.scheduler) {}
+    : plan_(plan),
+      index_(index),
+      find_target_(std::move(find_target)),
+      blocks_(plan.kv_blocks),
+      waiting_(plan.scheduler) {}
 
 RejectReason ReferenceWorker::CheckFits(int64_t prompt, int64_t total) const {
   if (total > plan_.max_model_len) return RejectReason::kMaxModelLen;
