@@ -116,6 +116,8 @@ bool Worker::Begin(SimTime now) {
     std::swap(current_, next_);
   } else {
     Form(now, &current_);
+    // Everyone was preempted, which leaves room for the first.
+    if (current_.empty() && !current_.preempted.empty()) Form(now, &current_);
     if (current_.empty()) {
       Publish();
       return GoIdle();
@@ -263,11 +265,8 @@ bool Worker::QuietBoundary(SimTime now) {
   begin_ = now;
   if (plan_.scheduler.async_depth == 1) {
     state_.decodes().Advance();
+    if (state_.decode_blocks_due() > state_.free_blocks()) return Begin(now);
     ScheduleQuiet(now, &current_);
-    if (current_.empty()) {
-      Publish();
-      return GoIdle();
-    }
     Start(now);
   } else {
     std::swap(current_, next_);

@@ -50,6 +50,7 @@ int64_t WorkerState::KeyOf(const LiveRequest& r) const {
 
 void WorkerState::PushBack(RequestHandle handle) {
   const LiveRequest& r = slab_[handle];
+  ChargeClasses();  // the place of a class that joins depends on what the others got
   waiting_.push_back(handle, KeyOf(r), r.client_class);
   if (!r.resumes()) pending_tokens_ += r.prefill_target() - r.computed;
 }
@@ -61,9 +62,14 @@ void WorkerState::PushFront(RequestHandle handle) {
 }
 
 RequestHandle WorkerState::PopFront() {
-  const RequestHandle handle = waiting_.front();
+  const RequestHandle handle = loaded_.empty() ? waiting_.front() : loaded_.front();
   const LiveRequest& r = slab_[handle];
-  waiting_.pop_front();
+  if (loaded_.empty()) {
+    waiting_.pop_front();
+  } else {
+    loaded_.pop_front();
+    promised_ -= pool_.BlocksFor(r.prefill_target()) - pool_.BlocksFor(r.computed);
+  }
   if (!r.resumes()) pending_tokens_ -= r.prefill_target() - r.computed;
   return handle;
 }
@@ -113,7 +119,10 @@ int64_t WorkerState::OldestDecodeStart() const {
 void WorkerState::BeginBatch(Batch* batch) {
   batch_ = batch;
   batch->Clear();
-  if (waiting_.empty()) return;
+  if (has_waiting()) ChargeClasses();
+}
+
+void WorkerState::ChargeClasses() {
   for (size_t i = 0; i < class_decodes_.size(); ++i) ChargeDecodes(static_cast<int32_t>(i));
 }
 
@@ -283,8 +292,8 @@ Admission WorkerState::PlanFront() {
 }
 
 bool WorkerState::HasRoom(int64_t blocks, bool is_new) const {
-  if (blocks > pool_.free()) return false;
-  if (slots_used() + outgoing_ == 0) return true;
+  if (blocks > pool_.free() - promised_) return false;
+  if (slots_used() == 0) return true;
   return pool_.free() - blocks >= watermark_blocks_ &&
          (!is_new || pool_.used() + blocks <= new_blocks_limit_);
 }
@@ -294,6 +303,7 @@ bool WorkerState::Fits(const Admission& admission, int32_t tokens) const {
   const int64_t hits = static_cast<int64_t>(hits_.size());
   const int64_t blocks =
       pool_.BlocksFor(tokens) - admission.held_blocks - hits + admission.free_hits;
+  if (admission.held_blocks > 0) return blocks <= pool_.free();  // it has been admitted
   return HasRoom(blocks, r.scheduled == kUnset);
 }
 
@@ -342,7 +352,10 @@ void WorkerState::SwapIn(RequestHandle handle) {
 }
 
 void WorkerState::StartLoad(RequestHandle handle) {
-  pool_.Allocate(pool_.BlocksFor(slab_[handle].kv_tokens));
+  const LiveRequest& r = slab_[handle];
+  const int64_t blocks = pool_.BlocksFor(r.kv_tokens);
+  pool_.Allocate(blocks);
+  if (!r.resumes()) promised_ += pool_.BlocksFor(r.prefill_target()) - blocks;
   ++loading_;
   loading_requests_.push_back(handle);
   loads_begun_.push_back(handle);
@@ -374,7 +387,8 @@ void WorkerState::FinishLoad(RequestHandle handle) {
   }
   TOKENSIM_INVARIANT(from_pool, "a load without a source");
   --loading_;
-  PushFront(handle);
+  loaded_.push_back(handle);
+  pending_tokens_ += r.prefill_target() - r.computed;
 }
 
 void WorkerState::CancelLoad(RequestHandle handle) {
@@ -526,13 +540,14 @@ std::vector<Departure> WorkerState::Evacuate() {
   for (RequestHandle h = running_head_; h != kNoRequest; h = slab_[h].running_next) drop(h);
   for (; !ready_.empty(); ready_.pop_front()) drop(ready_.front());
   for (const RequestHandle handle : loading_requests_) drop(handle);
+  for (; !loaded_.empty(); loaded_.pop_front()) drop(loaded_.front());
   for (; !waiting_.empty(); waiting_.pop_front()) drop(waiting_.front());
   running_head_ = running_tail_ = unfinished_ = kNoRequest;
   running_count_ = loading_ = outgoing_ = 0;
   loading_requests_.clear();
   loads_begun_.clear();
   padding_.clear();
-  pending_tokens_ = 0;
+  pending_tokens_ = promised_ = 0;
   host_ = HostTier(config_.host_blocks);
   pool_ = BlockPool(config_.kv_blocks, config_.block_size, config_.prefix_caching);
   return requests;

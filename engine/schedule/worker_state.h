@@ -3,6 +3,8 @@
 //   waiting   requests not in the running set, next to be admitted at the front. Their KV cache may
 //             be elsewhere (LiveRequest::kv_source): then it is loaded first
 //   loading   hold blocks into which their KV cache is moving
+//   loaded    the beginning of their prompt came from the memory pool: before the queue. Blocks for
+//             the rest are kept free, else those that hold some might wait for each other
 //   ready     loaded, to decode with the next batch
 //   running   admitted requests in order of admission; each holds KV blocks. Those with their whole
 //             prompt in the cache decode; some may still be in prefill
@@ -68,8 +70,10 @@ class WorkerState {
   [[nodiscard]] int32_t decode_count() const { return decodes_.count(); }
   [[nodiscard]] int64_t decode_blocks_due() const { return decodes_.blocks_due(); }
 
-  [[nodiscard]] bool has_waiting() const { return !waiting_.empty(); }
-  [[nodiscard]] const LiveRequest& front() const { return slab_[waiting_.front()]; }
+  [[nodiscard]] bool has_waiting() const { return !waiting_.empty() || !loaded_.empty(); }
+  [[nodiscard]] const LiveRequest& front() const {
+    return slab_[loaded_.empty() ? waiting_.front() : loaded_.front()];
+  }
   // The KV cache of the front is elsewhere.
   [[nodiscard]] bool front_is_remote() const { return front().kv_source != KvSource::kNone; }
   // ... in the host memory of this worker.
@@ -93,7 +97,7 @@ class WorkerState {
   // What the front, which is not remote, needs; looks into the prefix cache.
   [[nodiscard]] Admission PlanFront();
   // Whether `tokens` of the front's cache may be allocated: blocks, watermark and, for a request
-  // that never ran, max_memory_ratio. A worker that holds nothing admits what fits.
+  // that never ran, max_memory_ratio. A worker where nothing runs or loads admits what fits.
   [[nodiscard]] bool Fits(const Admission& admission, int32_t tokens) const;
   // Moves the front of the queue to the running set with the next `tokens` of its target.
   void AdmitFront(const Admission& admission, int32_t tokens);
@@ -145,12 +149,12 @@ class WorkerState {
   [[nodiscard]] std::vector<Departure> Evacuate();
 
   [[nodiscard]] int32_t waiting_count() const {
-    return static_cast<int32_t>(waiting_.size() + ready_.size());
+    return static_cast<int32_t>(waiting_.size() + loaded_.size() + ready_.size());
   }
   // Something other than an iteration of its own will change what fits.
   [[nodiscard]] bool expects_blocks() const { return outgoing_ + loading_ > 0; }
   [[nodiscard]] bool idle() const {
-    return slots_used() + outgoing_ == 0 && waiting_.empty() && ready_.empty();
+    return slots_used() + outgoing_ == 0 && !has_waiting() && ready_.empty();
   }
   [[nodiscard]] int32_t present_count() const { return running_count_ + leaving_; }
   // First iteration that a running request may still ask gaps() for.
@@ -178,6 +182,7 @@ class WorkerState {
   void RemoveRunning(RequestHandle handle);
   [[nodiscard]] RequestHandle Victim() const;
   void FindUnfinished();
+  void ChargeClasses();
   void ChargeDecodes(int32_t client_class);
   void Join(RequestHandle handle, bool first_gap_apart);
   Stay LeaveDecodes(RequestHandle handle);
@@ -203,6 +208,7 @@ class WorkerState {
   DecodeSet decodes_;
   GapMaximum gaps_;
   WaitingQueue waiting_;
+  RingQueue<RequestHandle> loaded_;
   RingQueue<RequestHandle> ready_;
   RequestHandle running_head_ = kNoRequest;
   RequestHandle running_tail_ = kNoRequest;
@@ -211,6 +217,7 @@ class WorkerState {
   int32_t leaving_ = 0;
   int32_t loading_ = 0;
   int32_t outgoing_ = 0;
+  int64_t promised_ = 0;  // blocks for the rest of the prompts that load or are loaded
   std::vector<RequestHandle> loading_requests_;
   std::vector<RequestHandle>
       fresh_;  // decodes with a first gap apart, before their first iteration

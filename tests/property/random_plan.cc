@@ -311,7 +311,8 @@ void AddCaches(uint64_t seed, Plan* plan) {
   MemoryPoolConfig& pool = plan->memory_pool.emplace();
   if (draws.OneIn(2)) pool.capacity_bytes = draws.Between(1, 1'000'000);
   if (draws.OneIn(2)) pool.fetch_latency_per_block_seconds = draws.Seconds(1e-4);
-  if (draws.OneIn(2)) pool.link = LinkConfig{.name = "pool", .latency_seconds = draws.Seconds(1e-2)};
+  if (draws.OneIn(2))
+    pool.link = LinkConfig{.name = "pool", .latency_seconds = draws.Seconds(1e-2)};
   if (draws.OneIn(2)) pool.eviction = Eviction::kFifo;
 }
 
@@ -342,10 +343,12 @@ void AddRoles(uint64_t seed, Plan* plan) {
     worker.name = "gpu/" + std::to_string(i);
     worker.node = draws.Between32(0, nodes - 1);
     worker.role = draws.OneOf(std::array{Role::kPrefill, Role::kDecode, Role::kBoth});
-    if (worker.role == Role::kPrefill) worker.drops_cache = draws.OneIn(6);
   }
   plan->workers[0].role = Role::kPrefill;
   if (plan->workers[1].role == Role::kPrefill) plan->workers[1].role = Role::kDecode;
+  for (WorkerPlan& worker : plan->workers) {
+    worker.drops_cache = worker.role == Role::kPrefill && draws.OneIn(6);
+  }
   plan->global_scheduler = RandomGlobalScheduler(draws, seed, "dispatch");
   plan->transfer_scheduler = RandomGlobalScheduler(draws, seed, "transfer");
   plan->intra_node_first = draws.OneIn(2);

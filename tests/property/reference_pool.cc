@@ -38,8 +38,8 @@ void ReferencePool::Put(int64_t conversation, int64_t tokens, int64_t bytes_per_
   if (limit > 0 && bytes + pinned_others > limit) return;
   if (entry != entries_.end()) entries_.erase(entry);
   while (limit > 0 && Bytes(/*pinned_only=*/false) + bytes > limit) {
-    const auto victim = std::find_if(entries_.begin(), entries_.end(),
-                                     [](const Entry& e) { return e.pins == 0; });
+    const auto victim =
+        std::find_if(entries_.begin(), entries_.end(), [](const Entry& e) { return e.pins == 0; });
     evicted_tokens_ += victim->tokens;
     entries_.erase(victim);
   }

@@ -300,8 +300,8 @@ class ReferenceRun {
     }
   }
 
-  // A request goes on elsewhere, `to` or where it is sent to decode. Its worker keeps the blocks until the KV
-  // cache has arrived there.
+  // A request goes on elsewhere, `to` or where it is sent to decode. Its worker keeps the blocks
+  // until the KV cache has arrived there.
   void HandOn(int32_t from, ReferenceRequest* request, int32_t to, SimTime now) {
     const int64_t tokens = request->computed;
     ReferenceHoldings holdings = WorkerAt(from).TakeOutgoing(request);
@@ -339,13 +339,13 @@ class ReferenceRun {
     const double latency = config.fetch_latency_per_block_seconds *
                            static_cast<double>(WorkerAt(worker).BlocksOf(request->stored));
     const double link_latency = config.link ? config.link->latency_seconds : 0;
-    moves_.push_back(
-        std::make_unique<ReferenceMove>(ReferenceMove{.kind = ReferenceMove::Kind::kPoolFetch,
-                                                      .request = request,
-                                                      .to = worker,
-                                                      .start = now,
-                                                      .end = now + FromSeconds(latency + link_latency),
-                                                      .order = starts_++}));
+    moves_.push_back(std::make_unique<ReferenceMove>(
+        ReferenceMove{.kind = ReferenceMove::Kind::kPoolFetch,
+                      .request = request,
+                      .to = worker,
+                      .start = now,
+                      .end = now + FromSeconds(latency + link_latency),
+                      .order = starts_++}));
   }
 
   // Over the worker's host link, one copy after the other.
@@ -377,8 +377,8 @@ class ReferenceRun {
     }
     std::sort(ended.begin(), ended.end(), [](const ReferenceMove* a, const ReferenceMove* b) {
       const auto rank = [](const ReferenceMove* m) {
-        const bool host = m->kind == ReferenceMove::Kind::kSwapIn ||
-                          m->kind == ReferenceMove::Kind::kSwapOut;
+        const bool host =
+            m->kind == ReferenceMove::Kind::kSwapIn || m->kind == ReferenceMove::Kind::kSwapOut;
         return std::pair(host, m->order);
       };
       return rank(a) < rank(b);

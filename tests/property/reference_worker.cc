@@ -8,7 +8,11 @@
 namespace tokensim {
 
 ReferenceWorker::ReferenceWorker(const WorkerPlan& plan, int32_t index, FindTarget find_target)
-    : plan_(plan), index_(index), find_target_(std::move(find_target)), blocks_(plan.kv_blocks), waiting_(plan.scheduler) {}
+    : plan_(plan),
+      index_(index),
+      find_target_(std::move(find_target)),
+      blocks_(plan.kv_blocks),
+      waiting_(plan.scheduler) {}
 
 RejectReason ReferenceWorker::CheckFits(int64_t prompt, int64_t total) const {
   if (total > plan_.max_model_len) return RejectReason::kMaxModelLen;
@@ -42,6 +46,7 @@ std::vector<ReferenceMessage> ReferenceWorker::Boundary(SimTime now,
     next_ = {};
   } else {
     Form(now, &current_);
+    if (current_.steps.empty() && current_.preempted) Form(now, &current_);
   }
   iterating_ = !current_.steps.empty();
   if (!iterating_) {
@@ -186,6 +191,7 @@ void ReferenceWorker::Finish(ReferenceRequest* request, SimTime now) {
 void ReferenceWorker::Form(SimTime now, Batch* batch) {
   *batch = {};
   forming_ = batch;
+  const int64_t preempted_before = stats_.preemptions;
   batch->swapped_blocks = std::exchange(swaps_left_, 0);
   if (find_target_) MigrateUnderPressure(/*ahead=*/batch == &next_);
   switch (plan_.scheduler.policy) {
@@ -205,6 +211,7 @@ void ReferenceWorker::Form(SimTime now, Batch* batch) {
   for (ReferenceRequest* request : running_) {
     if (request->record.scheduled == kUnset) request->record.scheduled = now;
   }
+  batch->preempted = stats_.preemptions > preempted_before;
   if (batch->steps.empty()) swaps_left_ = batch->swapped_blocks;  // lengthen the next iteration
   batch->figures.running = static_cast<int32_t>(running_.size() + padding_.size());
   batch->figures.waiting = static_cast<int32_t>(waiting());
@@ -244,8 +251,8 @@ void ReferenceWorker::FormChunked() {
       budget -= tokens;
     }
   }
-  while (!preempted && !waiting_.empty() && budget > 0 && slots() < plan_.scheduler.max_num_seqs) {
-    const ReferenceRequest& front = *waiting_.front();
+  while (!preempted && has_waiting() && budget > 0 && slots() < plan_.scheduler.max_num_seqs) {
+    const ReferenceRequest& front = *Front();
     if (front.home != CacheHome::kNowhere) {
       if (!AdmitStored()) return;
       --budget;
@@ -272,8 +279,8 @@ void ReferenceWorker::FormVllmV0() {
   AdmitReady();
   const bool preempted = PreemptForDecodes();
   ScheduleDecodes();
-  while (!preempted && !waiting_.empty() && slots() < plan_.scheduler.max_num_seqs &&
-         waiting_.front()->home != CacheHome::kNowhere && AdmitStored()) {
+  while (!preempted && has_waiting() && slots() < plan_.scheduler.max_num_seqs &&
+         Front()->home != CacheHome::kNowhere && AdmitStored()) {
   }
 }
 
@@ -296,8 +303,8 @@ void ReferenceWorker::FormStatic() {
 bool ReferenceWorker::AdmitWholePrompts(bool stop_at_swapped) {
   auto batched = static_cast<int64_t>(forming_->steps.size());  // decodes
   bool admitted = false;
-  while (!waiting_.empty() && slots() < plan_.scheduler.max_num_seqs) {
-    const ReferenceRequest& front = *waiting_.front();
+  while (has_waiting() && slots() < plan_.scheduler.max_num_seqs) {
+    const ReferenceRequest& front = *Front();
     if (stop_at_swapped && front.home == CacheHome::kHost) break;
     if (front.home != CacheHome::kNowhere) {
       if (!AdmitStored()) break;
@@ -423,7 +430,7 @@ void ReferenceWorker::Compute(ReferenceRequest* request, int64_t tokens) {
 }
 
 bool ReferenceWorker::Admit(int64_t tokens, int64_t cached, int64_t reserved) {
-  ReferenceRequest* request = waiting_.front();
+  ReferenceRequest* request = Front();
   std::vector<BlockName> hits;
   if (request->computed == 0) {
     for (int64_t i = 0; i < cached / plan_.block_size; ++i) hits.push_back(NameOf(*request, i));
@@ -432,8 +439,13 @@ bool ReferenceWorker::Admit(int64_t tokens, int64_t cached, int64_t reserved) {
       std::count_if(hits.begin(), hits.end(), [this](const auto& b) { return blocks_.Held(b); });
   const bool is_new = request->record.scheduled == kUnset;
   const int64_t blocks = BlocksOf(reserved) - request->held.blocks() - held_by_others;
-  if (!HasRoom(blocks, is_new)) return false;
-  waiting_.Pop();
+  const bool loaded = !loaded_.empty();
+  if (loaded ? blocks > blocks_.free() : !HasRoom(blocks, is_new)) return false;
+  if (loaded) {
+    loaded_.erase(loaded_.begin());
+  } else {
+    waiting_.Pop();
+  }
   running_.push_back(request);
   for (const BlockName& hit : hits) blocks_.Hit(hit, &request->held);
   request->offered = static_cast<int64_t>(hits.size());
@@ -481,11 +493,7 @@ void ReferenceWorker::FinishLoad(ReferenceRequest* request) {
   request->home = CacheHome::kNowhere;
   request->computed = request->stored;
   std::erase(loading_, request);
-  if (resumes) {
-    ready_.push_back(request);
-  } else {
-    waiting_.Return(request);  // to compute the rest of its prompt
-  }
+  (resumes ? ready_ : loaded_).push_back(request);
 }
 
 ReferenceHoldings ReferenceWorker::TakeOutgoing(ReferenceRequest* request) {
@@ -504,8 +512,17 @@ void ReferenceWorker::FreeOutgoing(ReferenceHoldings* holdings) {
 // ---- Blocks and figures
 
 bool ReferenceWorker::HasRoom(int64_t blocks, bool is_new) const {
-  if (blocks > blocks_.free()) return false;
-  if (slots() == 0 && outgoing_ == 0) return true;  // else it might wait forever
+  // What was promised to those whose prompts are partly loaded is theirs.
+  int64_t free = blocks_.free();
+  for (const auto* partly : {&loading_, &loaded_}) {
+    for (const ReferenceRequest* request : *partly) {
+      if (request->home == CacheHome::kPool || partly == &loaded_) {
+        free -= BlocksOf(request->to_compute()) - request->held.blocks();
+      }
+    }
+  }
+  if (blocks > free) return false;
+  if (slots() == 0) return true;  // else it might wait forever
   const auto share = [this](double part) {
     return static_cast<int64_t>(part * static_cast<double>(plan_.kv_blocks));
   };
@@ -569,13 +586,16 @@ int64_t ReferenceWorker::slots() const {
 }
 
 int64_t ReferenceWorker::waiting() const {
-  return waiting_.size() + static_cast<int64_t>(ready_.size());
+  return waiting_.size() + static_cast<int64_t>(loaded_.size() + ready_.size());
 }
 
 int64_t ReferenceWorker::pending_tokens() const {
   int64_t tokens = 0;
   for (const ReferenceRequest* request : waiting_.requests()) {
-    if (!request->resumes()) tokens += request->to_compute() - request->computed;
+    if (!request->resumes()) tokens += request->to_compute();
+  }
+  for (const ReferenceRequest* request : loaded_) {
+    tokens += request->to_compute() - request->computed;
   }
   for (const ReferenceRequest* request : running_) {
     if (!request->decodes()) tokens += request->target - request->computed;

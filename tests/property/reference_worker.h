@@ -56,7 +56,7 @@ class ReferenceWorker {
   [[nodiscard]] int64_t pending_tokens() const;
   [[nodiscard]] int64_t decodes() const;
   [[nodiscard]] int64_t slots() const;
-  [[nodiscard]] bool has_waiting() const { return !waiting_.empty(); }
+  [[nodiscard]] bool has_waiting() const { return !loaded_.empty() || !waiting_.empty(); }
   [[nodiscard]] int64_t HitTokens(const ReferenceRequest& request) const;
 
  private:
@@ -70,6 +70,7 @@ class ReferenceWorker {
     std::vector<Step> steps;
     int64_t padding = 0;
     int64_t swapped_blocks = 0;
+    bool preempted = false;  // somebody, when it was formed
     ReferenceIteration figures;
     std::vector<ReferenceRequest*> first_tokens;
     std::vector<ReferenceRequest*> last_decodes;
@@ -77,6 +78,9 @@ class ReferenceWorker {
     std::vector<ReferenceRequest*> handed_on;
     std::vector<ReferenceMessage> migrating;  // with the token that is under way
   };
+  [[nodiscard]] ReferenceRequest* Front() const {
+    return loaded_.empty() ? waiting_.front() : loaded_.front();
+  }
   // Whether a prompt of `tokens` may join those of the batch.
   [[nodiscard]] bool Within(int64_t batched, int64_t tokens) const {
     const int64_t limit = plan_.scheduler.max_num_batched_tokens;
@@ -124,7 +128,8 @@ class ReferenceWorker {
   std::vector<ReferenceRequest*> running_;  // in order of admission
   std::vector<ReferenceRequest*> leaving_;  // their last iteration runs
   std::vector<ReferenceRequest*> loading_;  // hold blocks for a KV cache on its way
-  std::vector<ReferenceRequest*> ready_;    // loaded
+  std::vector<ReferenceRequest*> loaded_;   // the beginning of their prompt: before the queue
+  std::vector<ReferenceRequest*> ready_;    // loaded, to decode
   std::vector<ReferenceHoldings> padding_;  // rows of a static batch that have finished
   int64_t outgoing_ = 0;                    // KV caches that leave
   int64_t host_used_ = 0;
