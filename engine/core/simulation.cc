@@ -32,6 +32,8 @@ class Simulation::Impl {
   void HandleWorkerEvent(const Event& event);
   // Whether anything is left that keeps a run going: snapshots and the like do not.
   [[nodiscard]] bool Exhausted() const;
+  // Only snapshots and refreshed signals are left, arrivals and transfers aside.
+  [[nodiscard]] bool Quiescent() const;
   bool StopsBefore(SimTime time);
   void PeekArrival() {
     const RequestInput* next = source_->Peek();
@@ -109,7 +111,10 @@ bool Simulation::Impl::Step() {
     // What waits for a worker is rejected; a conversation or a closed loop may then go on.
     cluster_.RejectHomeless(now_);
     PeekArrival();
-    if (next_arrival_ != kNever) return true;
+    if (next_arrival_ != kNever || cluster_.live() > 0) {
+      TOKENSIM_INVARIANT(next_arrival_ != kNever || !Quiescent(), "nothing goes on");
+      return true;
+    }
     End(EndReason::kCompleted, now_);
     return false;
   }
@@ -128,11 +133,20 @@ bool Simulation::Impl::Step() {
 
 bool Simulation::Impl::Exhausted() const {
   if (next_arrival_ != kNever || cluster_.next_transfer() != kNever) return false;
-  if (cluster_.live() > cluster_.homeless()) return false;
+  if (cluster_.live() > cluster_.homeless()) {
+    // Prefilled requests that find no decode worker keep their blocks, and others wait for those.
+    if (cluster_.homeless() == 0 || !Quiescent()) return false;
+  }
   // The cluster may still get a worker for those that wait for one. A snapshot that is due now
   // shows the end.
   if (cluster_.homeless() > 0 && (worker_events_left_ > 0 || cluster_.starting() > 0)) return false;
   return queue_.empty() || queue_.top().kind != EventKind::kSnapshot || queue_.top().time > now_;
+}
+
+bool Simulation::Impl::Quiescent() const {
+  const size_t recurring = (plan_->signal_delay > 0 ? 1U : 0U) +
+                           (observer_ != nullptr && plan_->snapshot_interval > 0 ? 1U : 0U);
+  return queue_.size() == recurring;
 }
 
 bool Simulation::Impl::StopsBefore(SimTime time) {
