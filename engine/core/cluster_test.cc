@@ -295,6 +295,15 @@ TEST(ClusterTest, WithoutAnyDecodeWorkerPrefilledRequestsMakeWayInTheEnd) {
   }
 }
 
+TEST(ClusterTest, ARequestWithoutDecodeWorkerMayLoseItsSenderToo) {
+  auto plan = MakePlan({{0, 5, 3}}, {MakeWorker(Role::kPrefill), MakeWorker(Role::kDecode)});
+  plan->worker_events = {{.time = 5 * kMs, .action = WorkerAction::kFail, .worker = 1},
+                         {.time = 20 * kMs, .action = WorkerAction::kFail, .worker = 0}};
+  const Results results = RunPlan(plan);
+  ASSERT_EQ(results.records.size(), 1u);
+  EXPECT_EQ(results.records[0].reject_reason, RejectReason::kNoWorker);
+}
+
 TEST(ClusterTest, ScaledDownWorkersFinishWhatTheyHave) {
   auto plan = MakePlan({{0, 5, 3}, {0, 5, 3}, {10 * kMs, 5, 1}, {60 * kMs, 5, 1}, {90 * kMs, 5, 1}},
                        {MakeWorker(Role::kBoth), MakeWorker(Role::kBoth)});
