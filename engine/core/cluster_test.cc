@@ -160,6 +160,8 @@ TEST(ClusterTest, OverlappedSwapsDoNotLengthenIterations) {
   const Results results = RunPlan(MakePlan({{0, 4, 3}, {0, 4, 3}}, {worker}));
   EXPECT_EQ(results.records[0].finish, 42 * kMs);
   EXPECT_EQ(results.records[1].finish, (43 + 12 + 12) * kMs);
+  ASSERT_EQ(results.links.size(), 1u);
+  EXPECT_EQ(results.links[0].name, "gpu host");
 }
 
 // The milliseconds in which the average is not 0, from the first to the last; all are `value`.
@@ -280,8 +282,8 @@ TEST(ClusterTest, WithoutAnyWorkerRequestsAreRejectedInTheEnd) {
 TEST(ClusterTest, WithoutAnyDecodeWorkerPrefilledRequestsMakeWayInTheEnd) {
   // The prefill worker has room for one of them. 0 keeps its blocks until no event is left that
   // could bring a decode worker, then 1 runs.
-  auto plan = MakePlan({{0, 5, 3}, {0, 5, 3}},
-                       {MakeWorker(Role::kPrefill, 2), MakeWorker(Role::kDecode)});
+  auto plan =
+      MakePlan({{0, 5, 3}, {0, 5, 3}}, {MakeWorker(Role::kPrefill, 2), MakeWorker(Role::kDecode)});
   plan->worker_events = {{.time = 5 * kMs, .action = WorkerAction::kFail, .worker = 1},
                          {.time = 40 * kMs, .action = WorkerAction::kFail, .worker = 1}};
   for (const SimTime delay : {0 * kMs, 7 * kMs}) {
