@@ -117,6 +117,21 @@ TEST(ClusterTest, LayersLeaveWhileThePromptIsComputed) {
   EXPECT_EQ(RunPlan(sequential).records[0].finish, 32 * kMs);
 }
 
+TEST(ClusterTest, LayersLeaveWithoutTheFirstTokenOfBatchesFormedAhead) {
+  // When the iteration starts its first token is reckoned with; the cache is the prompt's, 1 block.
+  auto plan = MakePlan({{0, 4, 3}}, {MakeWorker(Role::kPrefill), MakeWorker(Role::kDecode)});
+  plan->workers[0].num_layers = 4;
+  plan->workers[0].scheduler.async_depth = 2;
+  plan->network.mode = TransferMode::kLayerwise;
+  plan->network.intra_node = {.bandwidth_bytes_per_second = 1e6};
+  const Results results = RunPlan(plan);
+  EXPECT_EQ(results.records[0].first_token, 14 * kMs);
+  EXPECT_EQ(results.records[0].kv_transfer, 1 * kMs);
+  EXPECT_EQ(results.records[0].finish, 39 * kMs);
+  ASSERT_FALSE(results.links.empty());
+  EXPECT_EQ(results.links[0].bytes, 4000);
+}
+
 TEST(ClusterTest, SwappedCacheComesBackOverTheHostLink) {
   // Three blocks of 4; both prefill [0, 18). The decode of 0 takes the third block; 1 is swapped
   // out, 1 ms for its block: [18, 31), [31, 43). Then 1 is swapped in and decodes: [43, 56), [56,
@@ -259,6 +274,24 @@ TEST(ClusterTest, WithoutAnyWorkerRequestsAreRejectedInTheEnd) {
   ASSERT_EQ(results.records.size(), 2u);
   for (const RequestRecord& r : results.records) {
     EXPECT_EQ(r.reject_reason, RejectReason::kNoWorker);
+  }
+}
+
+TEST(ClusterTest, WithoutAnyDecodeWorkerPrefilledRequestsMakeWayInTheEnd) {
+  // The prefill worker has room for one of them. 0 keeps its blocks until no event is left that
+  // could bring a decode worker, then 1 runs.
+  auto plan = MakePlan({{0, 5, 3}, {0, 5, 3}},
+                       {MakeWorker(Role::kPrefill, 2), MakeWorker(Role::kDecode)});
+  plan->worker_events = {{.time = 5 * kMs, .action = WorkerAction::kFail, .worker = 1},
+                         {.time = 40 * kMs, .action = WorkerAction::kFail, .worker = 1}};
+  for (const SimTime delay : {0 * kMs, 7 * kMs}) {
+    plan->signal_delay = delay;
+    const Results results = RunPlan(plan);
+    ASSERT_EQ(results.records.size(), 2u);
+    EXPECT_EQ(results.records[0].reject_reason, RejectReason::kNoWorker);
+    EXPECT_EQ(results.records[0].finish, 40 * kMs);
+    EXPECT_EQ(results.records[1].reject_reason, RejectReason::kNoWorker);
+    EXPECT_EQ(results.records[1].finish, 55 * kMs);
   }
 }
 

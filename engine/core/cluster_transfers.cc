@@ -131,11 +131,11 @@ void Cluster::StartKv(uint32_t index, SimTime first_layer, SimTime last_layer, S
                      index);
 }
 
-void Cluster::BeginLayerwise(int32_t from, RequestHandle handle, SimTime now) {
+// With batches formed ahead the request has its first token already: `tokens` are without it.
+void Cluster::BeginLayerwise(int32_t from, RequestHandle handle, int32_t tokens, SimTime now) {
   LiveRequest& r = slab_[handle];
   if (decode_candidates_.empty()) return;
   const int32_t target = ChooseTransferTarget(r, from);
-  const int32_t tokens = r.prefill_target();
   Worker& receiver = workers_[static_cast<size_t>(target)];
   const int32_t kv_tokens = std::exchange(r.kv_tokens, tokens);
   if (receiver.CheckFits(tokens, int64_t{r.input_tokens} + r.output_tokens) !=
