@@ -254,7 +254,7 @@ void Cluster::HandleMessages(int32_t index, SimTime now) {
         HandOn(index, message.request, message.target, DispatchReason::kMigrated, now);
         break;
       case Kind::kPrefillStarts:
-        BeginLayerwise(index, message.request, now);
+        BeginLayerwise(index, message.request, message.tokens, now);
         break;
       case Kind::kLoad:
         BeginLoad(index, message.request, now);

@@ -114,7 +114,7 @@ class Cluster final : public MigrationPlanner {
   void HandleMessages(int32_t worker, SimTime now);
   void HandOn(int32_t from, RequestHandle handle, int32_t target, DispatchReason reason,
               SimTime now);
-  void BeginLayerwise(int32_t from, RequestHandle handle, SimTime now);
+  void BeginLayerwise(int32_t from, RequestHandle handle, int32_t tokens, SimTime now);
   void BeginLoad(int32_t worker, RequestHandle handle, SimTime now);
   void BeginSwapOut(int32_t worker, const WorkerMessage& message, SimTime now);
   uint32_t NewMove(MoveKind kind, RequestHandle handle, int32_t from, int32_t to, int32_t tokens);

@@ -89,6 +89,8 @@ void Cluster::HandOn(int32_t from, RequestHandle handle, int32_t target, Dispatc
     move.holdings = sender.TakeOutgoing(handle);
     move.prefilled = true;
     r.computed = 0;
+    r.kv_source = KvSource::kWorker;
+    r.worker = move.to;
     if (observer_ != nullptr) observer_->OnDispatched(now, r.id, from, move.to, reason);
     if (move.arrived) FinishKv(r.move, now);
     return;
@@ -131,11 +133,10 @@ void Cluster::StartKv(uint32_t index, SimTime first_layer, SimTime last_layer, S
                      index);
 }
 
-void Cluster::BeginLayerwise(int32_t from, RequestHandle handle, SimTime now) {
+void Cluster::BeginLayerwise(int32_t from, RequestHandle handle, int32_t tokens, SimTime now) {
   LiveRequest& r = slab_[handle];
   if (decode_candidates_.empty()) return;
   const int32_t target = ChooseTransferTarget(r, from);
-  const int32_t tokens = r.prefill_target();
   Worker& receiver = workers_[static_cast<size_t>(target)];
   const int32_t kv_tokens = std::exchange(r.kv_tokens, tokens);
   if (receiver.CheckFits(tokens, int64_t{r.input_tokens} + r.output_tokens) !=

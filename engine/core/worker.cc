@@ -226,8 +226,9 @@ void Worker::Start(SimTime now) {
       const PrefillChunk& chunk = current_.chunks[i];
       if (chunk.history + chunk.new_tokens < r.prefill_target()) continue;
       if (r.generated + 1 == r.output_tokens) continue;
-      messages_.push_back(
-          {.kind = WorkerMessage::Kind::kPrefillStarts, .request = current_.chunk_requests[i]});
+      messages_.push_back({.kind = WorkerMessage::Kind::kPrefillStarts,
+                           .request = current_.chunk_requests[i],
+                           .tokens = r.prefill_target()});
     }
   }
 }
