@@ -179,8 +179,10 @@ void Cluster::Reject(RequestHandle handle, RejectReason reason, int32_t worker, 
   LiveRequest& r = slab_[handle];
   if (r.move != kNoMove) {
     const Move& move = moves_[r.move];
-    workers_[static_cast<size_t>(move.from)].FreeOutgoing(move.holdings);
-    WakeWorker(move.from, now);
+    if (!move.lost) {
+      workers_[static_cast<size_t>(move.from)].FreeOutgoing(move.holdings);
+      WakeWorker(move.from, now);
+    }
     DropMove(r);
   }
   results_.records.push_back({.request_id = r.id,
