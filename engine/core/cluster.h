@@ -67,9 +67,8 @@ class Cluster final : public MigrationPlanner {
   [[nodiscard]] size_t size() const { return workers_.size(); }
   [[nodiscard]] int64_t live() const { return slab_.live(); }
   [[nodiscard]] int64_t rejected() const { return rejected_; }
-  // Requests that wait for a worker, and workers that will serve.
+  // Requests that wait for a worker.
   [[nodiscard]] int64_t homeless() const { return static_cast<int64_t>(homeless_.size()); }
-  [[nodiscard]] int32_t starting() const { return starting_; }
   [[nodiscard]] std::span<const WorkerSnapshot> Snapshot();
   [[nodiscard]] int64_t pool_bytes() const { return pool_ ? pool_->used_bytes() : 0; }
 
@@ -171,7 +170,6 @@ class Cluster final : public MigrationPlanner {
   std::vector<CompletedTransfer> completed_;
   std::vector<WorkerMessage> inbox_;
   std::deque<RequestHandle> homeless_;
-  int32_t starting_ = 0;
   int64_t rejected_ = 0;
   std::vector<WorkerSnapshot> snapshot_;
 };

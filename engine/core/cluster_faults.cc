@@ -34,7 +34,6 @@ void Cluster::SetStatus(int32_t index, WorkerStatus status, SimTime now) {
 }
 
 void Cluster::StartWorker(int32_t index, SimTime now) {
-  --starting_;
   // It may have failed while it started.
   if (members_[static_cast<size_t>(index)].status != WorkerStatus::kStarting) return;
   SetStatus(index, WorkerStatus::kServing, now);
@@ -44,7 +43,6 @@ void Cluster::StartWorker(int32_t index, SimTime now) {
 void Cluster::ApplyWorkerEvent(const WorkerEvent& event, SimTime now) {
   const auto start = [&](int32_t index) {
     SetStatus(index, WorkerStatus::kStarting, now);
-    ++starting_;
     if (event.delay == 0) return StartWorker(index, now);
     queue_.Push({now + event.delay, EventKind::kWorkerStart, static_cast<uint32_t>(index)});
   };

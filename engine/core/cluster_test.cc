@@ -150,6 +150,16 @@ TEST(ClusterTest, SwappedCacheComesBackOverTheHostLink) {
   EXPECT_EQ(results.workers[0].max_host_blocks_used, 1);
 }
 
+TEST(ClusterTest, AFailedWorkersHostMemoryKeepsItsPeak) {
+  WorkerPlan worker = MakeWorker(Role::kBoth, 3);
+  worker.scheduler.preemption = PreemptionMode::kSwap;
+  worker.host_blocks = 10;
+  worker.host_link = {.bandwidth_bytes_per_second = 4e6};
+  auto plan = MakePlan({{0, 4, 3}, {0, 4, 3}}, {worker});
+  plan->worker_events = {{.time = 30 * kMs, .action = WorkerAction::kFail, .worker = 0}};
+  EXPECT_EQ(RunPlan(plan).workers[0].max_host_blocks_used, 1);
+}
+
 TEST(ClusterTest, OverlappedSwapsDoNotLengthenIterations) {
   // As above, but 0 ends at 42 and the cache of 1 is back at 43.
   WorkerPlan worker = MakeWorker(Role::kBoth, 3);

@@ -89,6 +89,8 @@ void Cluster::HandOn(int32_t from, RequestHandle handle, int32_t target, Dispatc
     move.holdings = sender.TakeOutgoing(handle);
     move.prefilled = true;
     r.computed = 0;
+    r.kv_source = KvSource::kWorker;
+    r.worker = move.to;
     if (observer_ != nullptr) observer_->OnDispatched(now, r.id, from, move.to, reason);
     if (move.arrived) FinishKv(r.move, now);
     return;

@@ -32,8 +32,6 @@ class Simulation::Impl {
   void HandleWorkerEvent(const Event& event);
   // Whether anything is left that keeps a run going: snapshots and the like do not.
   [[nodiscard]] bool Exhausted() const;
-  // Only snapshots and refreshed signals are left, arrivals and transfers aside.
-  [[nodiscard]] bool Quiescent() const;
   bool StopsBefore(SimTime time);
   void PeekArrival() {
     const RequestInput* next = source_->Peek();
@@ -49,7 +47,7 @@ class Simulation::Impl {
   std::unique_ptr<RequestSource> source_;  // made by the first Advance
   bool reactive_ = false;
   SimTime next_arrival_ = kNever;
-  int64_t worker_events_left_ = 0;
+  size_t periodic_events_ = 0;  // in the queue, for ever: the next snapshot, the next signals
   SimTime now_ = 0;
   int64_t slice_left_ = 0;  // events until Advance returns
   absl::Status status_;
@@ -66,8 +64,8 @@ Simulation::Impl::Impl(std::shared_ptr<const Plan> plan, Observer* observer)
     queue_.Push({0, EventKind::kSnapshot, 0});
   }
   if (plan_->signal_delay > 0) queue_.Push({plan_->signal_delay, EventKind::kSignals, 0});
+  periodic_events_ = queue_.size();
   if (!plan_->worker_events.empty()) {
-    worker_events_left_ = static_cast<int64_t>(plan_->worker_events.size());
     queue_.Push({plan_->worker_events[0].time, EventKind::kWorkerEvent, 0});
   }
 }
@@ -108,13 +106,13 @@ bool Simulation::Impl::Step() {
     return true;
   }
   if (Exhausted()) {
-    // What waits for a worker is rejected; a conversation or a closed loop may then go on.
+    // What waits for a worker is rejected. A conversation or a closed loop may then go on, or those
+    // that waited for the blocks of the rejected.
+    TOKENSIM_INVARIANT(cluster_.live() == 0 || cluster_.homeless() > 0,
+                       "requests wait for each other");
     cluster_.RejectHomeless(now_);
     PeekArrival();
-    if (next_arrival_ != kNever || cluster_.live() > 0) {
-      TOKENSIM_INVARIANT(next_arrival_ != kNever || !Quiescent(), "nothing goes on");
-      return true;
-    }
+    if (next_arrival_ != kNever || cluster_.live() > 0) return true;
     End(EndReason::kCompleted, now_);
     return false;
   }
@@ -133,20 +131,11 @@ bool Simulation::Impl::Step() {
 
 bool Simulation::Impl::Exhausted() const {
   if (next_arrival_ != kNever || cluster_.next_transfer() != kNever) return false;
-  if (cluster_.live() > cluster_.homeless()) {
-    // Prefilled requests that find no decode worker keep their blocks, and others wait for those.
-    if (cluster_.homeless() == 0 || !Quiescent()) return false;
-  }
-  // The cluster may still get a worker for those that wait for one. A snapshot that is due now
-  // shows the end.
-  if (cluster_.homeless() > 0 && (worker_events_left_ > 0 || cluster_.starting() > 0)) return false;
+  // Requests that wait for a worker may still get one; without requests, workers may do as they
+  // like.
+  if (cluster_.live() > 0 && queue_.size() > periodic_events_) return false;
+  // A snapshot that is due now shows the end.
   return queue_.empty() || queue_.top().kind != EventKind::kSnapshot || queue_.top().time > now_;
-}
-
-bool Simulation::Impl::Quiescent() const {
-  const size_t recurring = (plan_->signal_delay > 0 ? 1U : 0U) +
-                           (observer_ != nullptr && plan_->snapshot_interval > 0 ? 1U : 0U);
-  return queue_.size() == recurring;
 }
 
 bool Simulation::Impl::StopsBefore(SimTime time) {
@@ -201,7 +190,6 @@ void Simulation::Impl::HandleWorkerEvent(const Event& event) {
   const std::vector<WorkerEvent>& events = plan_->worker_events;
   now_ = event.time;
   const size_t next = event.index + 1;
-  worker_events_left_ = static_cast<int64_t>(events.size() - next);
   if (next < events.size()) {
     queue_.ReplaceTop({events[next].time, EventKind::kWorkerEvent, static_cast<uint32_t>(next)});
   } else {

@@ -80,7 +80,7 @@ bool Worker::Wake() {
 }
 
 SimTime Worker::Run(SimTime now, SimTime horizon, int64_t limit) {
-  bool running = Boundary(now);
+  bool running = iterating() && Quiet() ? QuietBoundary(now) : Boundary(now);
   while (running && end_ < horizon && messages_.empty() && --limit > 0) {
     running = Quiet() ? QuietBoundary(end_) : Boundary(end_);
   }
@@ -219,7 +219,8 @@ void Worker::Start(SimTime now) {
   end_ = now + duration;
   state_.Start(current_, now, end_);
   if (context_.observer != nullptr && current_.decodes > 0) log_.push_back(end_);
-  if (context_.layerwise && plan_.role == Role::kPrefill && current_.completed_prefills > 0) {
+  if (context_.layerwise && plan_.role == Role::kPrefill && !plan_.drops_cache &&
+      current_.completed_prefills > 0) {
     for (size_t i = 0; i < current_.chunks.size(); ++i) {
       const LiveRequest& r = context_.slab[current_.chunk_requests[i]];
       const PrefillChunk& chunk = current_.chunks[i];
