@@ -103,7 +103,13 @@ void Worker::Complete(SimTime now) {
   if (current_.waiting > 0) timeline_.AddWaiting(begin_, now, current_.waiting);
   if (plan_.scheduler.async_depth == 1) {
     state_.Advance(&current_, now);
-  } else if (context_.observer != nullptr) {
+  }
+  for (const RequestHandle handle : current_.first_tokens) {
+    context_.slab[handle].prefill_worker = index_;
+    ++stats_.prefilled;
+  }
+  if (plan_.scheduler.async_depth > 1 && context_.observer != nullptr) {
+    ObserveFirstTokens(now);
     ObserveChanges(now, next_, /*admissions=*/false, /*preemptions=*/true);
   }
   Retire(now);
@@ -299,11 +305,7 @@ void Worker::Retire(SimTime now) {
     if (observer != nullptr) ObserveStay(now, departure.request, departure.stay);
     Finish(departure.request, now);
   }
-  for (const RequestHandle handle : current_.first_tokens) {
-    context_.slab[handle].prefill_worker = index_;
-    ++stats_.prefilled;
-    if (observer != nullptr) observer->OnFirstToken(now, context_.slab[handle].id, index_);
-  }
+  if (plan_.scheduler.async_depth == 1 && observer != nullptr) ObserveFirstTokens(now);
   for (const RequestHandle handle : current_.finishing_prefills) {
     const LiveRequest& r = context_.slab[handle];
     if (observer != nullptr) ObserveStay(now, handle, {r.stay_token, -1, r.generated});
@@ -416,6 +418,12 @@ void Worker::ObserveIteration(SimTime now) {
                                        .waiting = current_.waiting});
   if (!plan_.breakpoints.empty()) {
     ObserveOperators(plan_, index_, shape, begin_, now, context_.observer);
+  }
+}
+
+void Worker::ObserveFirstTokens(SimTime now) {
+  for (const RequestHandle handle : current_.first_tokens) {
+    context_.observer->OnFirstToken(now, context_.slab[handle].id, index_);
   }
 }
 

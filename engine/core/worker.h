@@ -143,6 +143,7 @@ class Worker {
   void Publish();
 
   void ObserveIteration(SimTime now);
+  void ObserveFirstTokens(SimTime now);
   // What forming the batch did, in order. With batches formed ahead, preemptions are told when the
   // tokens under way are out.
   void ObserveChanges(SimTime now, const Batch& batch, bool admissions, bool preemptions);
