@@ -162,6 +162,7 @@ void Cluster::BeginLoad(int32_t index, RequestHandle handle, SimTime now) {
   if (r.kv_source == KvSource::kWorker) {
     if (moves_[r.move].lost) {
       worker.CancelLoad(handle);
+      WakeWorker(index, now);
       --signals_.outstanding[static_cast<size_t>(index)];
       DropMove(r);
       ++results_.redispatched;

@@ -6,7 +6,8 @@
 //      preempted (recompute), and nobody is admitted in this iteration.
 //   2. Waiting requests, first come first served, while budget, slots and blocks last. With
 //      reserve_full_prompt a request is admitted only if its whole prompt fits in the free blocks,
-//      though it takes blocks only chunk by chunk.
+//      though it takes blocks only chunk by chunk; so, too, when nothing runs: nobody would free the
+//      blocks it lacks later, and it would preempt itself again and again.
 //
 // At most one running request is in prefill: a prompt is left unfinished only when it used up the
 // budget, and then nobody is admitted behind it.
@@ -56,8 +57,8 @@ class ChunkedScheduler final : public LocalScheduler {
       }
       const Admission admission = state.PlanFront();
       const int32_t tokens = std::min(admission.target - admission.cached, budget);
-      const int32_t held =
-          config_.reserve_full_prompt ? admission.target : admission.cached + tokens;
+      const bool whole = config_.reserve_full_prompt || state.slots_used() == 0;
+      const int32_t held = whole ? admission.target : admission.cached + tokens;
       if (!state.Fits(admission, held)) break;
       state.AdmitFront(admission, tokens);
       budget -= tokens;
