@@ -6,6 +6,7 @@
 #include <array>
 #include <memory>
 
+#include "tests/property/random_cluster.h"
 #include "tests/property/random_plan.h"
 #include "tests/property/reference_simulation.h"
 #include "tests/property/run_engine.h"

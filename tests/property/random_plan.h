@@ -28,17 +28,6 @@ struct Policies {
 
 [[nodiscard]] std::shared_ptr<const Plan> RandomPlan(uint64_t seed, Policies policies);
 
-// More of what a plan may hold, drawn at random. Each leaves the draws of the others alone.
-//
-// Queue orders, watermark and memory ratio, swapping, batches formed ahead, stale signals.
-void AddKnobs(uint64_t seed, Plan* plan);
-// Client classes; prefix groups, conversations or prompts with hash ids; closed loops.
-void AddTraffic(uint64_t seed, Plan* plan);
-// Prefix caches, and a memory pool whose links have no limit.
-void AddCaches(uint64_t seed, Plan* plan);
-// Prefill and decode workers, links without a limit between them, dropped KV caches.
-void AddRoles(uint64_t seed, Plan* plan);
-
 // For names of parameterised tests.
 [[nodiscard]] std::string NameOf(Policies policies);
 

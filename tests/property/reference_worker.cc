@@ -260,8 +260,8 @@ void ReferenceWorker::FormChunked() {
     }
     const int64_t cached = Cached(front);
     const int64_t tokens = std::min(front.to_compute() - cached, budget);
-    const int64_t reserved =
-        plan_.scheduler.reserve_full_prompt ? front.to_compute() : cached + tokens;
+    const bool whole = plan_.scheduler.reserve_full_prompt || slots() == 0;
+    const int64_t reserved = whole ? front.to_compute() : cached + tokens;
     if (!Admit(tokens, cached, reserved)) return;
     budget -= tokens;
   }

@@ -39,12 +39,26 @@ bool SameStats(const WorkerStats& a, const WorkerStats& b) {
          a.prefill_tokens == b.prefill_tokens && a.decode_tokens == b.decode_tokens &&
          a.preemptions == b.preemptions && a.busy == b.busy &&
          a.running_integral == b.running_integral && a.kv_blocks_integral == b.kv_blocks_integral &&
-         a.max_running == b.max_running && a.max_kv_blocks_used == b.max_kv_blocks_used;
+         a.max_running == b.max_running && a.max_kv_blocks_used == b.max_kv_blocks_used &&
+         a.prefilled == b.prefilled && a.swapped_out_blocks == b.swapped_out_blocks &&
+         a.swapped_in_blocks == b.swapped_in_blocks &&
+         a.max_host_blocks_used == b.max_host_blocks_used && a.unavailable == b.unavailable;
 }
 
 bool SameTimeline(const WorkerTimeline& a, const WorkerTimeline& b) {
   return a.interval == b.interval && a.running == b.running && a.waiting == b.waiting &&
          a.kv_blocks_used == b.kv_blocks_used && a.busy == b.busy;
+}
+
+bool SameLink(const LinkSummary& a, const LinkSummary& b) {
+  return a.name == b.name && a.transfers == b.transfers && a.bytes == b.bytes && a.busy == b.busy &&
+         a.bytes_per_second == b.bytes_per_second;
+}
+
+bool SameTotals(const Results& a, const Results& b) {
+  return a.migrations == b.migrations && a.redispatched == b.redispatched &&
+         a.pool.hit_tokens == b.pool.hit_tokens && a.pool.evicted_tokens == b.pool.evicted_tokens &&
+         a.pool.max_bytes == b.pool.max_bytes;
 }
 
 }  // namespace
@@ -107,6 +121,11 @@ testing::AssertionResult SameResults(const Results& expected, const Results& act
   if (!std::equal(expected.timelines.begin(), expected.timelines.end(), actual.timelines.begin(),
                   actual.timelines.end(), SameTimeline)) {
     return testing::AssertionFailure() << "timelines differ";
+  }
+  if (!std::equal(expected.links.begin(), expected.links.end(), actual.links.begin(),
+                  actual.links.end(), SameLink) ||
+      !SameTotals(expected, actual)) {
+    return testing::AssertionFailure() << "links, migrations, redispatches or the pool differ";
   }
   return SameRecords(expected.records, actual.records);
 }

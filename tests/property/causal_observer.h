@@ -1,0 +1,97 @@
+// Checks the stream of events of any run, event by event.
+//
+//   CausalObserver observer(*plan);
+//   const Results results = RunEngine(plan, &observer);
+//   observer.ExpectComplete(results);
+//
+// Time never goes back; every request is somewhere, does one thing after the other, gets each of
+// its tokens once, and ends once; a KV cache is used only after it has come; nobody holds what the
+// memory does not have.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "engine/core/observer.h"
+#include "engine/core/plan.h"
+#include "engine/core/results.h"
+
+namespace tokensim {
+
+class CausalObserver : public Observer {
+ public:
+  explicit CausalObserver(const Plan& plan);
+
+  void OnArrived(SimTime now, int64_t id, int32_t worker, int32_t input_tokens) override;
+  void OnScheduled(SimTime now, int64_t id, int32_t worker) override;
+  void OnFirstToken(SimTime now, int64_t id, int32_t worker) override;
+  void OnTokens(SimTime now, const TokenSpan& span) override;
+  void OnPreempted(SimTime now, int64_t id, int32_t worker, int32_t generated_tokens) override;
+  void OnFinished(SimTime now, const RequestRecord& record) override;
+  void OnRejected(SimTime now, const RequestRecord& record) override;
+  void OnIteration(SimTime now, const IterationEvent& iteration) override;
+  void OnSnapshot(SimTime now, std::span<const WorkerSnapshot> workers,
+                  int64_t pool_bytes) override;
+  void OnSwapped(SimTime now, const SwapEvent& swap) override;
+  void OnTransferred(SimTime now, const TransferEvent& transfer) override;
+  void OnDispatched(SimTime now, int64_t id, int32_t from, int32_t to,
+                    DispatchReason reason) override;
+  void OnWorkerChanged(SimTime now, int32_t worker, WorkerStatus status) override;
+  void OnEnded(SimTime now, EndReason reason, int64_t finished, int64_t rejected,
+               int64_t unfinished) override;
+
+  // After the run: every request ended, as the records say, and the run's totals are those of the
+  // events.
+  void ExpectComplete(const Results& results) const;
+
+  // What happened, for tests that want to know whether anything did.
+  int64_t transfers = 0;
+  int64_t fetches = 0;
+  int64_t swaps_out = 0;
+  int64_t migrations = 0;
+  int64_t lost_workers = 0;  // requests that went on after a failure
+
+ private:
+  struct Story {
+    int32_t worker = -1;
+    int32_t input = 0;
+    bool present = false;  // at that worker
+    bool running = false;
+    int ends = 0;
+    int scheduled = 0;
+    int preempted = 0;
+    SimTime arrival = kUnset;
+    SimTime first_scheduled = kUnset;
+    SimTime scheduled_at = kUnset;
+    SimTime first_token = kUnset;
+    int32_t comes_from = -1;       // worker that has its KV cache; -1: none is to come
+    bool may_begin_again = false;  // without it
+    SimTime moved = kUnset;        // when the last one arrived
+    int64_t in_host = 0;           // blocks
+    std::vector<SimTime> tokens;
+  };
+
+  void Tick(SimTime now);
+  Story& At(SimTime now, int64_t id, int32_t worker);
+  void Leave(Story* story);
+  void Enter(Story* story, int32_t worker, SimTime now);
+  void Forget(Story* story);
+  void ExpectRecord(const RequestRecord& record, const Story& story) const;
+
+  const Plan& plan_;
+  bool moves_caches_ = false;           // else a worker with requests always runs
+  std::vector<int64_t> present_;        // requests of each worker
+  std::vector<SimTime> present_since_;  // since when there are any
+  std::vector<SimTime> busy_until_;     // end of the last iteration
+  std::vector<int64_t> outgoing_;       // KV caches that shall leave each worker
+  std::map<int64_t, Story> stories_;
+  std::vector<RequestRecord> ended_;
+  SimTime last_ = 0;
+  int64_t iterations_ = 0;
+  int64_t tokens_in_order_of_ = -1;  // request whose tokens just came
+  bool over_ = false;
+};
+
+}  // namespace tokensim

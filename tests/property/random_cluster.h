@@ -1,0 +1,34 @@
+// Random plans with everything that clusters may have, on top of those of random_plan.h.
+//
+//   auto plan = std::make_shared<Plan>(*RandomPlan(seed, policies));
+//   AddRoles(seed, plan.get());
+//
+//   const auto plan = RandomCluster(seed);   // with everything
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "engine/core/plan.h"
+
+namespace tokensim {
+
+// Each draws from its own stream.
+//
+// Queue orders, watermark and memory ratio, swapping, batches formed ahead, stale signals.
+void AddKnobs(uint64_t seed, Plan* plan);
+// Client classes; prefix groups, conversations or prompts with hash ids; closed loops.
+void AddTraffic(uint64_t seed, Plan* plan);
+// Prefix caches, and a memory pool whose links have no limit.
+void AddCaches(uint64_t seed, Plan* plan);
+// Prefill and decode workers, links without a limit between them, dropped KV caches.
+void AddRoles(uint64_t seed, Plan* plan);
+// Links with a limit, every sharing rule and mode of transfer.
+void AddNetwork(uint64_t seed, Plan* plan);
+// Workers that fail, recover, start and stop.
+void AddFaults(uint64_t seed, Plan* plan);
+
+// All of the above, more or less often, with local and global policies of every kind.
+[[nodiscard]] std::shared_ptr<Plan> RandomCluster(uint64_t seed);
+
+}  // namespace tokensim
