@@ -22,6 +22,12 @@ class WorkerPrefixProbe final : public PrefixProbe {
   const LiveRequest& request_;
 };
 
+// Reports list links by name: an added one says what it belongs to.
+LinkConfig Named(LinkConfig link, const std::string& owner) {
+  link.name = link.name.empty() ? owner : owner + ' ' + link.name;
+  return link;
+}
+
 std::vector<int32_t> NodesOf(const Plan& plan) {
   std::vector<int32_t> nodes;
   for (const WorkerPlan& worker : plan.workers) nodes.push_back(worker.node);
@@ -70,7 +76,9 @@ Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Result
           decoders_differ_ || (largest_decode_tokens_ > 0 && largest_decode_tokens_ != tokens);
       largest_decode_tokens_ = std::max(largest_decode_tokens_, tokens);
     }
-    host_links_.push_back(worker.overlap_swap ? host_network_.AddLink(worker.host_link) : -1);
+    host_links_.push_back(
+        worker.overlap_swap ? host_network_.AddLink(Named(worker.host_link, worker.name + " host"))
+                            : -1);
     if (!worker.serving) {
       members_[i] = {WorkerStatus::kStopped, 0};
     }
@@ -78,7 +86,9 @@ Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Result
   if (plan.memory_pool) {
     pool_.emplace(*plan.memory_pool);
     pool_timeline_.emplace(plan.timeline_points);
-    if (plan.memory_pool->link) pool_link_ = network_.AddLink(*plan.memory_pool->link);
+    if (plan.memory_pool->link) {
+      pool_link_ = network_.AddLink(Named(*plan.memory_pool->link, "memory pool"));
+    }
   }
   stale_signals_ = signals_;
   UpdateCandidates();
@@ -179,7 +189,7 @@ void Cluster::Reject(RequestHandle handle, RejectReason reason, int32_t worker, 
   LiveRequest& r = slab_[handle];
   if (r.move != kNoMove) {
     const Move& move = moves_[r.move];
-    if (!move.lost) {
+    if (!move.lost) {  // a sender that failed has nothing to free
       workers_[static_cast<size_t>(move.from)].FreeOutgoing(move.holdings);
       WakeWorker(move.from, now);
     }

@@ -117,6 +117,21 @@ TEST(ClusterTest, LayersLeaveWhileThePromptIsComputed) {
   EXPECT_EQ(RunPlan(sequential).records[0].finish, 32 * kMs);
 }
 
+TEST(ClusterTest, LayersLeaveWithoutTheFirstTokenOfBatchesFormedAhead) {
+  // When the iteration starts its first token is reckoned with; the cache is the prompt's, 1 block.
+  auto plan = MakePlan({{0, 4, 3}}, {MakeWorker(Role::kPrefill), MakeWorker(Role::kDecode)});
+  plan->workers[0].num_layers = 4;
+  plan->workers[0].scheduler.async_depth = 2;
+  plan->network.mode = TransferMode::kLayerwise;
+  plan->network.intra_node = {.bandwidth_bytes_per_second = 1e6};
+  const Results results = RunPlan(plan);
+  EXPECT_EQ(results.records[0].first_token, 14 * kMs);
+  EXPECT_EQ(results.records[0].kv_transfer, 1 * kMs);
+  EXPECT_EQ(results.records[0].finish, 39 * kMs);
+  ASSERT_FALSE(results.links.empty());
+  EXPECT_EQ(results.links[0].bytes, 4000);
+}
+
 TEST(ClusterTest, SwappedCacheComesBackOverTheHostLink) {
   // Three blocks of 4; both prefill [0, 18). The decode of 0 takes the third block; 1 is swapped
   // out, 1 ms for its block: [18, 31), [31, 43). Then 1 is swapped in and decodes: [43, 56), [56,
@@ -135,6 +150,16 @@ TEST(ClusterTest, SwappedCacheComesBackOverTheHostLink) {
   EXPECT_EQ(results.workers[0].max_host_blocks_used, 1);
 }
 
+TEST(ClusterTest, AFailedWorkersHostMemoryKeepsItsPeak) {
+  WorkerPlan worker = MakeWorker(Role::kBoth, 3);
+  worker.scheduler.preemption = PreemptionMode::kSwap;
+  worker.host_blocks = 10;
+  worker.host_link = {.bandwidth_bytes_per_second = 4e6};
+  auto plan = MakePlan({{0, 4, 3}, {0, 4, 3}}, {worker});
+  plan->worker_events = {{.time = 30 * kMs, .action = WorkerAction::kFail, .worker = 0}};
+  EXPECT_EQ(RunPlan(plan).workers[0].max_host_blocks_used, 1);
+}
+
 TEST(ClusterTest, OverlappedSwapsDoNotLengthenIterations) {
   // As above, but 0 ends at 42 and the cache of 1 is back at 43.
   WorkerPlan worker = MakeWorker(Role::kBoth, 3);
@@ -145,6 +170,8 @@ TEST(ClusterTest, OverlappedSwapsDoNotLengthenIterations) {
   const Results results = RunPlan(MakePlan({{0, 4, 3}, {0, 4, 3}}, {worker}));
   EXPECT_EQ(results.records[0].finish, 42 * kMs);
   EXPECT_EQ(results.records[1].finish, (43 + 12 + 12) * kMs);
+  ASSERT_EQ(results.links.size(), 1u);
+  EXPECT_EQ(results.links[0].name, "gpu host");
 }
 
 // The milliseconds in which the average is not 0, from the first to the last; all are `value`.
@@ -260,6 +287,33 @@ TEST(ClusterTest, WithoutAnyWorkerRequestsAreRejectedInTheEnd) {
   for (const RequestRecord& r : results.records) {
     EXPECT_EQ(r.reject_reason, RejectReason::kNoWorker);
   }
+}
+
+TEST(ClusterTest, WithoutAnyDecodeWorkerPrefilledRequestsMakeWayInTheEnd) {
+  // The prefill worker has room for one of them. 0 keeps its blocks until no event is left that
+  // could bring a decode worker, then 1 runs.
+  auto plan =
+      MakePlan({{0, 5, 3}, {0, 5, 3}}, {MakeWorker(Role::kPrefill, 2), MakeWorker(Role::kDecode)});
+  plan->worker_events = {{.time = 5 * kMs, .action = WorkerAction::kFail, .worker = 1},
+                         {.time = 40 * kMs, .action = WorkerAction::kFail, .worker = 1}};
+  for (const SimTime delay : {0 * kMs, 7 * kMs}) {
+    plan->signal_delay = delay;
+    const Results results = RunPlan(plan);
+    ASSERT_EQ(results.records.size(), 2u);
+    EXPECT_EQ(results.records[0].reject_reason, RejectReason::kNoWorker);
+    EXPECT_EQ(results.records[0].finish, 40 * kMs);
+    EXPECT_EQ(results.records[1].reject_reason, RejectReason::kNoWorker);
+    EXPECT_EQ(results.records[1].finish, 55 * kMs);
+  }
+}
+
+TEST(ClusterTest, ARequestWithoutDecodeWorkerMayLoseItsSenderToo) {
+  auto plan = MakePlan({{0, 5, 3}}, {MakeWorker(Role::kPrefill), MakeWorker(Role::kDecode)});
+  plan->worker_events = {{.time = 5 * kMs, .action = WorkerAction::kFail, .worker = 1},
+                         {.time = 20 * kMs, .action = WorkerAction::kFail, .worker = 0}};
+  const Results results = RunPlan(plan);
+  ASSERT_EQ(results.records.size(), 1u);
+  EXPECT_EQ(results.records[0].reject_reason, RejectReason::kNoWorker);
 }
 
 TEST(ClusterTest, ScaledDownWorkersFinishWhatTheyHave) {

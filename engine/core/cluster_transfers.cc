@@ -133,6 +133,7 @@ void Cluster::StartKv(uint32_t index, SimTime first_layer, SimTime last_layer, S
                      index);
 }
 
+// With batches formed ahead the request has its first token already: `tokens` are without it.
 void Cluster::BeginLayerwise(int32_t from, RequestHandle handle, int32_t tokens, SimTime now) {
   LiveRequest& r = slab_[handle];
   if (decode_candidates_.empty()) return;

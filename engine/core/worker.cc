@@ -80,7 +80,7 @@ bool Worker::Wake() {
 }
 
 SimTime Worker::Run(SimTime now, SimTime horizon, int64_t limit) {
-  bool running = Boundary(now);
+  bool running = iterating() && Quiet() ? QuietBoundary(now) : Boundary(now);
   while (running && end_ < horizon && messages_.empty() && --limit > 0) {
     running = Quiet() ? QuietBoundary(end_) : Boundary(end_);
   }

@@ -43,7 +43,7 @@ struct WorkerMessage {
   RequestHandle request = kNoRequest;
   int32_t target = -1;
   int64_t blocks = 0;  // kSwappedOut
-  int32_t tokens = 0;  // kPrefillStarts: of the prompt
+  int32_t tokens = 0;  // kPrefillStarts: of the prompt, all that the KV cache will hold
 };
 
 // Finds a worker that has room for a decoding request.

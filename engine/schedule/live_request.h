@@ -29,14 +29,8 @@ enum class KvSource : uint8_t {
   kWorker,  // on the worker that ran it before
 };
 
-struct LiveRequest {
-  int64_t id = 0;
-  SimTime arrival = 0;
-  SimTime queued = kUnset;     // taken in by its first worker
-  SimTime scheduled = kUnset;  // first entry into a running set
-  SimTime first_token = kUnset;
-  SimTime last_token = kUnset;  // of the last stay in a running set that produced one
-  SimTime max_itl = kUnset;     // over the stays that ended
+// In two parts: what changes while it runs fits two cache lines.
+struct alignas(64) LiveRequest {
   int32_t input_tokens = 0;
   int32_t output_tokens = 0;  // true length: for the engine's bookkeeping, never for a policy
   int32_t generated = 0;      // tokens produced; while decoding: when it began to decode
@@ -47,31 +41,38 @@ struct LiveRequest {
   RequestHandle calendar_prev = kNoRequest;
   RequestHandle calendar_next = kNoRequest;
   int32_t phase = 0;  // slot in DecodeSet's block ring
-  int32_t preemptions = 0;
+  int32_t client_class = 0;
   bool decoding = false;
   // Its first token gap of this stay is not that of the others: it is in max_itl by itself.
   bool first_gap_apart = false;
-  SimTime stay_token =
-      kUnset;  // of the prefill that began this stay; kUnset: a loaded KV cache did
-
-  KvSource kv_source = KvSource::kNone;
   bool last_turn = true;
+  KvSource kv_source = KvSource::kNone;
   int32_t kv_tokens = 0;  // tokens at kv_source
+
+  SimTime first_token = kUnset;
+  SimTime last_token = kUnset;  // of the last stay in a running set that produced one
+  SimTime max_itl = kUnset;     // over the stays that ended
+  SimTime stay_token =
+      kUnset;                  // of the prefill that began this stay; kUnset: a loaded KV cache did
+  SimTime scheduled = kUnset;  // first entry into a running set
+  int32_t registered_blocks = 0;  // leading blocks that were offered to the prefix cache
+  int32_t preemptions = 0;
+  int32_t cached_tokens = 0;  // of the prompt, not computed when it was first scheduled
   int32_t worker = -1;
   int32_t prefill_worker = -1;
-  int32_t cached_tokens = 0;  // of the prompt, not computed when it was first scheduled
-  int32_t client_class = 0;
-  int32_t priority = 0;       // of its class
-  SimTime deadline = kNever;  // for its first token
-  int32_t turn = 0;
+  uint32_t move = kNoMove;  // of its KV cache between workers, in Cluster
+
+  int64_t id = 0;
+  SimTime arrival = 0;
+  SimTime queued = kUnset;       // taken in by its first worker
+  SimTime kv_transfer = kUnset;  // time the KV cache took to move after the prefill
+  SimTime deadline = kNever;     // for its first token
   int64_t conversation = -1;
   int64_t source_tag = -1;
-  SimTime kv_transfer = kUnset;  // time the KV cache took to move after the prefill
-  uint32_t move = kNoMove;       // of its KV cache between workers, in Cluster
-
-  PromptText text;                // for prefix caches
-  std::vector<BlockId> shared;    // findable blocks it holds, in order
-  int32_t registered_blocks = 0;  // leading blocks that were offered to the prefix cache
+  int32_t turn = 0;
+  int32_t priority = 0;         // of its class
+  PromptText text;              // for prefix caches
+  std::vector<BlockId> shared;  // findable blocks it holds, in order
 
   // Tokens to have in the cache before the next token comes: the prompt and, after a preemption,
   // what was generated. Not while decoding.

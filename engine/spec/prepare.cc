@@ -159,7 +159,7 @@ PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces) {
     DropEmpty(&resolved);
     plan = CompilePlan(resolved, capacities);
     CheckIterationTimes(resolved, *plan, &findings);
-    CheckOperators(resolved, *plan, &findings);
+    CheckOperators(spec, resolved, *plan, &findings);
   }
   const bool good = findings.errors() == 0;
   prepared.findings = findings.Take();

@@ -115,7 +115,10 @@ TEST(PrepareNetworkTest, Groups) {
   EXPECT_THAT(
       NetworkFindings({{"network.kv_transfer", "{mode: buffered, groups: 4, buffered_groups: 5}"}}),
       ElementsAre("ERROR network.kv_transfer.buffered_groups: is 5; allowed are 1 .. 4"));
-  EXPECT_THAT(NetworkFindings({{"network.kv_transfer", "{mode: buffered}"}}), IsEmpty());
+  EXPECT_THAT(NetworkFindings({{"network.kv_transfer", "{mode: buffered}"}}),
+              ElementsAre("WARNING network.kv_transfer.groups: is 1: buffered is then the same as "
+                          "sequential"));
+  EXPECT_THAT(NetworkFindings({{"network.kv_transfer", "{mode: buffered, groups: 2}"}}), IsEmpty());
   EXPECT_THAT(
       NetworkFindings(
           {{"network.kv_transfer", "{mode: layerwise, groups: 4, buffered_groups: 2}"}}),

@@ -138,6 +138,15 @@ TEST(PrepareBreakpointsTest, SubmitAloneLeavesTheCacheBehind) {
       prefill("[{after: prefill, action: submit}, {after: prefill, action: put_kv}]").drops_cache);
 }
 
+TEST(PrepareBreakpointsTest, UnknownOperatorsAreNamedAsGiven) {
+  const std::vector<std::string> findings = FindingsOf(
+      {{"workers[0]", "{hardware: a100-80g, breakpoints: [{after: prefill, action: put_kv}, "
+                      "{after: qkv, action: log}]}"},
+       {"workers[1]", kDecodeGroup}});
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_THAT(findings[0], testing::HasSubstr("workers[0].breakpoints[1].after: "));
+}
+
 TEST(PrepareRolesTest, MigrationNeedsBatchesFormedInTime) {
   EXPECT_THAT(FindingsOf({{"global_scheduler.migrate_on_pressure", "true"},
                           {"local_scheduler.async_scheduling_depth", "2"}}),
@@ -167,9 +176,9 @@ TEST(PrepareBreakpointsTest, LayersLeaveAfterAnOperator) {
   EXPECT_EQ(worker.role, Role::kPrefill);
   ASSERT_EQ(worker.breakpoints.size(), 1U);
   EXPECT_EQ(worker.breakpoints[0].action, BreakpointAction::kPutKv);
-  Changes buffered = changes;
-  buffered.push_back({"network.kv_transfer.mode", "buffered"});
-  EXPECT_THAT(FindingsOf(buffered),
+  Changes sequential = changes;
+  sequential.push_back({"network.kv_transfer.mode", "sequential"});
+  EXPECT_THAT(FindingsOf(sequential),
               ElementsAre("ERROR workers[0].breakpoints[0].action: is put_kv after an operator, "
                           "which sends the KV cache layer by layer, but network.kv_transfer.mode "
                           "is not layerwise"));

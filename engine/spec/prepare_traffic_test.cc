@@ -362,7 +362,7 @@ TEST(PrepareTraceTest, FilesKeepHashIdsAndConversations) {
 
 // Specs from before these fields keep their digest.
 TEST(PrepareTrafficTest, AbsentMessagesStayAbsent) {
-  const v1::Workload& workload = PrepareChanged({}).resolved.workload();
+  const v1::Workload workload = PrepareChanged({}).resolved.workload();
   EXPECT_FALSE(workload.has_conversations());
   EXPECT_FALSE(workload.has_prefix_groups());
   EXPECT_EQ(workload.classes_size(), 0);

@@ -64,8 +64,9 @@ void ResolvePlacement(const Checker& check, int index, v1::WorkerGroup* group);
 void ResolveBreakpoints(const Checker& check, v1::Network* network, v1::WorkerGroup* group);
 // What the groups' roles need from each other.
 void CheckRoles(const v1::Spec& spec, Findings* findings);
-// Breakpoints name operators that the workers have.
-void CheckOperators(const v1::Spec& spec, const Plan& plan, Findings* findings);
+// Breakpoints name operators that the workers have. Findings name those of the spec as given.
+void CheckOperators(const v1::Spec& given, const v1::Spec& resolved, const Plan& plan,
+                    Findings* findings);
 
 // The model that a group serves.
 [[nodiscard]] const v1::Model& ModelOf(const v1::Spec& spec, const v1::WorkerGroup& group);

@@ -52,7 +52,10 @@ void ResolveKvTransfer(const Checker& check, v1::KvTransfer* transfer) {
   if (!transfer->has_buffered_groups()) {
     transfer->set_buffered_groups(std::min(2, transfer->groups()));
   }
-  check.Range("buffered_groups", transfer->buffered_groups(), 1, transfer->groups());
+  if (check.Range("buffered_groups", transfer->buffered_groups(), 1, transfer->groups()) &&
+      transfer->groups() == 1) {
+    check.Warning("groups", "is 1: buffered is then the same as sequential");
+  }
 }
 
 void FillNetwork(const Checker& check, v1::Network* network) {

@@ -289,12 +289,13 @@ void CheckRoles(const v1::Spec& spec, Findings* findings) {
   }
 }
 
-void CheckOperators(const v1::Spec& spec, const Plan& plan, Findings* findings) {
+void CheckOperators(const v1::Spec& given, const v1::Spec& resolved, const Plan& plan,
+                    Findings* findings) {
   size_t worker = 0;  // the group's first
-  for (int i = 0; i < spec.workers_size(); ++i) {
-    const v1::WorkerGroup& group = spec.workers(i);
+  for (int i = 0; i < resolved.workers_size(); ++i) {
+    const v1::WorkerGroup& group = given.workers(i);
     const WorkerPlan& first = plan.workers[worker];
-    worker += static_cast<size_t>(WorkersOf(group));
+    worker += static_cast<size_t>(WorkersOf(resolved.workers(i)));
     std::vector<OperatorInfo> operators;
     for (int b = 0; b < group.breakpoints_size(); ++b) {
       if (!IsOperator(group.breakpoints(b).after())) continue;

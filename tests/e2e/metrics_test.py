@@ -24,6 +24,13 @@ class Metrics(ServerTestCase):
         return sum(value for have, value in samples[name]
                    if all(have.get(k) == v for k, v in labels.items()))
 
+    def metrics(self):
+        return parse(self.server.http("/metrics")[1])
+
+    def streams_handled(self, samples):
+        return self.total(samples, "grpc_server_handled_total", grpc_method="StreamEvents",
+                          grpc_code="OK")
+
     def test_health(self):
         self.assertEqual(self.server.http("/livez")[0], 200)
         self.assertEqual(self.server.http("/readyz")[0], 200)
@@ -40,7 +47,9 @@ class Metrics(ServerTestCase):
 
         listed = json.loads(self.remote("list", "--limit", "0", "-o", "json").stdout)["simulations"]
         states = [s["state"] for s in listed]
-        samples = parse(self.server.http("/metrics")[1])
+        # A call is counted when the server is done with it, which may be just after its client is.
+        self.wait_until(lambda: self.streams_handled(self.metrics()) >= 3, "three streams counted")
+        samples = self.metrics()
         total = lambda name, **labels: self.total(samples, name, **labels)
         self.assertEqual(total("tokensim_simulations_accepted_total"), 4)
         for state in ("SUCCEEDED", "CANCELLED", "FAILED"):
@@ -50,7 +59,7 @@ class Metrics(ServerTestCase):
         handled = lambda **labels: total("grpc_server_handled_total", **labels)
         self.assertEqual(handled(grpc_method="CreateSimulation", grpc_code="OK"), 4)
         self.assertEqual(handled(grpc_method="GetSimulation", grpc_code="NotFound"), 1)
-        self.assertEqual(handled(grpc_method="StreamEvents", grpc_code="OK"), 3)
+        self.assertEqual(self.streams_handled(samples), 3)
         self.assertEqual(total("tokensim_build_info"), 1)
 
 

@@ -6,6 +6,7 @@
 // max_num_batched_tokens, prompts join only while the batch stays within it; one that is larger
 // than the limit runs when there is nothing else in the batch.
 #include "engine/schedule/local/schedulers.h"
+#include "engine/schedule/local/whole_prompts.h"
 #include "engine/schedule/worker_state.h"
 
 namespace tokensim {
@@ -27,12 +28,8 @@ class OrcaScheduler final : public LocalScheduler {
         ++batched;
         continue;
       }
-      const Admission admission = state.PlanFront();
-      const int32_t tokens = admission.target - admission.cached;
-      const bool within = config_.max_num_batched_tokens == 0 || batched == 0 ||
-                          batched + tokens <= config_.max_num_batched_tokens;
-      if (!within || !state.Fits(admission, admission.target)) break;
-      state.AdmitFront(admission, tokens);
+      const int32_t tokens = AdmitWholePrompt(config_, batched, &state);
+      if (tokens == 0) break;
       batched += tokens;
     }
   }

@@ -6,6 +6,7 @@
 // token. When decodes find no block, the last unfinished member is preempted (recompute) and waits
 // for the next batch. KV caches that are loaded join the next batch, too.
 #include "engine/schedule/local/schedulers.h"
+#include "engine/schedule/local/whole_prompts.h"
 #include "engine/schedule/worker_state.h"
 
 namespace tokensim {
@@ -40,12 +41,8 @@ class StaticScheduler final : public LocalScheduler {
         ++batched;
         continue;
       }
-      const Admission admission = state.PlanFront();
-      const int32_t tokens = admission.target - admission.cached;
-      const bool within = config_.max_num_batched_tokens == 0 || batched == 0 ||
-                          batched + tokens <= config_.max_num_batched_tokens;
-      if (!within || !state.Fits(admission, admission.target)) break;
-      state.AdmitFront(admission, tokens);
+      const int32_t tokens = AdmitWholePrompt(config_, batched, &state);
+      if (tokens == 0) break;
       batched += tokens;
     }
   }

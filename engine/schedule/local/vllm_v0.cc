@@ -10,6 +10,7 @@
 // A swap is copied before the iteration computes, so it lengthens it; with memory.overlap_swap it
 // does not, and a request is back when its copy is done.
 #include "engine/schedule/local/schedulers.h"
+#include "engine/schedule/local/whole_prompts.h"
 #include "engine/schedule/worker_state.h"
 
 namespace tokensim {
@@ -41,12 +42,8 @@ class VllmV0Scheduler final : public LocalScheduler {
         if (!state.AdmitRemoteFront()) break;
         continue;
       }
-      const Admission admission = state.PlanFront();
-      const int32_t tokens = admission.target - admission.cached;
-      const bool within = config_.max_num_batched_tokens == 0 || batched == 0 ||
-                          batched + tokens <= config_.max_num_batched_tokens;
-      if (!within || !state.Fits(admission, admission.target)) break;
-      state.AdmitFront(admission, tokens);
+      const int32_t tokens = AdmitWholePrompt(config_, batched, &state);
+      if (tokens == 0) break;
       batched += tokens;
     }
     return batched > 0;
