@@ -133,6 +133,7 @@ class Cluster final : public MigrationPlanner {
   void WakeWorker(int32_t worker, SimTime now);
 
   void FailWorker(int32_t worker, SimTime now);
+  void SendCache(RequestHandle handle, SimTime now, DispatchReason reason);
   void CleanUpMoves(int32_t failed, SimTime now);
   void SetStatus(int32_t worker, WorkerStatus status, SimTime now);
   void UpdateCandidates();
@@ -154,6 +155,7 @@ class Cluster final : public MigrationPlanner {
   std::vector<int32_t> decode_candidates_;
   std::vector<int32_t> node_candidates_;
   std::vector<int32_t> fitting_candidates_;
+  std::vector<int32_t> other_candidates_;
   bool decoders_differ_ = false;       // in what they can hold
   int64_t largest_decode_tokens_ = 0;  // KV cache of the largest worker that decodes
   bool any_prefix_cache_ = false;

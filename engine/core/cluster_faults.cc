@@ -97,11 +97,25 @@ void Cluster::FailWorker(int32_t index, SimTime now) {
     } else if (decode_candidates_.empty()) {
       homeless_.push_back(handle);
     } else {
-      const int32_t target = ChooseTransferTarget(r, moves_[r.move].from);
-      moves_[r.move].to = target;
-      SendTo(target, handle, now, DispatchReason::kWorkerFailed);
+      SendCache(handle, now, DispatchReason::kWorkerFailed);
     }
   }
+}
+
+// The KV cache waits where it was for a receiver. Where it was may be the only one that decodes:
+// there it would need its blocks twice, so the request is computed again.
+void Cluster::SendCache(RequestHandle handle, SimTime now, DispatchReason reason) {
+  LiveRequest& r = slab_[handle];
+  Move& move = moves_[r.move];
+  const int32_t from = move.from;
+  const int32_t target = ChooseTransferTarget(r, from);
+  move.to = target;
+  if (target == from) {
+    workers_[static_cast<size_t>(from)].FreeOutgoing(move.holdings);
+    WakeWorker(from, now);
+    DropMove(r);
+  }
+  SendTo(target, handle, now, reason);
 }
 
 // KV caches on their way from or to a worker that failed.
@@ -157,9 +171,7 @@ void Cluster::PlaceHomeless(SimTime now) {
     } else if (decode_candidates_.empty()) {
       homeless_.push_back(handle);
     } else {
-      const int32_t target = ChooseTransferTarget(r, moves_[r.move].from);
-      moves_[r.move].to = target;
-      SendTo(target, handle, now, DispatchReason::kPrefilled);
+      SendCache(handle, now, DispatchReason::kPrefilled);
     }
   }
 }

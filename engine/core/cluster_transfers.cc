@@ -36,6 +36,11 @@ int32_t Cluster::ChooseTransferTarget(const LiveRequest& r, int32_t from) {
     }
     if (!chosen->empty()) candidates = *chosen;
   };
+  if (plan_.workers[static_cast<size_t>(from)].role != Role::kPrefill) {
+    narrow(&other_candidates_, [&](const Worker& worker) {
+      return &worker != &workers_[static_cast<size_t>(from)];
+    });
+  }
   if (decoders_differ_) {
     narrow(&fitting_candidates_, [&](const Worker& worker) {
       return worker.CheckFits(r.prefill_target(), int64_t{r.input_tokens} + r.output_tokens) ==

@@ -30,6 +30,7 @@ class Simulation::Impl {
   void HandleEvent(const Event& event);
   void HandleBoundary(const Event& event);
   void HandleWorkerEvent(const Event& event);
+  void HandleWorkerStart(const Event& event);
   // Whether anything is left that keeps a run going: snapshots and the like do not.
   [[nodiscard]] bool Exhausted() const;
   bool StopsBefore(SimTime time);
@@ -174,9 +175,7 @@ void Simulation::Impl::HandleEvent(const Event& event) {
     case EventKind::kWorkerEvent:
       return HandleWorkerEvent(event);
     case EventKind::kWorkerStart:
-      now_ = event.time;
-      queue_.Pop();
-      return cluster_.StartWorker(static_cast<int32_t>(event.index), now_);
+      return HandleWorkerStart(event);
     case EventKind::kSignals:
       cluster_.RefreshSignals();
       return queue_.ReplaceTop({event.time + plan_->signal_delay, EventKind::kSignals, 0});
@@ -197,6 +196,13 @@ void Simulation::Impl::HandleWorkerEvent(const Event& event) {
   }
   cluster_.ApplyWorkerEvent(events[event.index], now_);
   if (reactive_) PeekArrival();
+}
+
+void Simulation::Impl::HandleWorkerStart(const Event& event) {
+  now_ = event.time;
+  queue_.Pop();
+  cluster_.StartWorker(static_cast<int32_t>(event.index), now_);
+  if (reactive_) PeekArrival();  // one that waited for a worker may have been rejected
 }
 
 void Simulation::Impl::HandleBoundary(const Event& event) {

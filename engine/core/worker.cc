@@ -259,7 +259,7 @@ void Worker::AccountHost(SimTime now) {
 
 bool Worker::Quiet() const {
   if (context_.observer != nullptr || failing_ || state_.waiting_count() > 0 ||
-      state_.decodes().MayFinishNext() || !current_.chunks.empty() ||
+      current_.waiting > 0 || state_.decodes().MayFinishNext() || !current_.chunks.empty() ||
       context_.migration != nullptr) {
     return false;
   }
