@@ -51,6 +51,7 @@ void Timeline::AddWaiting(SimTime begin, SimTime end, double count) {
 
 void Timeline::AddStored(SimTime begin, SimTime end, double amount) {
   has_stored_ = true;
+  if (amount == 0) return;  // a tier that stays empty leaves the other figures as they are
   Spread(begin, end, [&](Integrals& interval, double ns) { interval.stored += amount * ns; });
 }
 
