@@ -47,7 +47,7 @@ bool SameStats(const WorkerStats& a, const WorkerStats& b) {
 
 bool SameTimeline(const WorkerTimeline& a, const WorkerTimeline& b) {
   return a.interval == b.interval && a.running == b.running && a.waiting == b.waiting &&
-         a.kv_blocks_used == b.kv_blocks_used && a.busy == b.busy;
+         a.kv_blocks_used == b.kv_blocks_used && a.busy == b.busy && a.stored == b.stored;
 }
 
 bool SameLink(const LinkSummary& a, const LinkSummary& b) {
