@@ -20,16 +20,24 @@ struct PrefillChunk {
 };
 
 struct IterationShape {
-  int32_t decode_count = 0;    // sequences that decode one token
-  int64_t decode_context = 0;  // sum over them of the tokens attended, the new one included
-  int32_t padding_count = 0;   // finished rows a static batch still computes, without attention
-  int32_t sampled_count = 0;   // rows of the LM head and sampler: decodes, padding and prompts
-                               // that end in this iteration
-  int64_t prefill_tokens = 0;  // sum of new_tokens
+  int32_t decode_count = 0;        // sequences that decode one token
+  int64_t decode_context = 0;      // sum over them of the tokens attended, the new one included
+  int64_t max_decode_context = 0;  // the longest of them; 0: not known
+  int32_t padding_count = 0;       // finished rows a static batch still computes, without attention
+  int32_t sampled_count = 0;       // rows of the LM head and sampler: decodes, padding and prompts
+                                   // that end in this iteration
+  int64_t prefill_tokens = 0;      // sum of new_tokens
+  int64_t gathered_tokens = 0;     // rows of the experts: of all ranks in lock-step; 0: tokens()
   std::span<const PrefillChunk> prefill;
 
   // Rows of the dense operators.
   [[nodiscard]] int64_t tokens() const { return decode_count + padding_count + prefill_tokens; }
+};
+
+// What the time of an operator is taken from, for reports.
+struct OperatorSource {
+  std::string name;
+  std::string source;
 };
 
 // When an operator runs, from the start of the iteration.
@@ -53,6 +61,10 @@ class ComputeModel {
   // one, the iteration.
   [[nodiscard]] virtual std::vector<OperatorTime> OperatorTimes(const IterationShape& shape) const {
     return {{.name = kWholeIteration, .seconds = IterationSeconds(shape)}};
+  }
+  // What prices each operator, in the order they run.
+  [[nodiscard]] virtual std::vector<OperatorSource> Sources() const {
+    return {{kWholeIteration, "formula"}};
   }
   // Every name that OperatorTimes may give, in the order they run.
   [[nodiscard]] virtual std::vector<std::string> OperatorNames() const { return {kWholeIteration}; }

@@ -24,6 +24,7 @@ constexpr std::string_view kExecutionOrder[] = {
     "attention_all_reduce",
     "post_attention_norm",
     "router",
+    "expert_gather",
     "expert_dispatch",
     "gate_up_proj",
     "up_proj",
@@ -34,6 +35,7 @@ constexpr std::string_view kExecutionOrder[] = {
     "expert_down_proj",
     "expert_combine",
     "expert_sum",
+    "expert_reduce_scatter",
     "mlp_all_reduce",
     "stage_send",
     "final_norm",
@@ -79,7 +81,10 @@ TransformerOperators::TransformerOperators(const TransformerConfig& model,
 
 std::vector<Operator> TransformerOperators::List(const IterationShape& shape) const {
   std::vector<Operator> out;
-  if (shape.tokens() > 0) AppendDense(shape.tokens(), out);
+  if (shape.tokens() > 0) {
+    AppendDense(shape.tokens(), out);
+    AppendExperts(shape.gathered_tokens > 0 ? shape.gathered_tokens : shape.tokens(), out);
+  }
   AppendOutput(shape.sampled_count, out);
   if (shape.decode_count > 0) {
     out.push_back(DecodeAttention(shape.decode_count, shape.decode_context));
@@ -101,12 +106,21 @@ Operator TransformerOperators::Gemm(const char* name, OperatorPlace place, doubl
           .repeats = Repeats(place),
           .flops = 2 * rows * k * n,
           .bytes = matrices * k * n * model_.weight_bytes_per_parameter +
-                   rows * (k + n) * kActivationBytes};
+                   rows * (k + n) * kActivationBytes,
+          .rows = rows,
+          .inner = k,
+          .outer = n,
+          .matrices = matrices};
 }
 
 Operator TransformerOperators::Move(const char* name, OperatorKind kind, OperatorPlace place,
-                                    double bytes) const {
-  return {.name = name, .kind = kind, .place = place, .repeats = Repeats(place), .bytes = bytes};
+                                    double rows, double bytes) const {
+  return {.name = name,
+          .kind = kind,
+          .place = place,
+          .repeats = Repeats(place),
+          .bytes = bytes,
+          .rows = rows};
 }
 
 void TransformerOperators::AppendDense(int64_t rows, std::vector<Operator>& out) const {
@@ -120,18 +134,14 @@ void TransformerOperators::AppendDense(int64_t rows, std::vector<Operator>& out)
 
   // Only the rows looked up are read; each device owns a part of the vocabulary.
   const double looked_up = m * hidden * model_.weight_bytes_per_parameter / parallelism_.tensor;
-  out.push_back(Move("embedding", Kind::kMemory, Place::kBeforeLayers, looked_up + stream));
+  out.push_back(Move("embedding", Kind::kMemory, Place::kBeforeLayers, m, looked_up + stream));
   // Adds the layer's output to the residual stream and normalises it: two tensors in, two out.
-  out.push_back(Move("input_norm", Kind::kMemory, Place::kLayer, 4 * stream));
+  out.push_back(Move("input_norm", Kind::kMemory, Place::kLayer, m, 4 * stream));
   out.push_back(Gemm("qkv_proj", Place::kLayer, m, hidden, query + key_value));
   out.push_back(Gemm("out_proj", Place::kLayer, m, query, hidden));
-  out.push_back(Move("post_attention_norm", Kind::kMemory, Place::kLayer, 4 * stream));
-  if (model_.num_experts > 0) {
-    AppendExperts(m, rows, out);
-  } else {
-    AppendMlp(m, out);
-  }
-  out.push_back(Move("final_norm", Kind::kMemory, Place::kAfterLayers, 4 * stream));
+  out.push_back(Move("post_attention_norm", Kind::kMemory, Place::kLayer, m, 4 * stream));
+  if (model_.num_experts == 0) AppendMlp(m, out);
+  out.push_back(Move("final_norm", Kind::kMemory, Place::kAfterLayers, m, 4 * stream));
   AppendCollectives(m, out);
 }
 
@@ -141,20 +151,15 @@ void TransformerOperators::AppendCollectives(double rows, std::vector<Operator>&
   const double stream = rows * model_.hidden_size * kActivationBytes;
   const int32_t devices = parallelism_.tensor;
   if (devices > 1) {
-    out.push_back(Move("embedding_all_reduce", Kind::kAllReduce, Place::kBeforeLayers, stream));
-    out.push_back(Move("attention_all_reduce", Kind::kAllReduce, Place::kLayer, stream));
-    if (parallelism_.expert == 1) {
-      out.push_back(Move("mlp_all_reduce", Kind::kAllReduce, Place::kLayer, stream));
+    out.push_back(
+        Move("embedding_all_reduce", Kind::kAllReduce, Place::kBeforeLayers, rows, stream));
+    out.push_back(Move("attention_all_reduce", Kind::kAllReduce, Place::kLayer, rows, stream));
+    if (model_.num_experts == 0) {
+      out.push_back(Move("mlp_all_reduce", Kind::kAllReduce, Place::kLayer, rows, stream));
     }
   }
-  if (parallelism_.expert > 1) {
-    // Each device sends its share of the rows to their experts, and gets the results back.
-    const double routed = stream * model_.experts_per_token / parallelism_.expert;
-    out.push_back(Move("expert_dispatch", Kind::kAllToAll, Place::kLayer, routed));
-    out.push_back(Move("expert_combine", Kind::kAllToAll, Place::kLayer, routed));
-  }
   if (parallelism_.pipeline > 1) {
-    out.push_back(Move("stage_send", Kind::kSend, Place::kBetweenStages, stream));
+    out.push_back(Move("stage_send", Kind::kSend, Place::kBetweenStages, rows, stream));
   }
 }
 
@@ -163,7 +168,7 @@ void TransformerOperators::AppendMlp(double rows, std::vector<Operator>& out) co
   const double up = model_.gated_mlp ? 2 * width : width;
   out.push_back(Gemm(model_.gated_mlp ? "gate_up_proj" : "up_proj", OperatorPlace::kLayer, rows,
                      model_.hidden_size, up));
-  out.push_back(Move("activation", OperatorKind::kMemory, OperatorPlace::kLayer,
+  out.push_back(Move("activation", OperatorKind::kMemory, OperatorPlace::kLayer, rows,
                      rows * (up + width) * kActivationBytes));
   out.push_back(Gemm("down_proj", OperatorPlace::kLayer, rows, width, model_.hidden_size));
 }
@@ -171,25 +176,41 @@ void TransformerOperators::AppendMlp(double rows, std::vector<Operator>& out) co
 // The grouped GEMMs read the weights of the experts that some token picked, and compute
 // experts_per_token rows for each token. With expert parallelism each device has its share of the
 // rows and of the picked experts, all equal.
-void TransformerOperators::AppendExperts(double rows, int64_t tokens,
-                                         std::vector<Operator>& out) const {
+void TransformerOperators::AppendExperts(int64_t rows, std::vector<Operator>& out) const {
+  if (model_.num_experts == 0) return;
+  using Kind = OperatorKind;
   constexpr OperatorPlace kLayer = OperatorPlace::kLayer;
+  const double m = static_cast<double>(rows);
   const double hidden = model_.hidden_size;
   const double width = shard_.intermediate_size;
   const double up = model_.gated_mlp ? 2 * width : width;
-  const double routed = rows * model_.experts_per_token / parallelism_.expert;
+  const double routed = m * model_.experts_per_token / parallelism_.expert;
   const double experts =
-      ExpectedDistinctExperts(model_.num_experts, model_.experts_per_token, tokens) /
+      ExpectedDistinctExperts(model_.num_experts, model_.experts_per_token, rows) /
       parallelism_.expert;
-  out.push_back(Gemm("router", kLayer, rows, hidden, model_.num_experts));
+  out.push_back(Gemm("router", kLayer, m, hidden, model_.num_experts));
   out.push_back(Gemm(model_.gated_mlp ? "expert_gate_up_proj" : "expert_up_proj", kLayer, routed,
                      hidden, up, experts));
   out.push_back(
-      Move("activation", OperatorKind::kMemory, kLayer, routed * (up + width) * kActivationBytes));
+      Move("activation", Kind::kMemory, kLayer, routed, routed * (up + width) * kActivationBytes));
   out.push_back(Gemm("expert_down_proj", kLayer, routed, width, hidden, experts));
   // Weighs and adds the experts' outputs of each token.
-  out.push_back(Move("expert_sum", OperatorKind::kMemory, kLayer,
-                     (routed + rows / parallelism_.expert) * hidden * kActivationBytes));
+  out.push_back(Move("expert_sum", Kind::kMemory, kLayer, m,
+                     (routed + m / parallelism_.expert) * hidden * kActivationBytes));
+  const double stream = m * hidden * kActivationBytes;
+  if (parallelism_.data > 1) {
+    // vLLM's default for data-parallel attention: all ranks gather all rows, compute the part of
+    // their experts, and a reduce-scatter, which moves what a gather does, adds the parts.
+    out.push_back(Move("expert_gather", Kind::kAllGather, kLayer, m, stream));
+    out.push_back(Move("expert_reduce_scatter", Kind::kAllGather, kLayer, m, stream));
+  } else if (parallelism_.expert > 1) {
+    // Each device sends its share of the rows to their experts, and gets the results back.
+    const double sent = stream * model_.experts_per_token / parallelism_.expert;
+    out.push_back(Move("expert_dispatch", Kind::kAllToAll, kLayer, m, sent));
+    out.push_back(Move("expert_combine", Kind::kAllToAll, kLayer, m, sent));
+  } else if (parallelism_.tensor > 1) {
+    out.push_back(Move("mlp_all_reduce", Kind::kAllReduce, kLayer, m, stream));
+  }
 }
 
 void TransformerOperators::AppendOutput(int64_t rows, std::vector<Operator>& out) const {
@@ -200,9 +221,9 @@ void TransformerOperators::AppendOutput(int64_t rows, std::vector<Operator>& out
   out.push_back(Gemm("lm_head", kAfter, m, model_.hidden_size, shard_.vocab_size));
   if (parallelism_.tensor > 1) {
     out.push_back(
-        Move("logits_all_gather", OperatorKind::kAllGather, kAfter, logits * kActivationBytes));
+        Move("logits_all_gather", OperatorKind::kAllGather, kAfter, m, logits * kActivationBytes));
   }
-  out.push_back(Move("sampler", OperatorKind::kMemory, kAfter, logits * kSamplerBytesPerLogit));
+  out.push_back(Move("sampler", OperatorKind::kMemory, kAfter, m, logits * kSamplerBytesPerLogit));
 }
 
 }  // namespace tokensim

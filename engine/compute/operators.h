@@ -5,9 +5,10 @@
 //   for (const Operator& op : operators.List(shape)) Print(op.name, op.repeats, op.flops);
 //
 // One device means one of each pipeline stage in turn: the pass of a batch through all stages.
-// Operators fall in four groups by what their cost depends on, so that a model can tabulate the
-// first two: dense (rows of the batch), output (rows sampled), decode attention (sequences and sum
-// of contexts), prefill attention (the chunks). docs/compute.md derives every formula.
+// Operators fall in groups by what their cost depends on, so that a model can tabulate the first
+// three: dense (rows of the batch), experts (rows of all ranks that share them), output (rows
+// sampled), decode attention (sequences and sum of contexts), prefill attention (the chunks).
+// docs/compute.md derives every formula.
 //
 // Immutable after construction, thread-safe. Doubles count exactly up to 2^53.
 #pragma once
@@ -46,6 +47,10 @@ struct Operator {
   int32_t repeats = 1;  // times per forward pass: the layers, the hops between stages, or 1
   double flops = 0;     // of one repeat, as are the bytes
   double bytes = 0;     // device memory read and written; of collectives: the message
+  double rows = 0;      // m of y[m, n] = x[m, k] W[k, n]; of kMemory: of the residual stream
+  double inner = 0;     // k
+  double outer = 0;     // n
+  double matrices = 1;  // that the rows are spread over: experts read
 };
 
 class TransformerOperators {
@@ -55,9 +60,12 @@ class TransformerOperators {
   // Every operator of the iteration, in the order of the groups. For reading, not for speed.
   [[nodiscard]] std::vector<Operator> List(const IterationShape& shape) const;
 
-  // Appends what every row passes through: embedding, projections, MLP or experts, norms, their
-  // collectives and the sends between stages. `rows` >= 1.
+  // Appends what every row passes through: embedding, projections, MLP, norms, their collectives
+  // and the sends between stages. `rows` >= 1.
   void AppendDense(int64_t rows, std::vector<Operator>& out) const;
+  // Appends the experts of a mixture and their collectives, for the `rows` >= 1 of all ranks that
+  // share them. Nothing for a dense model.
+  void AppendExperts(int64_t rows, std::vector<Operator>& out) const;
   // Appends LM head and sampler. Nothing for 0 rows.
   void AppendOutput(int64_t rows, std::vector<Operator>& out) const;
 
@@ -66,6 +74,11 @@ class TransformerOperators {
   [[nodiscard]] Operator DecodeAttention(int64_t count, int64_t context) const {
     return Attention("decode_attention", count, context, context);
   }
+  [[nodiscard]] int32_t layers() const { return layers_; }
+  [[nodiscard]] const TransformerConfig& model() const { return model_; }
+  [[nodiscard]] const ParallelismConfig& parallelism() const { return parallelism_; }
+  [[nodiscard]] const TransformerShard& shard() const { return shard_; }
+
   // Causal: the i-th new token of a chunk attends to the history and to i tokens of the chunk, so
   // the flops of a prompt do not depend on how it is cut. What is read again for each chunk is the
   // cache of its history.
@@ -99,10 +112,9 @@ class TransformerOperators {
   [[nodiscard]] Operator Gemm(const char* name, OperatorPlace place, double rows, double k,
                               double n, double matrices = 1) const;
   // What moves `bytes` through memory, or over the link.
-  [[nodiscard]] Operator Move(const char* name, OperatorKind kind, OperatorPlace place,
+  [[nodiscard]] Operator Move(const char* name, OperatorKind kind, OperatorPlace place, double rows,
                               double bytes) const;
   void AppendMlp(double rows, std::vector<Operator>& out) const;
-  void AppendExperts(double rows, int64_t tokens, std::vector<Operator>& out) const;
   void AppendCollectives(double rows, std::vector<Operator>& out) const;
   [[nodiscard]] int32_t Repeats(OperatorPlace place) const;
 

@@ -1,19 +1,10 @@
 // Operator-level roofline.
 //
 // Each operator takes max(flops / (peak * compute_efficiency), bytes / (bandwidth *
-// memory_efficiency)) + launch; an iteration is the sum over the operators of all layers,
-// embedding, final norm, LM head and sampler, the collectives of tensor and expert parallelism, and
-// the host overhead. docs/compute.md derives every operator.
+// memory_efficiency)) + launch (Williams, Waterman, Patterson, CACM 2009). docs/compute.md derives
+// every operator.
 //
 //   auto model = MakeRooflineModel(llama, a100, {.tensor = 2}, /*expected_max_tokens=*/2048);
-//
-// With pipeline stages the rows of an iteration are cut into M equal micro-batches, at most one a
-// row, which pass through the stages and the links between them one behind the other (GPipe, Huang
-// et al., arXiv 1811.06965). Stage times t, hops h:
-//
-//   iteration = sum of all t and h + (M - 1) * max of all t and h + host overhead
-//
-// which is GPipe's (M + stages - 1) t when all stages are equal and the hops short.
 //
 // Immutable, thread-safe. Expects checked figures (engine/spec): positive peaks, bandwidth and
 // efficiencies, and a link with bandwidth for more than one device, else InvariantError.
@@ -21,14 +12,20 @@
 
 #include <memory>
 
-#include "engine/compute/compute_model.h"
+#include "engine/compute/iteration_model.h"
 #include "engine/hardware/device.h"
-#include "engine/model/transformer.h"
 
 namespace tokensim {
 
-// `expected_max_tokens`: iterations of up to this many tokens (16,384 at most) are priced from a
-// table, others by the formula that filled it, with equal results.
+// Arithmetic rate of a GEMM by the type of its weights. 4-bit weights are expanded to 16 bits
+// before they are multiplied. 32-bit GEMMs run as TF32, at half the 16-bit rate of NVIDIA's tensor
+// cores.
+[[nodiscard]] double GemmPeak(const TransformerConfig& model, const DeviceConfig& device);
+
+[[nodiscard]] std::unique_ptr<const OperatorPricer> MakeRooflinePricer(
+    const TransformerConfig& model, const DeviceConfig& device, const ParallelismConfig& split);
+
+// The roofline with the host overheads of the device.
 [[nodiscard]] std::unique_ptr<const ComputeModel> MakeRooflineModel(const TransformerConfig& model,
                                                                     const DeviceConfig& device,
                                                                     const ParallelismConfig& split,

@@ -1,0 +1,44 @@
+// What one host and engine add to the times of the operators.
+//
+// Operators are measured alone, on a warm GPU; an engine runs them one after the other beside a
+// Python process. The difference is a fact of the host that no operator table holds, so it is
+// data: a few constants, each with a physical meaning and range, fitted to a run of that host
+// (`tokensim calibrate`, docs/accuracy.md). The default adds nothing.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace tokensim {
+
+// Measured all-reduce between the devices of a worker: linear between the points, and beyond them
+// along the first and the last piece. One point is a constant.
+struct CollectiveTable {
+  std::vector<double> bytes;  // ascending
+  std::vector<double> seconds;
+
+  [[nodiscard]] bool empty() const { return bytes.empty(); }
+  [[nodiscard]] double Seconds(double message) const {
+    if (bytes.size() == 1) return seconds[0];
+    const auto above = std::upper_bound(bytes.begin() + 1, bytes.end() - 1, message);
+    const auto i = static_cast<size_t>(above - bytes.begin());
+    const double slope = (seconds[i] - seconds[i - 1]) / (bytes[i] - bytes[i - 1]);
+    return std::max(0.0, seconds[i - 1] + slope * (message - bytes[i - 1]));
+  }
+};
+
+struct CalibrationConfig {
+  double iteration_seconds = 0;     // of the host, per iteration
+  double sequence_seconds = 0;      // of the host, per sequence in the batch
+  bool overlaps_host = false;       // an iteration takes the longer of host and GPU, else their sum
+  double dense_factor = 1;          // of the dense operators and experts
+  double prefill_dense_factor = 1;  // of the same, on top, in iterations with prompt tokens
+  double attention_factor = 1;
+  double layer_seconds = 0;            // added to every layer
+  CollectiveTable all_reduce;          // empty: the pricer's
+  std::vector<int32_t> capture_sizes;  // rows are padded to the next; ascending
+};
+
+}  // namespace tokensim
