@@ -214,12 +214,16 @@ class IterationModel final : public ComputeModel {
  private:
   using PricedOperator = OperatorCosts::PricedOperator;
 
-  double WithHost(double gpu_seconds, const IterationShape& shape) const {
+  // What the host adds to an iteration.
+  double HostSeconds(double gpu_seconds, const IterationShape& shape) const {
     const int64_t sequences = int64_t{shape.decode_count} + shape.padding_count +
                               static_cast<int64_t>(shape.prefill.size());
     const CalibrationConfig& c = costs_.calibration();
     const double host = c.iteration_seconds + c.sequence_seconds * static_cast<double>(sequences);
-    return c.overlaps_host ? std::max(gpu_seconds, host) : gpu_seconds + host;
+    return c.overlaps_host ? std::max(0.0, host - gpu_seconds) : host;
+  }
+  double WithHost(double gpu_seconds, const IterationShape& shape) const {
+    return gpu_seconds + HostSeconds(gpu_seconds, shape);
   }
 
   std::vector<PricedOperator> Everything() const {
@@ -362,7 +366,7 @@ std::vector<OperatorTime> IterationModel::OperatorTimes(const IterationShape& sh
     ahead.Next(stage_seconds(stage));
     if (stage + 1 < stages_) ahead.Next(hop);
   }
-  const double host = WithHost(ahead.end(), shape) - ahead.end();
+  const double host = HostSeconds(ahead.end(), shape);
   for (int32_t stage = 0; stage < stages_; ++stage) {
     double start = host + shop.Next(stage_seconds(stage));
     if (stage == 0) start = layout.Add(OperatorPlace::kBeforeLayers, -1, start);

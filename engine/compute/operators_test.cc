@@ -28,7 +28,9 @@ Operator Find(const std::vector<Operator>& operators, const std::string& name) {
 
 std::vector<Operator> Dense(const TransformerConfig& model, int32_t devices, int64_t rows) {
   std::vector<Operator> out;
-  TransformerOperators(model, {.tensor = devices}).AppendDense(rows, out);
+  const TransformerOperators operators(model, {.tensor = devices});
+  operators.AppendDense(rows, out);
+  operators.AppendExperts(rows, out);
   return out;
 }
 
@@ -50,9 +52,9 @@ TEST(OperatorsTest, ListsAnExpertModelOnSeveralDevices) {
   EXPECT_THAT(
       Names(TransformerOperators(ReadModelPreset("mixtral-8x7b"), {.tensor = 2}).List(shape)),
       ElementsAre("embedding", "input_norm", "qkv_proj", "out_proj", "post_attention_norm",
-                  "router", "expert_gate_up_proj", "activation", "expert_down_proj", "expert_sum",
-                  "final_norm", "embedding_all_reduce", "attention_all_reduce", "mlp_all_reduce",
-                  "lm_head", "logits_all_gather", "sampler", "decode_attention"));
+                  "final_norm", "embedding_all_reduce", "attention_all_reduce", "router",
+                  "expert_gate_up_proj", "activation", "expert_down_proj", "expert_sum",
+                  "mlp_all_reduce", "lm_head", "logits_all_gather", "sampler", "decode_attention"));
 }
 
 TEST(OperatorsTest, ListsWholeExpertsAndStages) {
@@ -61,9 +63,9 @@ TEST(OperatorsTest, ListsWholeExpertsAndStages) {
   const auto list = TransformerOperators(ReadModelPreset("mixtral-8x7b"), split).List(shape);
   EXPECT_THAT(Names(list),
               ElementsAre("embedding", "input_norm", "qkv_proj", "out_proj", "post_attention_norm",
-                          "router", "expert_gate_up_proj", "activation", "expert_down_proj",
-                          "expert_sum", "final_norm", "embedding_all_reduce",
-                          "attention_all_reduce", "expert_dispatch", "expert_combine", "stage_send",
+                          "final_norm", "embedding_all_reduce", "attention_all_reduce",
+                          "stage_send", "router", "expert_gate_up_proj", "activation",
+                          "expert_down_proj", "expert_sum", "expert_dispatch", "expert_combine",
                           "lm_head", "logits_all_gather", "sampler", "decode_attention"));
   EXPECT_EQ(Find(list, "stage_send").repeats, 3);
   EXPECT_EQ(Find(list, "stage_send").bytes, 2 * 4096 * 2);
@@ -74,7 +76,7 @@ TEST(OperatorsTest, ListsWholeExpertsAndStages) {
 TEST(OperatorsTest, WholeExpertsComputeAndReadAsMuchAsSlices) {
   const TransformerConfig model = ReadModelPreset("mixtral-8x7b");
   std::vector<Operator> whole;
-  TransformerOperators(model, {.tensor = 2, .expert = 2}).AppendDense(7, whole);
+  TransformerOperators(model, {.tensor = 2, .expert = 2}).AppendExperts(7, whole);
   const std::vector<Operator> slices = Dense(model, 2, 7);
   for (const char* name : {"expert_gate_up_proj", "expert_down_proj"}) {
     EXPECT_EQ(Find(whole, name).flops, Find(slices, name).flops) << name;
