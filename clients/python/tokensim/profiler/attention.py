@@ -34,7 +34,7 @@ def resolve(backend, device, block_size=None):
         else:
             backend = "sdpa" if hasattr(F, "scaled_dot_product_attention") else "math"
     if backend == "sdpa" and not hasattr(F, "scaled_dot_product_attention"):
-        raise UserError(f"--attention sdpa: PyTorch {torch.__version__} is older than 2.0; use math")
+        raise UserError(f"--attention sdpa: PyTorch {torch.__version__} has none; take math")
     if backend != "flash_attn":
         return backend, block_size or 16
     if device != "cuda" or not importlib.util.find_spec("flash_attn"):

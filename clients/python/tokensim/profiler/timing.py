@@ -10,7 +10,7 @@ import dataclasses
 import statistics
 import time
 
-_FLUSH_BYTES = 256 << 20     # more than the L2 of any GPU so far (H100: 50 MB, RTX PRO 6000: 128 MB)
+_FLUSH_BYTES = 256 << 20     # more than the L2 of any GPU so far (H100: 50 MB)
 _SPIN_HERTZ = 2e9            # upper bound of the clock that torch.cuda._sleep counts in
 _SPIN_SECONDS = (50e-6, 0.1)  # least and most time given to the host
 

@@ -53,7 +53,8 @@ def _check_tp(folder, meta, has_moe):
             problems.append(str(error))
             continue
         problems += [f"{path}: {text}" for text in _check_rows(name, tables[name])]
-    problems += [f"{folder / name}.csv is missing" for name in ("dense", "per_sequence", "attention")
+    problems += [f"{folder / name}.csv is missing"
+                 for name in ("dense", "per_sequence", "attention")
                  if not (folder / f"{name}.csv").exists()]
     if not problems:
         problems = [f"{folder}: {text}" for text in

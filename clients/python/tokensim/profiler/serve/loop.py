@@ -30,6 +30,8 @@ class WallClock:
 
 def serve(requests, scheduler, executor, clock):
     """Runs all requests to their end; returns the number of steps."""
+    for request in requests:
+        scheduler.check(request)
     pending = collections.deque(sorted(requests, key=lambda request: request.arrival_s))
     steps = 0
     while pending or scheduler.has_work():

@@ -14,7 +14,7 @@ from tokensim.profiler.errors import UserError
 
 @dataclasses.dataclass(eq=False)
 class Request:
-    """Tokens are the prompt and what was generated; keys and values exist for `computed` of them."""
+    """Tokens are the prompt and what was generated; `computed` of them have keys and values."""
 
     id: int
     arrival_s: float
@@ -59,10 +59,13 @@ class Scheduler:
         self._waiting = collections.deque()
         self._running = []
 
-    def add(self, request):
-        # The last token that is generated is never fed back.
+    def check(self, request):
+        """Refuses what could never run. The last token that is generated is never fed back."""
         if self._blocks_for(request.input_toks + request.output_toks - 1) > self._num_blocks:
-            raise UserError(f"request {request.id} needs more KV than the {self._num_blocks} blocks")
+            raise UserError(f"request {request.id} needs more KV than the {self._num_blocks} "
+                            "blocks")
+
+    def add(self, request):
         self._waiting.append(request)
 
     def has_work(self):
