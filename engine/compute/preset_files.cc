@@ -80,6 +80,22 @@ ModelPreset ReadModel(const std::filesystem::path& path) {
   return preset;
 }
 
+EfficiencySurface ReadSurface(const YAML::Node& node, const std::string& file) {
+  Fields f(node, file);
+  EfficiencySurface surface;
+  surface.kernel = FindSurfaceKernel(f["kernel"].as<std::string>()).value();
+  surface.weight_bytes = f["dtype"].as<std::string>() == "fp8" ? 1 : 2;
+  surface.source = f["source"].as<std::string>();
+  surface.error = f["error"].as<double>();
+  for (const YAML::Node& axis : f["axes"]) {
+    surface.axes.push_back(
+        {axis["name"].as<std::string>(), axis["values"].as<std::vector<double>>()});
+  }
+  surface.efficiency = f["efficiency"].as<std::vector<double>>();
+  f.Finish();
+  return surface;
+}
+
 HardwarePreset ReadHardware(const std::filesystem::path& path) {
   Fields f(YAML::LoadFile(path), path);
   HardwarePreset preset{.file = path.stem()};
@@ -98,8 +114,15 @@ HardwarePreset ReadHardware(const std::filesystem::path& path) {
   c.interconnect.bandwidth_bytes_per_second = Quantity(link["bandwidth_bytes_per_second"]);
   c.interconnect.latency_seconds = Quantity(link["latency_seconds"]);
   link.Finish();
+  if (f.Has("kernels")) {
+    for (const YAML::Node& node : f["kernels"]) preset.kernels.push_back(ReadSurface(node, path));
+  }
   f.Finish();
   return preset;
+}
+
+std::filesystem::path HardwareFile(const std::string& name) {
+  return std::filesystem::path(TOKENSIM_SOURCE_DIR) / "configs/hardware" / (name + ".yaml");
 }
 
 }  // namespace
@@ -122,9 +145,11 @@ TransformerConfig ReadModelPreset(const std::string& name) {
 }
 
 DeviceConfig ReadHardwarePreset(const std::string& name) {
-  return ReadHardware(std::filesystem::path(TOKENSIM_SOURCE_DIR) / "configs/hardware" /
-                      (name + ".yaml"))
-      .config;
+  return ReadHardware(HardwareFile(name)).config;
+}
+
+std::vector<EfficiencySurface> ReadKernelSurfaces(const std::string& hardware) {
+  return ReadHardware(HardwareFile(hardware)).kernels;
 }
 
 }  // namespace tokensim

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/compute/kernels/efficiency_surface.h"
 #include "engine/hardware/device.h"
 #include "engine/model/transformer.h"
 
@@ -18,6 +19,7 @@ struct ModelPreset {
 struct HardwarePreset {
   std::string file;  // a100-80g
   DeviceConfig config;
+  std::vector<EfficiencySurface> kernels;
 };
 
 // Sorted by file name.
@@ -25,5 +27,6 @@ struct HardwarePreset {
 [[nodiscard]] std::vector<HardwarePreset> ReadHardwarePresets();
 [[nodiscard]] TransformerConfig ReadModelPreset(const std::string& name);
 [[nodiscard]] DeviceConfig ReadHardwarePreset(const std::string& name);
+[[nodiscard]] std::vector<EfficiencySurface> ReadKernelSurfaces(const std::string& hardware);
 
 }  // namespace tokensim
