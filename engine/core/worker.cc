@@ -67,9 +67,10 @@ bool Worker::Enqueue(RequestHandle handle, SimTime now) {
   LiveRequest& r = context_.slab[handle];
   r.worker = index_;
   // An engine takes in what has arrived when an iteration ends.
-  if (r.queued == kUnset) r.queued = iterating() ? end_ : now;
+  const SimTime taken_in = busy_until() == kUnset ? now : busy_until();
+  if (r.queued == kUnset) r.queued = taken_in;
   state_.Enqueue(handle);
-  if (iterating()) timeline_.AddWaiting(now, end_, 1);
+  if (taken_in > now) timeline_.AddWaiting(now, taken_in, 1);
   Publish();
   return Wake();
 }
@@ -118,25 +119,38 @@ void Worker::Complete(SimTime now) {
 }
 
 bool Worker::Begin(SimTime now) {
-  const bool ahead = plan_.scheduler.async_depth > 1;
-  if (ahead && !next_.empty()) {
+  if (!Pick(now)) return false;
+  Launch(now, BatchSeconds(0));
+  return true;
+}
+
+bool Worker::Pick(SimTime now) {
+  if (plan_.scheduler.async_depth > 1 && !next_.empty()) {
     std::swap(current_, next_);
-  } else {
-    Form(now, &current_);
-    // Everyone was preempted, which leaves room for the first.
-    if (current_.empty() && !current_.preempted.empty()) Form(now, &current_);
-    if (current_.empty()) {
-      Publish();
-      return GoIdle();
-    }
+    return true;
   }
-  Start(now);
-  if (ahead) {
+  Form(now, &current_);
+  // Everyone was preempted, which leaves room for the first.
+  if (current_.empty() && !current_.preempted.empty()) Form(now, &current_);
+  if (!current_.empty()) return true;
+  Publish();
+  return GoIdle();
+}
+
+void Worker::Launch(SimTime now, double seconds) {
+  Start(now, seconds);
+  if (plan_.scheduler.async_depth > 1) {
     state_.Advance(&current_, end_);
     Form(now, &next_);
   }
   Publish();
-  return true;
+}
+
+bool Worker::Prepare(SimTime now) {
+  stand_by_end_ = kUnset;
+  if (iterating()) Complete(now);
+  begin_ = now;
+  return Pick(now);
 }
 
 bool Worker::GoIdle() {
@@ -208,11 +222,14 @@ void Worker::SendMigrating(SimTime now) {
   migrating_.clear();
 }
 
-void Worker::Start(SimTime now) {
-  begin_ = now;
-  current_.blocks = state_.pool().used();
-  stats_.max_kv_blocks_used = std::max(stats_.max_kv_blocks_used, current_.blocks);
-  double seconds = plan_.compute->IterationSeconds(current_.shape());
+int64_t Worker::BatchTokens() const { return current_.empty() ? 1 : current_.shape().tokens(); }
+
+double Worker::BatchSeconds(int64_t gathered_tokens) const {
+  IterationShape shape = current_.shape();
+  if (current_.empty()) shape = {.decode_count = 1, .decode_context = 1, .sampled_count = 1};
+  shape.gathered_tokens = gathered_tokens;
+  double seconds = plan_.compute->IterationSeconds(shape);
+  if (!warm_ && !current_.empty()) seconds += plan_.warm_up_seconds;
   if (current_.swapped_blocks > 0) {
     const double bytes = static_cast<double>(current_.swapped_blocks) * plan_.block_size *
                          static_cast<double>(plan_.kv_bytes_per_token);
@@ -221,7 +238,13 @@ void Worker::Start(SimTime now) {
       seconds += bytes / plan_.host_link.bandwidth_bytes_per_second;
     }
   }
-  if (!warm_) seconds += plan_.warm_up_seconds;
+  return seconds;
+}
+
+void Worker::Start(SimTime now, double seconds) {
+  begin_ = now;
+  current_.blocks = state_.pool().used();
+  stats_.max_kv_blocks_used = std::max(stats_.max_kv_blocks_used, current_.blocks);
   warm_ = true;
   const SimTime duration = std::max<SimTime>(1, FromSeconds(seconds));
   TOKENSIM_INVARIANT(duration < kNever - now, "simulated time overflows");
@@ -278,10 +301,10 @@ bool Worker::QuietBoundary(SimTime now) {
     state_.decodes().Advance();
     if (state_.decode_blocks_due() > state_.free_blocks()) return Begin(now);
     ScheduleQuiet(now, &current_);
-    Start(now);
+    Start(now, BatchSeconds(0));
   } else {
     std::swap(current_, next_);
-    Start(now);
+    Start(now, BatchSeconds(0));
     state_.decodes().Advance();
     ScheduleQuiet(now, &next_);
   }

@@ -79,6 +79,9 @@ ParallelismConfig ToParallelism(const v1::Parallelism& parallelism) {
   if (parallelism.has_tensor()) config.tensor = parallelism.tensor();
   if (parallelism.has_pipeline()) config.pipeline = parallelism.pipeline();
   if (parallelism.has_expert()) config.expert = parallelism.expert();
+  // Replicas that share their experts.
+  const int32_t data = parallelism.has_data() ? parallelism.data() : 1;
+  if (config.expert > 1 && config.expert == config.tensor * data) config.data = data;
   if (parallelism.has_micro_batches()) config.micro_batches = parallelism.micro_batches();
   return config;
 }
