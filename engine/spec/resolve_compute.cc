@@ -125,10 +125,8 @@ void ResolveProfile(const TracePolicy& policy, const Checker& check, const v1::M
     return;
   }
   if (!profile->has_tables() && !ReadTables(policy, check, profile)) return;
-  if (!profile->skew()) {
-    profile->clear_skew();
-    profile->mutable_tables()->clear_skew();
-  }
+  if (profile->has_skew() && !profile->skew()) profile->mutable_tables()->clear_skew();
+  profile->clear_skew();
   check.Length("tables.source", profile->tables().source(), 4'000);
   const ProfileTables tables = ToProfileTables(profile->tables());
   const absl::Status status = CheckProfile(tables, ToTransformer(model, v1::DATA_TYPE_BF16));
