@@ -26,7 +26,7 @@ int Main(int argc, char** argv) {
   for (auto* add : {AddRunCommand, AddSubmitCommand, AddWatchCommand, AddEventsCommand,
                     AddRequestsCommand, AddReportCommand, AddGetCommand, AddListCommand,
                     AddCancelCommand, AddDeleteCommand, AddValidateCommand, AddCatalogCommand,
-                    AddAccuracyCommand, AddServerInfoCommand, AddVersionCommand}) {
+                    AddAccuracyCommand, AddCalibrateCommand, AddServerInfoCommand, AddVersionCommand}) {
     add(app, &exit_code);
   }
   try {
