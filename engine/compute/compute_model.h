@@ -56,6 +56,9 @@ class ComputeModel {
   // Seconds > 0, finite. Deterministic in the shape; chunks are added in order.
   [[nodiscard]] virtual double IterationSeconds(const IterationShape& shape) const = 0;
 
+  // Whether max_decode_context makes a difference: it costs something to know.
+  [[nodiscard]] virtual bool WantsLongestContext() const { return false; }
+
   // The operators of the iteration in the order they run, one entry per layer; the last ends at
   // IterationSeconds, up to rounding. For breakpoints: slow. A model that knows no operators has
   // one, the iteration.

@@ -191,6 +191,8 @@ class IterationModel final : public ComputeModel {
     return WithHost(seconds, shape);
   }
 
+  bool WantsLongestContext() const override { return costs_.pricer().WantsLongestContext(); }
+
   // With stages, of the last micro-batch: an operator is done when that has passed it. What the
   // host adds comes first.
   std::vector<OperatorTime> OperatorTimes(const IterationShape& shape) const override;

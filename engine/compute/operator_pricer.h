@@ -36,6 +36,9 @@ class OperatorPricer {
   [[nodiscard]] virtual AttentionSeconds Attention(const IterationShape& shape,
                                                    int32_t parts) const = 0;
 
+  // Whether Attention depends on max_decode_context.
+  [[nodiscard]] virtual bool WantsLongestContext() const { return false; }
+
   // Where the price of an operator (a name of TransformerOperators) comes from, for the report.
   [[nodiscard]] virtual std::string Source(const std::string& name) const = 0;
 };

@@ -53,7 +53,7 @@ TEST(OperatorsTest, ListsAnExpertModelOnSeveralDevices) {
       Names(TransformerOperators(ReadModelPreset("mixtral-8x7b"), {.tensor = 2}).List(shape)),
       ElementsAre("embedding", "input_norm", "qkv_proj", "out_proj", "post_attention_norm",
                   "final_norm", "embedding_all_reduce", "attention_all_reduce", "router",
-                  "expert_gate_up_proj", "activation", "expert_down_proj", "expert_sum",
+                  "expert_gate_up_proj", "expert_activation", "expert_down_proj", "expert_sum",
                   "mlp_all_reduce", "lm_head", "logits_all_gather", "sampler", "decode_attention"));
 }
 
@@ -64,7 +64,7 @@ TEST(OperatorsTest, ListsWholeExpertsAndStages) {
   EXPECT_THAT(Names(list),
               ElementsAre("embedding", "input_norm", "qkv_proj", "out_proj", "post_attention_norm",
                           "final_norm", "embedding_all_reduce", "attention_all_reduce",
-                          "stage_send", "router", "expert_gate_up_proj", "activation",
+                          "stage_send", "router", "expert_gate_up_proj", "expert_activation",
                           "expert_down_proj", "expert_sum", "expert_dispatch", "expert_combine",
                           "lm_head", "logits_all_gather", "sampler", "decode_attention"));
   EXPECT_EQ(Find(list, "stage_send").repeats, 3);

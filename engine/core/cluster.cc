@@ -67,7 +67,7 @@ Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Result
         plan.migrate_on_pressure && worker.role != Role::kPrefill ? this : nullptr;
     workers_.emplace_back(worker, static_cast<int32_t>(i), plan.timeline_points,
                           Worker::Context{slab_, results->records, signals_, observer, migration,
-                                          report_ends, layerwise, classes});
+                                          report_ends, layerwise, classes, plan.response_delay});
     signals_.kv_total[i] = worker.kv_blocks;
     any_prefix_cache_ = any_prefix_cache_ || worker.prefix_caching;
     if (worker.role != Role::kPrefill) {
@@ -97,14 +97,14 @@ Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Result
 // ---- Arrival and dispatch
 
 void Cluster::Arrive(const RequestInput& input, int64_t id, SimTime now) {
-  Dispatch(Admit(input, id, now), now, std::nullopt);
+  Dispatch(Admit(input, id), now, std::nullopt);
 }
 
-RequestHandle Cluster::Admit(const RequestInput& input, int64_t id, SimTime now) {
+RequestHandle Cluster::Admit(const RequestInput& input, int64_t id) {
   const RequestHandle handle = slab_.Allocate();
   LiveRequest& r = slab_[handle];
   r.id = id;
-  r.arrival = now;
+  r.arrival = input.arrival;
   r.input_tokens = input.input_tokens;
   r.output_tokens = input.output_tokens;
   r.client_class = input.client_class;
@@ -123,7 +123,7 @@ RequestHandle Cluster::Admit(const RequestInput& input, int64_t id, SimTime now)
     r.priority = client.priority;
     slo = &client.slo;
   }
-  if (slo->ttft) r.deadline = now > kNever - *slo->ttft ? kNever : now + *slo->ttft;
+  if (slo->ttft) r.deadline = r.arrival > kNever - *slo->ttft ? kNever : r.arrival + *slo->ttft;
   return handle;
 }
 
@@ -225,7 +225,7 @@ void Cluster::EndRequest(RequestHandle handle, bool finished, SimTime now) {
   slab_.Free(handle);
   if (source_ == nullptr || !source_->reactive()) return;
   if (finished) {
-    source_->OnEnded(tag, now);
+    source_->OnEnded(tag, now + plan_.response_delay);
   } else {
     source_->OnRejected(tag, now);
   }

@@ -41,7 +41,7 @@ class Cluster final : public MigrationPlanner {
   Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Results* results);
 
   void SetSource(RequestSource* source) { source_ = source; }
-  // A request arrives: it is dispatched, or rejected.
+  // A request reaches the global scheduler: it is dispatched, or rejected.
   void Arrive(const RequestInput& input, int64_t id, SimTime now);
 
   // The boundary of a worker, which then runs alone as Worker::Run says. Returns the end of the
@@ -99,7 +99,7 @@ class Cluster final : public MigrationPlanner {
     SimTime unavailable_since = kUnset;
   };
 
-  RequestHandle Admit(const RequestInput& input, int64_t id, SimTime now);
+  RequestHandle Admit(const RequestInput& input, int64_t id);
   // Sends a request to a worker that can go on with it.
   void Dispatch(RequestHandle handle, SimTime now, std::optional<DispatchReason> reason);
   void SendTo(int32_t worker, RequestHandle handle, SimTime now,

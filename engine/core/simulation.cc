@@ -36,7 +36,7 @@ class Simulation::Impl {
   bool StopsBefore(SimTime time);
   void PeekArrival() {
     const RequestInput* next = source_->Peek();
-    next_arrival_ = next != nullptr ? next->arrival : kNever;
+    next_arrival_ = next != nullptr ? next->arrival + plan_->request_delay : kNever;
   }
   void End(EndReason reason, SimTime time);
 
@@ -153,9 +153,9 @@ bool Simulation::Impl::StopsBefore(SimTime time) {
 
 void Simulation::Impl::HandleArrival() {
   const RequestInput input = *source_->Peek();
-  now_ = input.arrival;
+  now_ = next_arrival_;
   const int64_t id = results_.arrived++;
-  if (id == 0) results_.first_arrival = now_;
+  if (id == 0) results_.first_arrival = input.arrival;
   ++results_.events;
   source_->Pop();
   cluster_.Arrive(input, id, now_);

@@ -17,16 +17,17 @@ WorkerStateConfig StateConfig(const WorkerPlan& plan, int32_t classes) {
           .overlap_swap = plan.overlap_swap,
           .hands_on_prefills = plan.role == Role::kPrefill,
           .pauses_decodes = plan.scheduler.policy == LocalPolicy::kVllmV0,
+          .tracks_longest = plan.compute->WantsLongestContext(),
           .classes = classes};
 }
 
-RequestRecord RecordOf(const LiveRequest& r, SimTime finish) {
+RequestRecord RecordOf(const LiveRequest& r, SimTime finish, SimTime response_delay) {
   return {.request_id = r.id,
           .arrival = r.arrival,
           .queued = r.queued,
           .scheduled = r.scheduled,
-          .first_token = r.first_token,
-          .finish = finish,
+          .first_token = r.first_token + response_delay,
+          .finish = finish + response_delay,
           .max_itl = r.max_itl,
           .input_tokens = r.input_tokens,
           .output_tokens = r.output_tokens,
@@ -220,6 +221,8 @@ void Worker::Start(SimTime now) {
       seconds += bytes / plan_.host_link.bandwidth_bytes_per_second;
     }
   }
+  if (!warm_) seconds += plan_.warm_up_seconds;
+  warm_ = true;
   const SimTime duration = std::max<SimTime>(1, FromSeconds(seconds));
   TOKENSIM_INVARIANT(duration < kNever - now, "simulated time overflows");
   end_ = now + duration;
@@ -323,7 +326,7 @@ void Worker::Retire(SimTime now) {
 }
 
 void Worker::Finish(RequestHandle handle, SimTime now) {
-  context_.records.push_back(RecordOf(context_.slab[handle], now));
+  context_.records.push_back(RecordOf(context_.slab[handle], now, context_.response_delay));
   if (context_.observer != nullptr) context_.observer->OnFinished(now, context_.records.back());
   Holdings holdings = state_.TakeHoldings(handle);
   if (scheduler_->KeepsFinished()) {
@@ -380,6 +383,7 @@ std::vector<RequestHandle> Worker::Evacuate(SimTime now) {
     --context_.signals.outstanding[static_cast<size_t>(index_)];
   }
   failing_ = false;
+  warm_ = false;
   swaps_left_ = 0;
   current_.Clear();
   next_.Clear();

@@ -66,6 +66,7 @@ class Worker {
     bool report_ends;             // kEnded is wanted
     bool layerwise;               // kPrefillStarts is wanted
     int32_t classes;              // of clients, >= 1
+    SimTime response_delay;       // until a client sees a token
   };
 
   Worker(const WorkerPlan& plan, int32_t index, int32_t timeline_points, const Context& context);
@@ -162,6 +163,7 @@ class Worker {
 
   bool idle_ = true;
   bool failing_ = false;
+  bool warm_ = false;  // it has begun an iteration
   SimTime begin_ = 0;     // of the iteration that runs
   SimTime end_ = kUnset;  // of the iteration that runs; kUnset: none
   Batch current_;         // runs

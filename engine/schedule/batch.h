@@ -40,6 +40,7 @@ struct Batch {
   int32_t padding = 0;
   int32_t completed_prefills = 0;
   int64_t context = 0;
+  int64_t longest = 0;  // context of a decode; 0: not tracked
   int64_t prefill_tokens = 0;
   std::vector<PrefillChunk> chunks;
   std::vector<RequestHandle> chunk_requests;
@@ -66,6 +67,7 @@ struct Batch {
   [[nodiscard]] IterationShape shape() const {
     return {.decode_count = decodes,
             .decode_context = context,
+            .max_decode_context = longest,
             .padding_count = padding,
             .sampled_count = decodes + padding + completed_prefills,
             .prefill_tokens = prefill_tokens,
@@ -74,7 +76,7 @@ struct Batch {
 
   void Clear() {
     decodes = padding = completed_prefills = 0;
-    context = prefill_tokens = swapped_blocks = 0;
+    context = longest = prefill_tokens = swapped_blocks = 0;
     chunks.clear();
     chunk_requests.clear();
     admitted.clear();

@@ -12,10 +12,16 @@
 //                  one in iteration s + r - 1: a calendar of lists, indexed by that iteration
 //                  modulo kCalendarSize (later ones wait in the list for their round).
 //
-// Join, leave and the work per iteration are O(1).
+//   longest        every c_i grows by one per iteration, so c_i minus the iteration is fixed: the
+//                  greatest of them is the top of a heap, of which those that left are taken off
+//                  when they surface. Only for compute models that ask, as join and leave cost
+//                  O(log n).
+//
+// Join, leave and the work per iteration are O(1) otherwise.
 #pragma once
 
 #include <cstdint>
+#include <queue>
 #include <vector>
 
 #include "engine/base/invariant.h"
@@ -25,16 +31,25 @@ namespace tokensim {
 
 class DecodeSet {
  public:
-  DecodeSet(RequestSlab& slab, int32_t block_size)
+  DecodeSet(RequestSlab& slab, int32_t block_size, bool tracks_longest = false)
       : slab_(slab),
         phase_(static_cast<size_t>(block_size)),
-        calendar_(kCalendarSize, kNoRequest) {}
+        calendar_(kCalendarSize, kNoRequest),
+        tracks_longest_(tracks_longest) {}
 
   [[nodiscard]] int32_t count() const { return count_; }
   // Sum over the members of the tokens in the cache before the next iteration.
   [[nodiscard]] int64_t computed_sum() const { return computed_sum_; }
   // Members that need a new block for the next iteration.
   [[nodiscard]] int64_t blocks_due() const { return phase_[cursor_]; }
+  // The greatest number of them of one member; 0 without members, or when it is not tracked.
+  [[nodiscard]] int64_t longest() {
+    while (!left_.empty() && left_.top() == joined_.top()) {
+      left_.pop();
+      joined_.pop();
+    }
+    return joined_.empty() ? 0 : joined_.top() + next_iteration_;
+  }
   // Index of the next iteration.
   [[nodiscard]] int64_t next_iteration() const { return next_iteration_; }
 
@@ -58,6 +73,7 @@ class DecodeSet {
     ++phase_[slot];
     ++count_;
     computed_sum_ += r.computed;
+    if (tracks_longest_) joined_.push(r.computed - next_iteration_);
     RequestHandle& head = calendar_[Bucket(LastIteration(r))];
     r.calendar_prev = kNoRequest;
     r.calendar_next = head;
@@ -81,6 +97,7 @@ class DecodeSet {
     r.computed = computed;
     r.decoding = false;
     computed_sum_ -= computed;
+    if (tracks_longest_) left_.push(computed - next_iteration_);
     TOKENSIM_INVARIANT(count_ >= 0 && computed_sum_ >= 0, "decode aggregates below zero");
   }
 
@@ -122,6 +139,10 @@ class DecodeSet {
   int32_t count_ = 0;
   int64_t computed_sum_ = 0;
   int64_t next_iteration_ = 0;
+  bool tracks_longest_;
+  // Tokens in the cache minus the iteration: of all that joined, and of those of them that left.
+  std::priority_queue<int64_t> joined_;
+  std::priority_queue<int64_t> left_;
 };
 
 }  // namespace tokensim

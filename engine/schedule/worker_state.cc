@@ -22,7 +22,7 @@ WorkerState::WorkerState(RequestSlab& slab, const WorkerStateConfig& config,
       new_blocks_limit_(Share(scheduler.max_memory_ratio, config.kv_blocks)),
       pool_(config.kv_blocks, config.block_size, config.prefix_caching),
       host_(config.host_blocks),
-      decodes_(slab, config.block_size),
+      decodes_(slab, config.block_size, config.tracks_longest),
       waiting_(scheduler.queue_order, config.classes) {
   if (scheduler.queue_order == QueueOrder::kFair) {
     class_decodes_.resize(static_cast<size_t>(config.classes));
@@ -238,6 +238,7 @@ void WorkerState::ScheduleDecodes() {
   pool_.Allocate(decodes_.blocks_due());
   batch_->decodes = decodes_.count();
   batch_->context = decodes_.computed_sum() + decodes_.count();
+  if (config_.tracks_longest) batch_->longest = decodes_.longest() + 1;
 }
 
 void WorkerState::AddLateDecode(RequestHandle handle) {
@@ -246,6 +247,7 @@ void WorkerState::AddLateDecode(RequestHandle handle) {
   pool_.Allocate(decodes_.blocks_due() - due);
   ++batch_->decodes;
   batch_->context += slab_[handle].computed + 1;
+  if (config_.tracks_longest) batch_->longest = decodes_.longest() + 1;
 }
 
 void WorkerState::ContinuePrefill(RequestHandle handle, int32_t tokens) {

@@ -52,6 +52,7 @@ struct WorkerStateConfig {
   bool overlap_swap = false;
   bool hands_on_prefills = false;  // a request leaves for another worker after its prompt
   bool pauses_decodes = false;     // some iterations run prompts only
+  bool tracks_longest = false;     // batches say the longest context of their decodes
   int32_t classes = 1;             // of clients
 };
 

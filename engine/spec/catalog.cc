@@ -68,6 +68,11 @@ PresetFolder<v1::Lengths>& LengthsFolder() {
   return folder;
 }
 
+PresetFolder<v1::Calibration>& Calibrations() {
+  static PresetFolder<v1::Calibration> folder("calibrations");
+  return folder;
+}
+
 template <typename Infos, typename Entries>
 void AddPolicies(const Infos& infos, Entries* entries) {
   for (const auto& info : infos) {
@@ -83,6 +88,7 @@ struct NamedInfo {
 };
 constexpr NamedInfo kComputeBackends[] = {
     {"roofline", "operators of the model against the hardware's figures"},
+    {"profile", "operators as they were measured on a GPU (a profile bundle)"},
     {"affine", "iteration + prefill tokens + decode tokens + context, each at a given cost"},
 };
 
@@ -114,10 +120,15 @@ const v1::Hardware* FindHardwarePreset(std::string_view name) {
 const v1::Interconnect* FindLinkPreset(std::string_view name) { return Links().Find(name); }
 const v1::Lengths* FindLengthsPreset(std::string_view name) { return LengthsFolder().Find(name); }
 
+const v1::Calibration* FindCalibrationPreset(std::string_view name) {
+  return Calibrations().Find(name);
+}
+
 std::vector<std::string> ModelPresetNames() { return Models().Names(); }
 std::vector<std::string> HardwarePresetNames() { return HardwareFolder().Names(); }
 std::vector<std::string> LinkPresetNames() { return Links().Names(); }
 std::vector<std::string> LengthsPresetNames() { return LengthsFolder().Names(); }
+std::vector<std::string> CalibrationPresetNames() { return Calibrations().Names(); }
 
 v1::Catalog BuildCatalog() {
   v1::Catalog catalog;
@@ -131,6 +142,18 @@ v1::Catalog BuildCatalog() {
   AddPolicies(TraceFormats(), catalog.mutable_trace_formats());
   AddPolicies(QueueOrders(), catalog.mutable_queue_orders());
   AddPolicies(kBreakpoints, catalog.mutable_breakpoints());
+  for (const std::string& name : LinkPresetNames()) {
+    v1::PolicyEntry* entry = catalog.add_links();
+    entry->set_name(name);
+    if (const v1::Interconnect* link = FindLinkPreset(name)) entry->set_description(link->name());
+  }
+  for (const std::string& name : CalibrationPresetNames()) {
+    v1::PolicyEntry* entry = catalog.add_calibrations();
+    entry->set_name(name);
+    if (const v1::Calibration* preset = FindCalibrationPreset(name)) {
+      entry->set_description(preset->source());
+    }
+  }
   return catalog;
 }
 

@@ -1,7 +1,7 @@
 // The presets of configs/, compiled into the binaries.
 //
-// A preset file is a YAML Model, Hardware, Interconnect or Lengths message; its name is the file's.
-// Parsed on first use. Thread-safe.
+// A preset file is a YAML Model, Hardware, Interconnect, Lengths or Calibration message; its name
+// is the file's. Parsed on first use. Thread-safe.
 #pragma once
 
 #include <string>
@@ -18,12 +18,14 @@ namespace tokensim {
 [[nodiscard]] const v1::Hardware* FindHardwarePreset(std::string_view name);
 [[nodiscard]] const v1::Interconnect* FindLinkPreset(std::string_view name);
 [[nodiscard]] const v1::Lengths* FindLengthsPreset(std::string_view name);
+[[nodiscard]] const v1::Calibration* FindCalibrationPreset(std::string_view name);
 
 // Sorted by name.
 [[nodiscard]] std::vector<std::string> ModelPresetNames();
 [[nodiscard]] std::vector<std::string> HardwarePresetNames();
 [[nodiscard]] std::vector<std::string> LinkPresetNames();
 [[nodiscard]] std::vector<std::string> LengthsPresetNames();
+[[nodiscard]] std::vector<std::string> CalibrationPresetNames();
 
 // Everything a spec can name: presets, scheduler policies, compute backends, trace formats.
 [[nodiscard]] v1::Catalog BuildCatalog();

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "engine/compute/affine.h"
+#include "engine/compute/profile/profile_pricer.h"
 #include "engine/compute/roofline.h"
 #include "engine/core/plan.h"
 #include "engine/spec/resolve.h"
@@ -23,6 +24,17 @@ double BytesPerElement(v1::DataType type) {
   }
 }
 
+std::unique_ptr<const OperatorPricer> MakePricer(const v1::WorkerGroup& group,
+                                                 const TransformerConfig& model,
+                                                 const ParallelismConfig& split) {
+  const v1::Compute& compute = group.compute();
+  const DeviceConfig device = ToDevice(group.hardware());
+  if (compute.has_profile()) {
+    return MakeProfilePricer(ToProfileTables(compute.profile().tables()), model, device, split);
+  }
+  return MakeRooflinePricer(model, device, split);
+}
+
 std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
                                                 const v1::WorkerGroup& group) {
   if (group.compute().has_affine()) {
@@ -32,9 +44,13 @@ std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
   }
   constexpr int32_t kUsualTokens = 4'096;  // of an iteration without a limit
   const int32_t budget = group.local_scheduler().max_num_batched_tokens();
-  return MakeRooflineModel(ToTransformer(ModelOf(spec, group), group.memory().kv_cache_dtype()),
-                           ToDevice(group.hardware()), ToParallelism(group.parallelism()),
-                           budget == 0 ? kUsualTokens : budget);
+  IterationModelConfig config;
+  config.model = ToTransformer(ModelOf(spec, group), group.memory().kv_cache_dtype());
+  config.parallelism = ToParallelism(group.parallelism());
+  config.pricer = MakePricer(group, config.model, config.parallelism);
+  config.calibration = ToCalibration(group);
+  config.expected_max_tokens = budget == 0 ? kUsualTokens : budget;
+  return MakeIterationModel(std::move(config));
 }
 
 }  // namespace
@@ -107,6 +123,8 @@ std::shared_ptr<const Plan> CompilePlan(const v1::Spec& resolved,
   if (resolved.stop().has_max_simulated_seconds()) {
     plan->max_simulated_time = FromSeconds(resolved.stop().max_simulated_seconds());
   }
+  plan->request_delay = FromSeconds(resolved.calibration().request_seconds());
+  plan->response_delay = FromSeconds(resolved.calibration().response_seconds());
   plan->max_events = resolved.stop().max_events();
   plan->snapshot_interval = FromSeconds(resolved.output().snapshot_interval_seconds());
   plan->timeline_points = resolved.output().timeline_points();

@@ -97,6 +97,7 @@ WorkerPlan CompileWorker(const v1::Spec& spec, const v1::WorkerGroup& group,
   }
   const v1::Model& model = ModelOf(spec, group);
   if (model.has_num_layers()) worker.num_layers = model.num_layers();
+  worker.warm_up_seconds = group.calibration().warm_up_seconds();
   AddBreakpoints(group, &worker);
   return worker;
 }

@@ -142,7 +142,7 @@ PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces) {
   PreparedSpec prepared;
   Findings findings;
   v1::Spec resolved = spec;
-  ResolveWorkers(&resolved, &findings);
+  ResolveWorkers(traces, &resolved, &findings);
   ResolveNetwork(&resolved, &findings);
   std::vector<WorkerCapacity> capacities;
   if (findings.errors() == 0) {

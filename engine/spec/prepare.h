@@ -20,7 +20,7 @@
 
 namespace tokensim {
 
-// Which trace files a spec may name.
+// Which files a spec may name: traces, profile bundles, calibrations.
 struct TracePolicy {
   // Directory that relative paths start from.
   std::string base_dir = ".";

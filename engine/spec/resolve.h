@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/compute/calibration.h"
+#include "engine/compute/profile/profile_tables.h"
 #include "engine/core/plan.h"
 #include "engine/hardware/device.h"
 #include "engine/hardware/topology.h"
@@ -39,7 +41,7 @@ void ResolveHardware(const std::string& path, HardwareNeeds needs, v1::Hardware*
                      Findings* findings);
 
 // Model, workers, global_scheduler, local_scheduler, memory.
-void ResolveWorkers(v1::Spec* spec, Findings* findings);
+void ResolveWorkers(const TracePolicy& policy, v1::Spec* spec, Findings* findings);
 void ResolveGlobalScheduler(v1::Spec* spec, Findings* findings);
 
 // Network. Stays absent when no worker can send a KV cache to another and none is given. Needs
@@ -58,6 +60,15 @@ void ResolveLocalScheduler(const std::string& path, const v1::Model& model, v1::
 // Share of the KV blocks that a policy keeps free when nothing is said.
 [[nodiscard]] double DefaultWatermark(const v1::LocalScheduler& scheduler);
 void ResolveMemory(const Checker& check, v1::WorkerGroup* group);
+// The compute model; `check` is the group's, which is resolved but for its compute model. Reads the
+// profile bundle, if it names one.
+void ResolveCompute(const TracePolicy& policy, const Checker& check, const v1::Model& model,
+                    v1::WorkerGroup* group);
+// Whether the compute model needs the figures of model and hardware.
+[[nodiscard]] bool PricesOperators(const v1::Compute& compute);
+// Expands preset and file.
+void ResolveCalibration(const TracePolicy& policy, const Checker& check,
+                        v1::Calibration* calibration);
 void ResolvePlacement(const Checker& check, int index, v1::WorkerGroup* group);
 // Role and breakpoints. `prefill: put_kv` and `dispatch: get_kv` become the role they stand for;
 // put_kv after an operator makes the network's transfers layer-wise.
@@ -115,6 +126,9 @@ void ResolveRest(v1::Spec* spec, Findings* findings);
 // Plain structs of resolved messages.
 [[nodiscard]] TransformerConfig ToTransformer(const v1::Model& model, v1::DataType kv_dtype);
 [[nodiscard]] ParallelismConfig ToParallelism(const v1::Parallelism& parallelism);
+[[nodiscard]] ProfileTables ToProfileTables(const v1::ProfileTables& tables);
+// With the host overheads of the hardware where the calibration gives none.
+[[nodiscard]] CalibrationConfig ToCalibration(const v1::WorkerGroup& group);
 [[nodiscard]] LinkConfig ToLink(const v1::Interconnect& link);
 [[nodiscard]] NetworkConfig CompileNetwork(const v1::Spec& spec);
 [[nodiscard]] DeviceConfig ToDevice(const v1::Hardware& hardware);

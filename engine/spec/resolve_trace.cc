@@ -1,20 +1,17 @@
 // Trace files and rows. A file is read once and becomes rows of the spec, so that the resolved spec
 // needs no file and a server, which has none, gets the same spec and digest.
 #include <algorithm>
-#include <filesystem>
 #include <limits>
 #include <numeric>
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
+#include "engine/spec/files.h"
 #include "engine/spec/resolve.h"
 #include "engine/workload/trace_reader.h"
 
 namespace tokensim {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr int64_t kMaxHashBlock = 1'000'000;
 constexpr SimTime kMaxTraceSpan = 9'000'000'000 * kNanosPerSecond;
@@ -23,60 +20,6 @@ std::vector<std::string> FormatNames() {
   std::vector<std::string> names;
   for (const TraceFormatInfo& info : TraceFormats()) names.emplace_back(info.name);
   return names;
-}
-
-bool IsBelow(const fs::path& path, const fs::path& dir) {
-  const auto [dir_end, rest] = std::mismatch(dir.begin(), dir.end(), path.begin(), path.end());
-  return dir_end == dir.end() && rest != path.end();
-}
-
-// The file a spec means, if the policy allows it. Says the same of a file outside as of none, so
-// that nobody learns what is there.
-absl::StatusOr<fs::path> Locate(const TracePolicy& policy, const std::string& name) {
-  if (!policy.allow_paths) {
-    return absl::InvalidArgumentError(
-        "files are not read here; send the rows (the tokensim client does)");
-  }
-  if (name.size() > 4096 || name.find('\0') != std::string::npos) {
-    return absl::InvalidArgumentError("is not a path");
-  }
-  std::error_code error;
-  const fs::path base = fs::weakly_canonical(policy.base_dir, error);
-  if (error) return absl::NotFoundError("the directory of trace files is not accessible");
-  const fs::path path = fs::weakly_canonical(base / fs::path(name), error);
-  const bool allowed = !error && (!policy.confine_to_base_dir || IsBelow(path, base));
-  if (!allowed || !fs::is_regular_file(path, error)) {
-    return absl::NotFoundError(
-        policy.confine_to_base_dir
-            ? absl::StrCat("no trace file ", name, " in the server's data directory")
-            : absl::StrCat("no file ", path.string()));
-  }
-  return path;
-}
-
-// Without what a message quotes of the file: 'x.csv:3: input_tokens is "secret"' and a file that
-// is no trace must not be a way to read it.
-std::string WithoutQuotes(std::string_view message) {
-  std::string out;
-  bool quoted = false;
-  for (size_t i = 0; i < message.size(); ++i) {
-    if (message[i] == '\\' && quoted) {
-      ++i;
-    } else if (message[i] == '"') {
-      quoted = !quoted;
-      out += quoted ? "\"...\"" : "";
-    } else if (!quoted) {
-      out += message[i];
-    }
-  }
-  return out;
-}
-
-std::string ReadError(const TracePolicy& policy, const fs::path& path, const std::string& name,
-                      const absl::Status& status) {
-  std::string message(status.message());
-  if (!policy.confine_to_base_dir) return message;
-  return WithoutQuotes(absl::StrReplaceAll(message, {{path.string(), name}}));
 }
 
 v1::TraceRows ToRows(const TraceTable& table) {
@@ -105,7 +48,7 @@ void ReadRows(const TracePolicy& policy, TraceSlice slice, const Checker& check,
     check.NotFound("format", "trace format", trace->format(), FormatNames());
     return;
   }
-  const auto path = Locate(policy, trace->path());
+  const auto path = LocateFile(policy, trace->path(), "trace file");
   if (!path.ok()) {
     check.Error("path", std::string(path.status().message()));
     return;

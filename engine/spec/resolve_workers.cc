@@ -10,24 +10,6 @@ namespace {
 constexpr int kMaxGroups = 1'000;
 constexpr int64_t kMaxWorkers = 100'000;
 
-void ResolveAffine(const Checker& check, v1::Affine* a) {
-  if (!a->has_iteration_seconds()) a->set_iteration_seconds(0);
-  if (!a->has_prefill_token_seconds()) a->set_prefill_token_seconds(0);
-  if (!a->has_decode_token_seconds()) a->set_decode_token_seconds(0);
-  if (!a->has_context_token_seconds()) a->set_context_token_seconds(0);
-  const int64_t errors = check.findings()->errors();
-  constexpr double kMaxPerToken = 1;
-  check.NotNegative("iteration_seconds", a->iteration_seconds(), 1e6);
-  check.NotNegative("prefill_token_seconds", a->prefill_token_seconds(), kMaxPerToken);
-  check.NotNegative("decode_token_seconds", a->decode_token_seconds(), kMaxPerToken);
-  check.NotNegative("context_token_seconds", a->context_token_seconds(), kMaxPerToken);
-  const double sum = a->iteration_seconds() + a->prefill_token_seconds() +
-                     a->decode_token_seconds() + a->context_token_seconds();
-  if (check.findings()->errors() == errors && !(sum > 0)) {
-    check.Error("", "every cost is 0; at least one must be above 0");
-  }
-}
-
 void ResolveTensor(const Checker& check, const v1::Model& model, v1::Parallelism* p) {
   if (!p->has_tensor()) p->set_tensor(1);
   if (!check.Range("tensor", p->tensor(), 1, 1'024) || !model.has_num_attention_heads()) return;
@@ -102,7 +84,36 @@ bool NeedsFigures(const v1::WorkerGroup& group) {
   return !group.compute().has_affine() || !group.memory().has_kv_blocks();
 }
 
-void ResolveGroup(int index, v1::Spec* spec, Findings* findings) {
+// The front end is before all workers.
+void DropFrontEnd(v1::Calibration* calibration) {
+  calibration->clear_request_seconds();
+  calibration->clear_response_seconds();
+}
+
+void CheckNoFrontEnd(const Checker& check, const v1::Calibration& calibration) {
+  const char* field = calibration.has_request_seconds()    ? "request_seconds"
+                      : calibration.has_response_seconds() ? "response_seconds"
+                                                           : nullptr;
+  if (field != nullptr) {
+    check.Error(field,
+                "is of the front end, which all workers share: give it in the spec's own "
+                "calibration");
+  }
+}
+
+void KeepFrontEnd(v1::Spec* spec) {
+  v1::Calibration front;
+  const v1::Calibration& given = spec->calibration();
+  if (given.request_seconds() > 0) front.set_request_seconds(given.request_seconds());
+  if (given.response_seconds() > 0) front.set_response_seconds(given.response_seconds());
+  if (front.ByteSizeLong() > 0) {
+    *spec->mutable_calibration() = front;
+  } else {
+    spec->clear_calibration();
+  }
+}
+
+void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings* findings) {
   v1::WorkerGroup* group = spec->mutable_workers(index);
   const Checker check(findings, absl::StrCat("workers[", index, "]"));
   check.Length("name", group->name(), 200);
@@ -113,29 +124,35 @@ void ResolveGroup(int index, v1::Spec* spec, Findings* findings) {
   if (group->compute().backend_case() == v1::Compute::BACKEND_NOT_SET) {
     group->mutable_compute()->mutable_roofline();
   }
-  if (group->compute().has_affine()) {
-    ResolveAffine(Checker(findings, check.Path("compute.affine")),
-                  group->mutable_compute()->mutable_affine());
-  }
   const bool figures = NeedsFigures(*group);
   if (group->has_model()) {
     ResolveModel(check.Path("model"), figures, group->mutable_model(), findings);
   }
   const v1::Model& model = ModelOf(*spec, *group);
   ResolveParallelism(check.Path("parallelism"), model, group->mutable_parallelism(), findings);
-  const bool roofline = group->compute().has_roofline();
+  const bool operators = PricesOperators(group->compute());
   if (figures && !group->has_hardware()) {
     check.Error("hardware", "is missing: name a preset (`tokensim catalog hardware`)");
   } else if (group->has_hardware()) {
-    const HardwareNeeds needs = {.compute = roofline,
+    const v1::Parallelism& split = group->parallelism();
+    const bool several = split.tensor() > 1 || split.pipeline() > 1 || split.expert() > 1;
+    const HardwareNeeds needs = {.compute = operators,
                                  .memory = !group->memory().has_kv_blocks(),
-                                 .interconnect = roofline && (group->parallelism().tensor() > 1 ||
-                                                              group->parallelism().pipeline() > 1)};
+                                 .interconnect = operators && several};
     ResolveHardware(check.Path("hardware"), needs, group->mutable_hardware(), findings);
   }
   ResolveLocalScheduler(check.Path("local_scheduler"), model, group->mutable_local_scheduler(),
                         findings);
   ResolveMemory(check, group);
+  ResolveCompute(policy, check, model, group);
+  if (!group->has_calibration() && spec->has_calibration()) {
+    *group->mutable_calibration() = spec->calibration();
+    DropFrontEnd(group->mutable_calibration());
+  } else if (group->has_calibration()) {
+    const Checker at(findings, check.Path("calibration"));
+    ResolveCalibration(policy, at, group->mutable_calibration());
+    CheckNoFrontEnd(at, group->calibration());
+  }
   ResolvePlacement(check, index, group);
   ResolveBreakpoints(check, spec->mutable_network(), group);
 }
@@ -182,7 +199,7 @@ int64_t InitialWorkersOf(const v1::WorkerGroup& group) {
   return (group.has_initial_count() ? group.initial_count() : group.count()) * Replicas(group);
 }
 
-void ResolveWorkers(v1::Spec* spec, Findings* findings) {
+void ResolveWorkers(const TracePolicy& policy, v1::Spec* spec, Findings* findings) {
   ResolveGlobalScheduler(spec, findings);
   if (spec->workers_size() == 0) {
     findings->Error("workers", "is missing: at least one group of workers is needed");
@@ -193,11 +210,14 @@ void ResolveWorkers(v1::Spec* spec, Findings* findings) {
     return;
   }
   ResolveSharedModel(spec, findings);
+  if (spec->has_calibration()) {
+    ResolveCalibration(policy, Checker(findings, "calibration"), spec->mutable_calibration());
+  }
   int64_t workers = 0;
   for (int i = 0; i < spec->workers_size(); ++i) {
     v1::WorkerGroup* group = spec->mutable_workers(i);
     if (group->name().empty()) group->set_name(absl::StrCat("group", i));
-    ResolveGroup(i, spec, findings);
+    ResolveGroup(policy, i, spec, findings);
     workers += std::clamp<int64_t>(WorkersOf(*group), 0, 1'000'000'000);  // if in range
   }
   CheckNames(*spec, findings);
@@ -206,6 +226,8 @@ void ResolveWorkers(v1::Spec* spec, Findings* findings) {
                                             Grouped(kMaxWorkers), " are allowed"));
   }
   if (findings->errors() == 0) CheckRoles(*spec, findings);
+  // Of the spec's calibration only the front end is not the groups'.
+  if (spec->has_calibration()) KeepFrontEnd(spec);
   spec->clear_local_scheduler();
   spec->clear_memory();
 }
