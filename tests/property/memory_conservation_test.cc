@@ -19,6 +19,7 @@
 #include <memory>
 #include <string>
 
+#include "engine/core/cluster.h"
 #include "tests/property/causal_observer.h"
 #include "tests/property/random_cluster.h"
 #include "tests/property/run_engine.h"
@@ -98,9 +99,10 @@ TEST(MemoryConservation, WhatIsInUseIsSomebodysAndComesBack) {
     int64_t pool_bytes = 0;
     int64_t in_use = 0;  // device and host blocks, after the last event
     const Results results = RunEngineByEvents(
-        plan, seed % 2 == 0 ? &observer : nullptr, [&](const Cluster& cluster, SimTime now) {
+        plan, seed % 2 == 0 ? &observer : nullptr, [&](const Simulation& simulation) {
           if (testing::Test::HasFatalFailure()) return;
-          SCOPED_TRACE("at " + std::to_string(now) + " ns");
+          SCOPED_TRACE("at " + std::to_string(simulation.progress().now) + " ns");
+          const Cluster& cluster = simulation.cluster();
           ExpectConserved(*plan, cluster, &seen);
           pool_bytes = cluster.pool_bytes();
           in_use = 0;
@@ -130,8 +132,8 @@ TEST(MemoryConservation, ThePoolKeepsWhatGoesOn) {
     plan->workload.conversations = {.single_turn_share = 0, .min_turns = 2, .max_turns = 2};
     plan->memory_pool.emplace();
     int64_t pool_bytes = 0;
-    Results results = RunEngineByEvents(plan, nullptr, [&](const Cluster& cluster, SimTime) {
-      pool_bytes = cluster.pool_bytes();
+    Results results = RunEngineByEvents(plan, nullptr, [&](const Simulation& simulation) {
+      pool_bytes = simulation.cluster().pool_bytes();
     });
     EXPECT_EQ(results.end_reason, EndReason::kCompleted);
     for (RequestRecord& r : results.records) {

@@ -83,7 +83,7 @@ Results RunEngine(std::shared_ptr<const Plan> plan, Observer* observer, int64_t 
 }
 
 Results RunEngineByEvents(std::shared_ptr<const Plan> plan, Observer* observer,
-                          const std::function<void(const Cluster& cluster, SimTime now)>& check) {
+                          const std::function<void(const Simulation& simulation)>& check) {
   Simulation simulation(std::move(plan), observer);
   while (!simulation.done()) {
     const absl::Status status = simulation.Advance(1);
@@ -91,7 +91,7 @@ Results RunEngineByEvents(std::shared_ptr<const Plan> plan, Observer* observer,
       ADD_FAILURE() << status;
       break;
     }
-    check(simulation.cluster(), simulation.progress().now);
+    check(simulation);
   }
   return simulation.results();
 }

@@ -22,10 +22,10 @@ namespace tokensim {
 [[nodiscard]] Results RunEngine(std::shared_ptr<const Plan> plan, Observer* observer = nullptr,
                                 int64_t max_slice = 1'000'000);
 
-// The same, event by event: `check` sees the cluster after each, and when it was.
+// The same, event by event: `check` looks at the simulation after each.
 [[nodiscard]] Results RunEngineByEvents(
     std::shared_ptr<const Plan> plan, Observer* observer,
-    const std::function<void(const Cluster& cluster, SimTime now)>& check);
+    const std::function<void(const Simulation& simulation)>& check);
 
 // By request id.
 [[nodiscard]] std::vector<RequestRecord> Sorted(std::vector<RequestRecord> records);
