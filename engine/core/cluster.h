@@ -68,6 +68,7 @@ class Cluster final : public MigrationPlanner {
 
   [[nodiscard]] const Worker& worker(size_t i) const { return workers_[i]; }
   [[nodiscard]] size_t size() const { return workers_.size(); }
+  [[nodiscard]] WorkerStatus status(size_t i) const { return members_[i].status; }
   [[nodiscard]] int64_t live() const { return slab_.live(); }
   [[nodiscard]] int64_t rejected() const { return rejected_; }
   // Requests that wait for a worker.

@@ -129,9 +129,10 @@ bool Worker::Pick(SimTime now) {
     std::swap(current_, next_);
     return true;
   }
-  Form(now, &current_);
-  // Everyone was preempted, which leaves room for the first.
-  if (current_.empty() && !current_.preempted.empty()) Form(now, &current_);
+  // If everyone was preempted, that leaves room for the first; if KV caches began to load, that
+  // leaves the batch to what waits behind them.
+  while (Form(now, &current_) && current_.empty()) {
+  }
   if (!current_.empty()) return true;
   Publish();
   return GoIdle();
@@ -162,7 +163,7 @@ bool Worker::GoIdle() {
   return false;
 }
 
-void Worker::Form(SimTime now, Batch* batch) {
+bool Worker::Form(SimTime now, Batch* batch) {
   AccountHost(now);
   state_.BeginBatch(batch);
   batch->swapped_blocks = std::exchange(swaps_left_, 0);
@@ -185,6 +186,7 @@ void Worker::Form(SimTime now, Batch* batch) {
                            .blocks = p.swapped_blocks});
     }
   }
+  const bool changed = !batch->preempted.empty() || !state_.loads_begun().empty();
   for (const RequestHandle handle : state_.loads_begun()) {
     messages_.push_back({.kind = WorkerMessage::Kind::kLoad, .request = handle});
   }
@@ -197,6 +199,7 @@ void Worker::Form(SimTime now, Batch* batch) {
     // A batch formed for now has nothing under way.
     ObserveChanges(now, *batch, /*admissions=*/true, /*preemptions=*/batch == &current_);
   }
+  return changed;
 }
 
 // While there still is room for an iteration or two, the last request moves to where there is more:
@@ -338,10 +341,15 @@ void Worker::Retire(SimTime now) {
     Finish(handle, now);
   }
   for (const RequestHandle handle : current_.prefilled) {
-    const LiveRequest& r = context_.slab[handle];
+    LiveRequest& r = context_.slab[handle];
     if (observer != nullptr) ObserveStay(now, handle, {r.stay_token, -1, r.generated});
     state_.Leave();
-    state_.KeepOutgoing();
+    if (plan_.drops_cache) {
+      state_.Free(state_.TakeHoldings(handle));
+      r.computed = 0;
+    } else {
+      state_.KeepOutgoing();
+    }
     --context_.signals.outstanding[static_cast<size_t>(index_)];
     messages_.push_back({.kind = WorkerMessage::Kind::kPrefilled, .request = handle});
   }

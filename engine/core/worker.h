@@ -140,8 +140,9 @@ class Worker {
   // Makes the next batch the current one. False when there is nothing to run.
   bool Pick(SimTime now);
   bool GoIdle();
-  // Lets the scheduler form a batch.
-  void Form(SimTime now, Batch* batch);
+  // Lets the scheduler form a batch. True if others have more room than before: somebody was
+  // preempted, or left the queue to load its KV cache.
+  bool Form(SimTime now, Batch* batch);
   void MigrateUnderPressure(bool ahead);
   void SendMigrating(SimTime now);
   // Starts the batch that was formed.
