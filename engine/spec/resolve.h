@@ -62,8 +62,7 @@ void ResolveLocalScheduler(const std::string& path, const v1::Model& model, v1::
 void ResolveMemory(const Checker& check, v1::WorkerGroup* group);
 // The compute model; `check` is the group's, which is resolved but for its compute model. Reads the
 // profile bundle, if it names one.
-void ResolveCompute(const TracePolicy& policy, const Checker& check, const v1::Model& model,
-                    v1::WorkerGroup* group);
+void ResolveCompute(const TracePolicy& policy, const Checker& check, v1::WorkerGroup* group);
 // Whether the compute model needs the figures of model and hardware.
 [[nodiscard]] bool PricesOperators(const v1::Compute& compute);
 // Expands preset and file.

@@ -58,6 +58,17 @@ void ResolveExperts(const Checker& check, const v1::Model& model, v1::Parallelis
     } else if (!model.has_moe()) {
       check.Error("expert", "needs a model with experts (model.moe)");
     } else if (experts % p->expert() != 0) {
+      const std::string of_tensor = absl::StrCat("tensor, ", p->tensor());
+      check.Error("expert", absl::StrCat("is ", p->expert(), "; it must be 1",
+                                         replicas > 1 ? absl::StrCat(", equal to ", of_tensor,
+                                                                     ", or to tensor x data, ",
+                                                                     p->tensor() * replicas)
+                                                      : absl::StrCat(" or equal to ", of_tensor)));
+    } else if (lockstep && p->has_pipeline()) {
+      check.Error("pipeline", "and replicas that share their experts do not go together");
+    } else if (!model.has_moe()) {
+      check.Error("expert", "needs a model with experts (model.moe)");
+    } else if (experts % p->expert() != 0) {
       check.Error("expert", absl::StrCat("is ", p->expert(),
                                          "; it must divide the model's experts, ", experts));
     }
@@ -163,7 +174,7 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
   ResolveLocalScheduler(check.Path("local_scheduler"), model, group->mutable_local_scheduler(),
                         findings);
   ResolveMemory(check, group);
-  ResolveCompute(policy, check, model, group);
+  ResolveCompute(policy, check, group);
   if (!group->has_calibration() && spec->has_calibration()) {
     *group->mutable_calibration() = spec->calibration();
     DropFrontEnd(group->mutable_calibration());
