@@ -50,20 +50,9 @@ void ResolveExperts(const Checker& check, const v1::Model& model, v1::Parallelis
     const int64_t replicas = p->has_data() ? p->data() : 1;
     const bool lockstep = replicas > 1 && p->expert() == p->tensor() * replicas;
     if (p->expert() != p->tensor() && !lockstep) {
-      check.Error("expert",
-                  absl::StrCat("is ", p->expert(), "; it must be 1, equal to tensor, ", p->tensor(),
-                               ", or to tensor x data, ", p->tensor() * replicas));
-    } else if (lockstep && p->has_pipeline()) {
-      check.Error("pipeline", "and replicas that share their experts do not go together");
-    } else if (!model.has_moe()) {
-      check.Error("expert", "needs a model with experts (model.moe)");
-    } else if (experts % p->expert() != 0) {
-      const std::string of_tensor = absl::StrCat("tensor, ", p->tensor());
-      check.Error("expert", absl::StrCat("is ", p->expert(), "; it must be 1",
-                                         replicas > 1 ? absl::StrCat(", equal to ", of_tensor,
-                                                                     ", or to tensor x data, ",
-                                                                     p->tensor() * replicas)
-                                                      : absl::StrCat(" or equal to ", of_tensor)));
+      std::string allowed = absl::StrCat("1 or equal to tensor, ", p->tensor());
+      if (replicas > 1) absl::StrAppend(&allowed, ", or tensor x data, ", p->tensor() * replicas);
+      check.Error("expert", absl::StrCat("is ", p->expert(), "; it must be ", allowed));
     } else if (lockstep && p->has_pipeline()) {
       check.Error("pipeline", "and replicas that share their experts do not go together");
     } else if (!model.has_moe()) {
