@@ -3,6 +3,7 @@
 
 #include "engine/compute/affine.h"
 #include "engine/compute/roofline.h"
+#include "engine/compute/tiled/tiled_pricer.h"
 #include "engine/core/plan.h"
 #include "engine/spec/resolve.h"
 
@@ -32,6 +33,11 @@ std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
   }
   constexpr int32_t kUsualTokens = 4'096;  // of an iteration without a limit
   const int32_t budget = group.local_scheduler().max_num_batched_tokens();
+  if (group.compute().has_tiled()) {
+    return MakeTiledModel(ToTransformer(ModelOf(spec, group), group.memory().kv_cache_dtype()),
+                          ToDevice(group.hardware()), ToTiledDevice(group.hardware().tiled()),
+                          ToParallelism(group.parallelism()), budget == 0 ? kUsualTokens : budget);
+  }
   return MakeRooflineModel(ToTransformer(ModelOf(spec, group), group.memory().kv_cache_dtype()),
                            ToDevice(group.hardware()), ToParallelism(group.parallelism()),
                            budget == 0 ? kUsualTokens : budget);

@@ -123,11 +123,13 @@ void ResolveGroup(int index, v1::Spec* spec, Findings* findings) {
   }
   const v1::Model& model = ModelOf(*spec, *group);
   ResolveParallelism(check.Path("parallelism"), model, group->mutable_parallelism(), findings);
-  const bool roofline = group->compute().has_roofline();
+  const bool tiled = group->compute().has_tiled();
+  const bool roofline = group->compute().has_roofline() || tiled;
   if (figures && !group->has_hardware()) {
     check.Error("hardware", "is missing: name a preset (`tokensim catalog hardware`)");
   } else if (group->has_hardware()) {
     const HardwareNeeds needs = {.compute = roofline,
+                                 .tiled = tiled,
                                  .memory = !group->memory().has_kv_blocks(),
                                  .interconnect = roofline && (group->parallelism().tensor() > 1 ||
                                                               group->parallelism().pipeline() > 1)};

@@ -15,8 +15,9 @@ constexpr double kNearlyAsFast = 0.95;
 // Of each score: scale, maximum, difference, exponential (about 10), sum, conversion.
 constexpr double kSoftmaxOperations = 16;
 // Before its first block a tile reads a page table, keys and values, each after the other: about
-// 0.5 us of main memory on GPUs.
+// 0.5 us of main memory on GPUs, 50 ns beside the banks (a row cycle of DRAM).
 constexpr double kFirstReadsSeconds = 1.5e-6;
+constexpr double kFirstReadsNearMemorySeconds = 0.15e-6;
 // Kernels of an attention operator: the write of the new keys and values, attention itself; for
 // decodes the sum of the parts of split contexts.
 constexpr double kPrefillKernels = 2;
@@ -40,8 +41,7 @@ bool AttentionTiles::Fits(double rows, double keys) const {
   // Beside the banks keys and values stream past the arrays, and the scores leave at once.
   if (machine_.tiles.near_memory) return true;
   const TiledDeviceConfig& d = machine_.tiles;
-  const double buffered =
-      rows * head_dim_ * kActivationBytes + 2 * keys * head_dim_ * kv_bytes_;
+  const double buffered = rows * head_dim_ * kActivationBytes + 2 * keys * head_dim_ * kv_bytes_;
   const double accumulated = rows * (head_dim_ + keys) * kAccumulatorBytes;
   return buffered <= static_cast<double>(d.local_buffer_bytes) &&
          accumulated <= d.lanes * static_cast<double>(d.register_file_bytes);
@@ -56,7 +56,7 @@ double AttentionTiles::BlockSeconds(double rows, double keys) const {
 }
 
 double AttentionTiles::EdgeSeconds(double rows) const {
-  return kFirstReadsSeconds +
+  return (machine_.tiles.near_memory ? kFirstReadsNearMemorySeconds : kFirstReadsSeconds) +
          2 * rows * head_dim_ * kActivationBytes * machine_.port_byte_seconds;
 }
 
@@ -124,8 +124,7 @@ double AttentionTiles::Prefill(std::span<const PrefillChunk> chunks, int32_t par
     }
     // The i-th of the tiles visits the history and its first i blocks of rows, the last all keys.
     const double count = Tiles(n, prefill_.rows);
-    const double visited =
-        count * chunk.history + prefill_.rows * count * (count - 1) / 2 + n;
+    const double visited = count * chunk.history + prefill_.rows * count * (count - 1) / 2 + n;
     blocks += std::max(count, visited / prefill_.keys + 0.5 * count);
     longest = std::max(longest, Blocks(keys, prefill_));
     tiles += count;
@@ -156,33 +155,33 @@ double AttentionTiles::DecodeBody(double count, double context, double longest) 
   const double most = std::max(Blocks(longest, decode_), blocks);
   // What does not pass through the buffers is read again for each tile of a group.
   const double reads = machine_.tiles.near_memory ? decode_tiles_ : 1;
-  const double memory =
-      (2 * head_dim_ * kv_heads_ * kv_bytes_ * (context * reads + count) +
-       2 * head_dim_ * heads_ * kActivationBytes * count) *
-      machine_.memory_byte_seconds;
+  const double memory = (2 * head_dim_ * kv_heads_ * kv_bytes_ * (context * reads + count) +
+                         2 * head_dim_ * heads_ * kActivationBytes * count) *
+                        machine_.memory_byte_seconds;
   double best = INFINITY;
-  for (double splits = 1; splits <= std::min(kMaxSplits, most); splits *= 2) {
+  for (double splits = 1; splits <= kMaxSplits; splits *= 2) {
     const double tiles = sequences * splits;
-    const double work = sequences * blocks * decode_.block_seconds;
-    double seconds =
-        decode_.edge_seconds * std::max(1.0, tiles / machine_.cores) +
-        std::max(Makespan(work, most / splits * decode_.block_seconds, tiles), memory);
+    // A part has a block at least.
+    const double work = sequences * std::max(blocks, splits) * decode_.block_seconds;
+    const double longest_tile = std::max(1.0, most / splits) * decode_.block_seconds;
+    double seconds = decode_.edge_seconds * std::max(1.0, tiles / machine_.cores) +
+                     std::max(Makespan(work, longest_tile, tiles), memory);
     // Partial results, their maxima and sums are written to the global buffer and read.
     if (splits > 1) {
       seconds += 2 * splits * count * heads_ * (head_dim_ + 2) * kAccumulatorBytes *
                  machine_.buffer_byte_seconds;
     }
     best = std::min(best, seconds);
-    if (tiles >= 4 * machine_.cores) break;  // more parts only cost
+    if (splits >= most || tiles >= 4 * machine_.cores) break;  // more parts only cost
   }
   return best;
 }
 
 double AttentionTiles::Decode(int64_t count, int64_t context, int64_t longest,
                               int32_t parts) const {
-  return kDecodeKernels * machine_.launch_seconds +
-         DecodeBody(static_cast<double>(count) / parts, static_cast<double>(context) / parts,
-                    static_cast<double>(longest));
+  return kDecodeKernels * machine_.launch_seconds + DecodeBody(static_cast<double>(count) / parts,
+                                                               static_cast<double>(context) / parts,
+                                                               static_cast<double>(longest));
 }
 
 }  // namespace tokensim

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "engine/compute/collective_costs.h"
+#include "engine/compute/iteration_model.h"
 #include "engine/compute/roofline.h"
 #include "engine/compute/tiled/attention_tiles.h"
 #include "engine/compute/tiled/gemm_mapper.h"
@@ -78,10 +79,9 @@ class TiledPricer final : public OperatorPricer {
     const VectorWork work = VectorWorkOf(op.name);
     const double pieces = work.by_rows ? op.rows : machine_.cores;
     const double bytes = op.bytes / pieces;
-    const double core =
-        Tiles(pieces, machine_.cores) *
-        std::max(bytes * machine_.port_byte_seconds,
-                 bytes * work.operations_per_byte * machine_.vector_seconds);
+    const double core = Tiles(pieces, machine_.cores) *
+                        std::max(bytes * machine_.port_byte_seconds,
+                                 bytes * work.operations_per_byte * machine_.vector_seconds);
     return std::max(core, op.bytes * machine_.memory_byte_seconds);
   }
 
@@ -98,6 +98,19 @@ std::unique_ptr<const OperatorPricer> MakeTiledPricer(const TransformerConfig& m
                                                       const TiledDeviceConfig& tiles,
                                                       const ParallelismConfig& split) {
   return std::make_unique<TiledPricer>(model, device, tiles, split);
+}
+
+std::unique_ptr<const ComputeModel> MakeTiledModel(const TransformerConfig& model,
+                                                   const DeviceConfig& device,
+                                                   const TiledDeviceConfig& tiles,
+                                                   const ParallelismConfig& split,
+                                                   int32_t expected_max_tokens) {
+  return MakeIterationModel({.model = model,
+                             .parallelism = split,
+                             .pricer = MakeTiledPricer(model, device, tiles, split),
+                             .calibration = {.iteration_seconds = device.iteration_overhead_seconds,
+                                             .sequence_seconds = device.sequence_overhead_seconds},
+                             .expected_max_tokens = expected_max_tokens});
 }
 
 }  // namespace tokensim

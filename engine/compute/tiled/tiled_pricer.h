@@ -13,6 +13,7 @@
 
 #include <memory>
 
+#include "engine/compute/compute_model.h"
 #include "engine/compute/operator_pricer.h"
 #include "engine/hardware/device.h"
 #include "engine/hardware/tiled_device.h"
@@ -20,8 +21,16 @@
 
 namespace tokensim {
 
-[[nodiscard]] std::unique_ptr<const OperatorPricer> MakeTiledPricer(
-    const TransformerConfig& model, const DeviceConfig& device, const TiledDeviceConfig& tiles,
-    const ParallelismConfig& split);
+[[nodiscard]] std::unique_ptr<const OperatorPricer> MakeTiledPricer(const TransformerConfig& model,
+                                                                    const DeviceConfig& device,
+                                                                    const TiledDeviceConfig& tiles,
+                                                                    const ParallelismConfig& split);
+
+// With the host overheads of the device.
+[[nodiscard]] std::unique_ptr<const ComputeModel> MakeTiledModel(const TransformerConfig& model,
+                                                                 const DeviceConfig& device,
+                                                                 const TiledDeviceConfig& tiles,
+                                                                 const ParallelismConfig& split,
+                                                                 int32_t expected_max_tokens);
 
 }  // namespace tokensim
