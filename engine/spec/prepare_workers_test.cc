@@ -18,7 +18,7 @@ TEST(PrepareModelTest, UnknownPresets) {
   EXPECT_EQ(prepared.findings[0].reason(), "CATALOG_ENTRY_NOT_FOUND");
   EXPECT_THAT(FindingsOf({{"workers[0].hardware", "z9"}}),
               ElementsAre(HasSubstr("ERROR workers[0].hardware.preset: unknown hardware preset "
-                                    "'tpu'; known are a100-40g, ")));
+                                    "'z9'; known are a100-40g, ")));
 }
 
 TEST(PrepareModelTest, MissingFigures) {
