@@ -2,10 +2,8 @@
 
 #include <charconv>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
-#include "clients/cli/metrics.h"
 
 namespace tokensim::cli {
 
@@ -83,6 +81,12 @@ bool Holds(double value, Comparison comparison, double bound) {
 
 absl::StatusOr<Assertion> ParseAssertion(const std::string& text) {
   const size_t at = text.find_first_of("<>=");
+  return ParseAssertion(text, MetricsFor(Trim(text.substr(0, at))));
+}
+
+absl::StatusOr<Assertion> ParseAssertion(const std::string& text,
+                                         const std::vector<Metric>& metrics) {
+  const size_t at = text.find_first_of("<>=");
   if (at == std::string::npos) {
     return Invalid(text, "no operator; write NAME OPERATOR NUMBER, as ttft.p99 <= 500ms");
   }
@@ -95,7 +99,6 @@ absl::StatusOr<Assertion> ParseAssertion(const std::string& text) {
     break;
   }
   if (length == 0) return Invalid(text, "unknown operator; use <, <=, >, >= or ==");
-  const std::vector<Metric> metrics = MetricsFor(assertion.metric);
   const Metric* metric = FindMetric(metrics, assertion.metric);
   if (metric == nullptr) return Invalid(text, UnknownMetric(metrics, assertion.metric));
   const absl::StatusOr<double> bound =
@@ -106,7 +109,10 @@ absl::StatusOr<Assertion> ParseAssertion(const std::string& text) {
 }
 
 AssertionResult Evaluate(const Assertion& assertion, const v1::Report& report) {
-  const std::vector<Metric> metrics = ListMetrics(report);
+  return Evaluate(assertion, ListMetrics(report));
+}
+
+AssertionResult Evaluate(const Assertion& assertion, const std::vector<Metric>& metrics) {
   const Metric* metric = FindMetric(metrics, assertion.metric);
   AssertionResult result{.text = assertion.text, .holds = false, .measured = ""};
   if (metric == nullptr) {  // ParseAssertion lets only known names through, but of any class

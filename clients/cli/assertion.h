@@ -8,8 +8,10 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "clients/cli/metrics.h"
 #include "tokensim/v1/report.pb.h"
 
 namespace tokensim::cli {
@@ -32,7 +34,13 @@ struct AssertionResult {
 // INVALID_ARGUMENT says what is wrong, with the nearest names when the metric is unknown.
 [[nodiscard]] absl::StatusOr<Assertion> ParseAssertion(const std::string& text);
 
+// The same for metrics other than those of a report.
+[[nodiscard]] absl::StatusOr<Assertion> ParseAssertion(const std::string& text,
+                                                       const std::vector<Metric>& metrics);
+
 // An undefined metric fails.
 [[nodiscard]] AssertionResult Evaluate(const Assertion& assertion, const v1::Report& report);
+[[nodiscard]] AssertionResult Evaluate(const Assertion& assertion,
+                                       const std::vector<Metric>& metrics);
 
 }  // namespace tokensim::cli

@@ -23,10 +23,10 @@ int Main(int argc, char** argv) {
   app.footer(kExamples);
   app.require_subcommand(1);
   ExitCode exit_code = ExitCode::kOk;
-  for (auto* add :
-       {AddRunCommand, AddSubmitCommand, AddWatchCommand, AddEventsCommand, AddRequestsCommand,
-        AddReportCommand, AddGetCommand, AddListCommand, AddCancelCommand, AddDeleteCommand,
-        AddValidateCommand, AddCatalogCommand, AddServerInfoCommand, AddVersionCommand}) {
+  for (auto* add : {AddRunCommand, AddSubmitCommand, AddWatchCommand, AddEventsCommand,
+                    AddRequestsCommand, AddReportCommand, AddGetCommand, AddListCommand,
+                    AddCancelCommand, AddDeleteCommand, AddValidateCommand, AddCatalogCommand,
+                    AddAccuracyCommand, AddCalibrateCommand, AddServerInfoCommand, AddVersionCommand}) {
     add(app, &exit_code);
   }
   try {

@@ -71,6 +71,10 @@ void AddSpecOptions(CLI::App* command, SpecOptions* options) {
   command->add_option("SPEC", options->file, "YAML file; - for standard input")
       ->required()
       ->option_text(" ");
+  AddOverrideOptions(command, options);
+}
+
+void AddOverrideOptions(CLI::App* command, SpecOptions* options) {
   command->add_option("--set", options->sets, "Set a field: workers[0].count=4 (repeatable)")
       ->allow_extra_args(false)
       ->check(CLI::Validator(KeyValueError, ""))

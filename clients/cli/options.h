@@ -38,6 +38,8 @@ struct SpecOptions {
   std::optional<int64_t> seed;
 };
 void AddSpecOptions(CLI::App* command, SpecOptions* options);
+// --set and --seed alone.
+void AddOverrideOptions(CLI::App* command, SpecOptions* options);
 
 struct CreateOptions {
   std::string simulation_id;

@@ -85,7 +85,7 @@ std::string FindingText(const SpecInput& input, const v1::Finding& finding) {
   return text + finding.message();
 }
 
-ExitCode LoadSpec(const SpecOptions& options, bool quiet, SpecInput* input) {
+ExitCode ReadSpec(const SpecOptions& options, SpecInput* input) {
   const bool standard_input = options.file == "-";
   input->file = standard_input ? "<stdin>" : options.file;
   std::string text;
@@ -97,13 +97,22 @@ ExitCode LoadSpec(const SpecOptions& options, bool quiet, SpecInput* input) {
 
   const std::filesystem::path path(standard_input ? "stdin" : options.file);
   if (input->spec.name().empty()) input->spec.set_name(path.stem().string());
-  const std::string base_dir = path.has_parent_path() ? path.parent_path().string() : ".";
-  input->prepared = PrepareSpec(input->spec, TracePolicy::AnyPath(base_dir));
+  input->base_dir = path.has_parent_path() ? path.parent_path().string() : ".";
+  return ExitCode::kOk;
+}
+
+ExitCode CheckSpec(bool quiet, SpecInput* input) {
+  input->prepared = PrepareSpec(input->spec, TracePolicy::AnyPath(input->base_dir));
   for (const v1::Finding& finding : input->prepared.findings) {
     if (quiet && finding.severity() == v1::Finding::WARNING) continue;
     std::cerr << FindingText(*input, finding) << '\n';
   }
   return input->prepared.ok() ? ExitCode::kOk : ExitCode::kSpecInvalid;
+}
+
+ExitCode LoadSpec(const SpecOptions& options, bool quiet, SpecInput* input) {
+  const ExitCode code = ReadSpec(options, input);
+  return code == ExitCode::kOk ? CheckSpec(quiet, input) : code;
 }
 
 }  // namespace tokensim::cli

@@ -17,15 +17,20 @@
 namespace tokensim::cli {
 
 struct SpecInput {
-  std::string file;  // as the user named it
+  std::string file;      // as the user named it
+  std::string base_dir;  // of the paths in it
   v1::Spec spec;
   FieldLines lines;
   std::vector<std::string> set_paths;  // fields given by --set
   PreparedSpec prepared;
 };
 
-// Reads and prepares; errors and findings go to stderr. Not kOk: the exit code to end with. A spec
-// without a name gets that of its file.
+// Reads the file and applies --set and --seed; errors go to stderr. A spec without a name gets that
+// of its file.
+[[nodiscard]] ExitCode ReadSpec(const SpecOptions& options, SpecInput* input);
+// Prepares what was read, which the caller may have changed; findings go to stderr.
+[[nodiscard]] ExitCode CheckSpec(bool quiet, SpecInput* input);
+// Both. Errors and findings go to stderr. Not kOk: the exit code to end with.
 [[nodiscard]] ExitCode LoadSpec(const SpecOptions& options, bool quiet, SpecInput* input);
 
 // "spec.yaml:12: workers[0].hardware: message", or "--set: ..." for a field given there.

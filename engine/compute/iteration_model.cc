@@ -154,8 +154,12 @@ class OperatorCosts {
     switch (op.kind) {
       case OperatorKind::kAllReduce:
         return all_reduce.empty() ? pricer_->Seconds(op) : all_reduce.Seconds(op.bytes);
-      case OperatorKind::kAllGather:  // half of an all-reduce, in bytes and in steps
-        return all_reduce.empty() ? pricer_->Seconds(op) : all_reduce.Seconds(op.bytes) / 2;
+      case OperatorKind::kAllGather:
+        // Of the rows of a layer: half of an all-reduce, in bytes and in steps. That of the logits
+        // is much larger than any all-reduce that a calibration knows of.
+        return all_reduce.empty() || op.place != OperatorPlace::kLayer
+                   ? pricer_->Seconds(op)
+                   : all_reduce.Seconds(op.bytes) / 2;
       case OperatorKind::kAllToAll:
       case OperatorKind::kSend:
         return pricer_->Seconds(op);

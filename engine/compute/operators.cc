@@ -192,8 +192,8 @@ void TransformerOperators::AppendExperts(int64_t rows, std::vector<Operator>& ou
   out.push_back(Gemm("router", kLayer, m, hidden, model_.num_experts));
   out.push_back(Gemm(model_.gated_mlp ? "expert_gate_up_proj" : "expert_up_proj", kLayer, routed,
                      hidden, up, experts));
-  out.push_back(
-      Move("expert_activation", Kind::kMemory, kLayer, routed, routed * (up + width) * kActivationBytes));
+  out.push_back(Move("expert_activation", Kind::kMemory, kLayer, routed,
+                     routed * (up + width) * kActivationBytes));
   out.push_back(Gemm("expert_down_proj", kLayer, routed, width, hidden, experts));
   // Weighs and adds the experts' outputs of each token.
   out.push_back(Move("expert_sum", Kind::kMemory, kLayer, m,

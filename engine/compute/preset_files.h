@@ -7,6 +7,7 @@
 
 #include "engine/compute/kernels/efficiency_surface.h"
 #include "engine/hardware/device.h"
+#include "engine/hardware/tiled_device.h"
 #include "engine/model/transformer.h"
 
 namespace tokensim {
@@ -19,6 +20,7 @@ struct ModelPreset {
 struct HardwarePreset {
   std::string file;  // a100-80g
   DeviceConfig config;
+  TiledDeviceConfig tiled;  // no cores: the file does not say
   std::vector<EfficiencySurface> kernels;
 };
 
@@ -27,6 +29,7 @@ struct HardwarePreset {
 [[nodiscard]] std::vector<HardwarePreset> ReadHardwarePresets();
 [[nodiscard]] TransformerConfig ReadModelPreset(const std::string& name);
 [[nodiscard]] DeviceConfig ReadHardwarePreset(const std::string& name);
+[[nodiscard]] TiledDeviceConfig ReadTiledPreset(const std::string& name);
 [[nodiscard]] std::vector<EfficiencySurface> ReadKernelSurfaces(const std::string& hardware);
 
 }  // namespace tokensim

@@ -56,6 +56,7 @@ Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Result
   const auto count = plan.workers.size();
   signals_.Resize(count);
   members_.resize(count);
+  lockstep_running_.resize(count);
   bool report_ends = plan.memory_pool.has_value() || plan.workload.conversations.has_value();
   report_ends = report_ends || std::holds_alternative<ClosedLoopArrivals>(plan.workload.arrivals) ||
                 (plan.workload.trace != nullptr && !plan.workload.trace->conversation.empty());
@@ -168,9 +169,7 @@ void Cluster::SendTo(int32_t index, RequestHandle handle, SimTime now,
   if (reject != RejectReason::kNone) return Reject(handle, reject, index, now);
   if (r.kv_source == KvSource::kNone) LookUpPool(r, worker.plan().block_size);
   ++signals_.outstanding[static_cast<size_t>(index)];
-  if (worker.Enqueue(handle, now)) {
-    queue_.Push({now, EventKind::kBoundary, static_cast<uint32_t>(index)});
-  }
+  if (worker.Enqueue(handle, now)) PushBoundary(index, now);
 }
 
 // What the memory pool has of the conversation, up to whole blocks and but for the last token,
@@ -233,7 +232,44 @@ void Cluster::EndRequest(RequestHandle handle, bool finished, SimTime now) {
 
 // ---- Running
 
+// The collectives of every layer make the ranks wait for the slowest. A rank without requests
+// computes along with one token, for its experts are needed (vLLM's execute_dummy_batch).
+SimTime Cluster::RunLockstep(int32_t first, SimTime now) {
+  const int32_t end_rank = first + plan_.workers[static_cast<size_t>(first)].lockstep_ranks;
+  const auto rank = [&](int32_t i) -> Worker& { return workers_[static_cast<size_t>(i)]; };
+  bool any = false;
+  int64_t gathered = 0;
+  lockstep_has_batch_.clear();
+  for (int32_t i = first; i < end_rank; ++i) {
+    lockstep_has_batch_.push_back(rank(i).Prepare(now));
+    any = any || lockstep_has_batch_.back();
+    gathered += rank(i).BatchTokens();
+  }
+  SimTime end = kNever;
+  if (any) {
+    double seconds = 0;
+    for (int32_t i = first; i < end_rank; ++i) {
+      seconds = std::max(seconds, rank(i).BatchSeconds(gathered));
+    }
+    for (int32_t i = first; i < end_rank; ++i) {
+      if (!lockstep_has_batch_[static_cast<size_t>(i - first)]) continue;
+      rank(i).Launch(now, seconds);
+      end = rank(i).iteration_end();
+    }
+    for (int32_t i = first; i < end_rank; ++i) {
+      if (!lockstep_has_batch_[static_cast<size_t>(i - first)]) rank(i).StandBy(end);
+    }
+    queue_.ReplaceTop({end, EventKind::kBoundary, static_cast<uint32_t>(first)});
+  } else {
+    queue_.Pop();
+    lockstep_running_[static_cast<size_t>(first)] = false;
+  }
+  for (int32_t i = first; i < end_rank; ++i) HandleMessages(i, now);
+  return end;
+}
+
 SimTime Cluster::RunWorker(int32_t index, SimTime now, SimTime horizon, int64_t limit) {
+  if (plan_.workers[static_cast<size_t>(index)].lockstep_first >= 0) return RunLockstep(index, now);
   Worker& worker = workers_[static_cast<size_t>(index)];
   SimTime end = worker.Run(now, horizon, limit);
   if (end == kNever) {
@@ -282,9 +318,17 @@ void Cluster::HandleMessages(int32_t index, SimTime now) {
 }
 
 void Cluster::WakeWorker(int32_t index, SimTime now) {
-  if (workers_[static_cast<size_t>(index)].Wake()) {
-    queue_.Push({now, EventKind::kBoundary, static_cast<uint32_t>(index)});
+  if (workers_[static_cast<size_t>(index)].Wake()) PushBoundary(index, now);
+}
+
+void Cluster::PushBoundary(int32_t index, SimTime now) {
+  const int32_t first = plan_.workers[static_cast<size_t>(index)].lockstep_first;
+  if (first >= 0) {
+    if (lockstep_running_[static_cast<size_t>(first)]) return;
+    lockstep_running_[static_cast<size_t>(first)] = true;
+    index = first;
   }
+  queue_.Push({now, EventKind::kBoundary, static_cast<uint32_t>(index)});
 }
 
 // ---- Results

@@ -57,7 +57,10 @@ class Cluster final : public MigrationPlanner {
   // A worker that was to start serves.
   void StartWorker(int32_t worker, SimTime now);
   // Policies see the workers as they are now, until the next call.
-  void RefreshSignals() { stale_signals_ = signals_; }
+  void RefreshSignals() {
+    ++signals_.refreshes;
+    stale_signals_ = signals_;
+  }
 
   // The run is over: requests that wait for a worker are rejected; fills in the results.
   void RejectHomeless(SimTime now);
@@ -65,6 +68,7 @@ class Cluster final : public MigrationPlanner {
 
   [[nodiscard]] const Worker& worker(size_t i) const { return workers_[i]; }
   [[nodiscard]] size_t size() const { return workers_.size(); }
+  [[nodiscard]] WorkerStatus status(size_t i) const { return members_[i].status; }
   [[nodiscard]] int64_t live() const { return slab_.live(); }
   [[nodiscard]] int64_t rejected() const { return rejected_; }
   // Requests that wait for a worker.
@@ -131,6 +135,11 @@ class Cluster final : public MigrationPlanner {
   // Its KV cache is lost.
   void DropMove(LiveRequest& r);
   void WakeWorker(int32_t worker, SimTime now);
+  // An idle worker has something to do: its next boundary is now, or, of a rank in lock-step, when
+  // the iteration of the others ends.
+  void PushBoundary(int32_t worker, SimTime now);
+  // The boundary of ranks in lock-step, the first of which is `first`.
+  SimTime RunLockstep(int32_t first, SimTime now);
 
   void FailWorker(int32_t worker, SimTime now);
   void SendCache(RequestHandle handle, SimTime now, DispatchReason reason);
@@ -149,6 +158,8 @@ class Cluster final : public MigrationPlanner {
   WorkerSignals stale_signals_;
   std::deque<Worker> workers_;  // a deque: workers do not move
   std::vector<Member> members_;
+  std::vector<bool> lockstep_running_;  // by the index of the first rank
+  std::vector<bool> lockstep_has_batch_;
   std::unique_ptr<GlobalScheduler> dispatcher_;
   std::unique_ptr<GlobalScheduler> transfer_scheduler_;
   std::vector<int32_t> prefill_candidates_;

@@ -103,6 +103,28 @@ TEST(ClusterTest, FullDecodeMemoryHoldsUpThePrefillWorker) {
   EXPECT_EQ(results.records[2].finish, 38 * kMs);
 }
 
+TEST(ClusterTest, APromptRunsWhileTheCacheBeforeItLoads) {
+  // 0 and 3 wait for worker 1, busy until 20. Then 0 loads [20, 23); the batch is empty, so 3 runs
+  // although it is above the limit.
+  auto plan = MakePlan({{0, 5, 3}, {0, 10, 1}, {16 * kMs, 1, 1}, {16 * kMs, 5, 1}},
+                       {MakeWorker(Role::kPrefill), MakeWorker(Role::kBoth)});
+  plan->workers[1].scheduler.policy = LocalPolicy::kOrca;
+  plan->workers[1].scheduler.max_num_batched_tokens = 4;
+  const Results results = RunPlan(plan);
+  EXPECT_EQ(results.records[0].kv_transfer, 3 * kMs);
+  EXPECT_EQ(results.records[3].scheduled, 20 * kMs);
+}
+
+TEST(ClusterTest, DroppedCachesMakeRoomForTheNextBatch) {
+  // 0 has two of three blocks until 15, when they are free for 2.
+  auto plan = MakePlan({{0, 5, 2}, {1 * kMs, 4, 2}, {2 * kMs, 5, 2}},
+                       {MakeWorker(Role::kPrefill, 3), MakeWorker(Role::kDecode)});
+  plan->workers[0].drops_cache = true;
+  const Results results = RunPlan(plan);
+  EXPECT_EQ(results.records[1].scheduled, 15 * kMs);
+  EXPECT_EQ(results.records[2].scheduled, 15 * kMs);
+}
+
 TEST(ClusterTest, LayersLeaveWhileThePromptIsComputed) {
   // Five layers, done at 3, 6, 9, 12 and 15 ms, each 1 ms on the link: all there at 16.
   auto plan = MakePlan({{0, 5, 2}}, {MakeWorker(Role::kPrefill), MakeWorker(Role::kDecode)});

@@ -37,9 +37,8 @@ int32_t Cluster::ChooseTransferTarget(const LiveRequest& r, int32_t from) {
     if (!chosen->empty()) candidates = *chosen;
   };
   if (plan_.workers[static_cast<size_t>(from)].role != Role::kPrefill) {
-    narrow(&other_candidates_, [&](const Worker& worker) {
-      return &worker != &workers_[static_cast<size_t>(from)];
-    });
+    narrow(&other_candidates_,
+           [&](const Worker& worker) { return &worker != &workers_[static_cast<size_t>(from)]; });
   }
   if (decoders_differ_) {
     narrow(&fitting_candidates_, [&](const Worker& worker) {
@@ -100,19 +99,13 @@ void Cluster::HandOn(int32_t from, RequestHandle handle, int32_t target, Dispatc
     if (move.arrived) FinishKv(r.move, now);
     return;
   }
-  const int32_t tokens = r.computed;
-  const bool keeps_cache = !sender.plan().drops_cache;
-  Holdings holdings = sender.TakeOutgoing(handle);
-  r.computed = 0;
-  if (keeps_cache) {
+  if (!sender.plan().drops_cache) {
     r.kv_source = KvSource::kWorker;
-    r.kv_tokens = tokens;
-    r.move = NewMove(MoveKind::kKv, handle, from, -1, tokens);
-    moves_[r.move].holdings = std::move(holdings);
+    r.kv_tokens = r.computed;
+    r.move = NewMove(MoveKind::kKv, handle, from, -1, r.computed);
+    moves_[r.move].holdings = sender.TakeOutgoing(handle);
     moves_[r.move].prefilled = true;
-  } else {
-    sender.FreeOutgoing(holdings);
-    WakeWorker(from, now);
+    r.computed = 0;
   }
   if (target < 0 && decode_candidates_.empty()) {
     homeless_.push_back(handle);

@@ -61,6 +61,10 @@ struct WorkerPlan {
   bool drops_cache = false;  // prefill: requests go on without their KV cache
   int32_t num_layers = 1;
   double warm_up_seconds = 0;  // added to its first iteration
+  // Ranks in lock-step begin and end their iterations together and share their experts: workers
+  // lockstep_first .. lockstep_first + lockstep_ranks - 1.
+  int32_t lockstep_first = -1;
+  int32_t lockstep_ranks = 1;
   // kLog: any. kSubmit and kPutKv after an operator: when the KV cache of each layer is sent.
   std::vector<Breakpoint> breakpoints;
 };
@@ -99,8 +103,8 @@ struct Plan {
   NetworkConfig network;
   std::optional<MemoryPoolConfig> memory_pool;
   std::vector<WorkerEvent> worker_events;  // by time
-  SimTime request_delay = 0;   // from the client to the global scheduler
-  SimTime response_delay = 0;  // from a worker to the client
+  SimTime request_delay = 0;               // from the client to the global scheduler
+  SimTime response_delay = 0;              // from a worker to the client
   SimTime max_simulated_time = kNever;
   int64_t max_events = 0;                       // 0: no limit
   SimTime snapshot_interval = kNanosPerSecond;  // 0: no snapshots

@@ -21,6 +21,7 @@ class Simulation::Impl {
   }
   [[nodiscard]] Progress progress() const;
   [[nodiscard]] const Results& results() const { return results_; }
+  [[nodiscard]] const Cluster& cluster() const { return cluster_; }
 
  private:
   // Handles the next event. False when there is none left, or a limit of the plan forbids it.
@@ -233,7 +234,10 @@ void Simulation::Impl::End(EndReason reason, SimTime time) {
   if (reason == EndReason::kCompleted) {
     TOKENSIM_INVARIANT(ended == results_.arrived && cluster_.live() == 0, "requests lost");
     for (size_t i = 0; i < cluster_.size(); ++i) {
-      TOKENSIM_INVARIANT(cluster_.worker(i).state().idle(), "requests left in a worker");
+      const WorkerState& state = cluster_.worker(i).state();
+      TOKENSIM_INVARIANT(state.idle(), "requests left in a worker");
+      TOKENSIM_INVARIANT(state.pool().used() == 0, "KV blocks held by nobody");
+      TOKENSIM_INVARIANT(state.host().used() == 0, "host memory held by nobody");
     }
   }
   if (observer_ != nullptr) {
@@ -258,5 +262,6 @@ absl::Status Simulation::Advance(int64_t max_events) { return impl_->Advance(max
 bool Simulation::done() const { return impl_->done(); }
 Progress Simulation::progress() const { return impl_->progress(); }
 const Results& Simulation::results() const { return impl_->results(); }
+const Cluster& Simulation::cluster() const { return impl_->cluster(); }
 
 }  // namespace tokensim

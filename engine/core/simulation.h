@@ -20,6 +20,8 @@
 
 namespace tokensim {
 
+class Cluster;
+
 class Simulation {
  public:
   // `observer` may be null; it must outlive the simulation.
@@ -38,6 +40,8 @@ class Simulation {
   [[nodiscard]] Progress progress() const;
   // Complete once done() after OK.
   [[nodiscard]] const Results& results() const;
+  // The workers and what passes between them, as they are now: for tests of invariants.
+  [[nodiscard]] const Cluster& cluster() const;
 
  private:
   class Impl;

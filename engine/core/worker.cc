@@ -67,9 +67,10 @@ bool Worker::Enqueue(RequestHandle handle, SimTime now) {
   LiveRequest& r = context_.slab[handle];
   r.worker = index_;
   // An engine takes in what has arrived when an iteration ends.
-  if (r.queued == kUnset) r.queued = iterating() ? end_ : now;
+  const SimTime taken_in = busy_until() == kUnset ? now : busy_until();
+  if (r.queued == kUnset) r.queued = taken_in;
   state_.Enqueue(handle);
-  if (iterating()) timeline_.AddWaiting(now, end_, 1);
+  if (taken_in > now) timeline_.AddWaiting(now, taken_in, 1);
   Publish();
   return Wake();
 }
@@ -118,25 +119,39 @@ void Worker::Complete(SimTime now) {
 }
 
 bool Worker::Begin(SimTime now) {
-  const bool ahead = plan_.scheduler.async_depth > 1;
-  if (ahead && !next_.empty()) {
+  if (!Pick(now)) return false;
+  Launch(now, BatchSeconds(0));
+  return true;
+}
+
+bool Worker::Pick(SimTime now) {
+  if (plan_.scheduler.async_depth > 1 && !next_.empty()) {
     std::swap(current_, next_);
-  } else {
-    Form(now, &current_);
-    // Everyone was preempted, which leaves room for the first.
-    if (current_.empty() && !current_.preempted.empty()) Form(now, &current_);
-    if (current_.empty()) {
-      Publish();
-      return GoIdle();
-    }
+    return true;
   }
-  Start(now);
-  if (ahead) {
+  // If everyone was preempted, that leaves room for the first; if KV caches began to load, that
+  // leaves the batch to what waits behind them.
+  while (Form(now, &current_) && current_.empty()) {
+  }
+  if (!current_.empty()) return true;
+  Publish();
+  return GoIdle();
+}
+
+void Worker::Launch(SimTime now, double seconds) {
+  Start(now, seconds);
+  if (plan_.scheduler.async_depth > 1) {
     state_.Advance(&current_, end_);
     Form(now, &next_);
   }
   Publish();
-  return true;
+}
+
+bool Worker::Prepare(SimTime now) {
+  stand_by_end_ = kUnset;
+  if (iterating()) Complete(now);
+  begin_ = now;
+  return Pick(now);
 }
 
 bool Worker::GoIdle() {
@@ -148,7 +163,7 @@ bool Worker::GoIdle() {
   return false;
 }
 
-void Worker::Form(SimTime now, Batch* batch) {
+bool Worker::Form(SimTime now, Batch* batch) {
   AccountHost(now);
   state_.BeginBatch(batch);
   batch->swapped_blocks = std::exchange(swaps_left_, 0);
@@ -171,6 +186,7 @@ void Worker::Form(SimTime now, Batch* batch) {
                            .blocks = p.swapped_blocks});
     }
   }
+  const bool changed = !batch->preempted.empty() || !state_.loads_begun().empty();
   for (const RequestHandle handle : state_.loads_begun()) {
     messages_.push_back({.kind = WorkerMessage::Kind::kLoad, .request = handle});
   }
@@ -183,6 +199,7 @@ void Worker::Form(SimTime now, Batch* batch) {
     // A batch formed for now has nothing under way.
     ObserveChanges(now, *batch, /*admissions=*/true, /*preemptions=*/batch == &current_);
   }
+  return changed;
 }
 
 // While there still is room for an iteration or two, the last request moves to where there is more:
@@ -208,11 +225,14 @@ void Worker::SendMigrating(SimTime now) {
   migrating_.clear();
 }
 
-void Worker::Start(SimTime now) {
-  begin_ = now;
-  current_.blocks = state_.pool().used();
-  stats_.max_kv_blocks_used = std::max(stats_.max_kv_blocks_used, current_.blocks);
-  double seconds = plan_.compute->IterationSeconds(current_.shape());
+int64_t Worker::BatchTokens() const { return current_.empty() ? 1 : current_.shape().tokens(); }
+
+double Worker::BatchSeconds(int64_t gathered_tokens) const {
+  IterationShape shape = current_.shape();
+  if (current_.empty()) shape = {.decode_count = 1, .decode_context = 1, .sampled_count = 1};
+  shape.gathered_tokens = gathered_tokens;
+  double seconds = plan_.compute->IterationSeconds(shape);
+  if (!warm_ && !current_.empty()) seconds += plan_.warm_up_seconds;
   if (current_.swapped_blocks > 0) {
     const double bytes = static_cast<double>(current_.swapped_blocks) * plan_.block_size *
                          static_cast<double>(plan_.kv_bytes_per_token);
@@ -221,7 +241,13 @@ void Worker::Start(SimTime now) {
       seconds += bytes / plan_.host_link.bandwidth_bytes_per_second;
     }
   }
-  if (!warm_) seconds += plan_.warm_up_seconds;
+  return seconds;
+}
+
+void Worker::Start(SimTime now, double seconds) {
+  begin_ = now;
+  current_.blocks = state_.pool().used();
+  stats_.max_kv_blocks_used = std::max(stats_.max_kv_blocks_used, current_.blocks);
   warm_ = true;
   const SimTime duration = std::max<SimTime>(1, FromSeconds(seconds));
   TOKENSIM_INVARIANT(duration < kNever - now, "simulated time overflows");
@@ -278,10 +304,10 @@ bool Worker::QuietBoundary(SimTime now) {
     state_.decodes().Advance();
     if (state_.decode_blocks_due() > state_.free_blocks()) return Begin(now);
     ScheduleQuiet(now, &current_);
-    Start(now);
+    Start(now, BatchSeconds(0));
   } else {
     std::swap(current_, next_);
-    Start(now);
+    Start(now, BatchSeconds(0));
     state_.decodes().Advance();
     ScheduleQuiet(now, &next_);
   }
@@ -315,10 +341,15 @@ void Worker::Retire(SimTime now) {
     Finish(handle, now);
   }
   for (const RequestHandle handle : current_.prefilled) {
-    const LiveRequest& r = context_.slab[handle];
+    LiveRequest& r = context_.slab[handle];
     if (observer != nullptr) ObserveStay(now, handle, {r.stay_token, -1, r.generated});
     state_.Leave();
-    state_.KeepOutgoing();
+    if (plan_.drops_cache) {
+      state_.Free(state_.TakeHoldings(handle));
+      r.computed = 0;
+    } else {
+      state_.KeepOutgoing();
+    }
     --context_.signals.outstanding[static_cast<size_t>(index_)];
     messages_.push_back({.kind = WorkerMessage::Kind::kPrefilled, .request = handle});
   }

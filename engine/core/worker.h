@@ -86,6 +86,16 @@ class Worker {
   // iteration that runs, or kNever when there is nothing to do.
   SimTime Run(SimTime now, SimTime horizon, int64_t limit);
 
+  // Ranks in lock-step have these instead of Run, for they agree on how long they take.
+  // Completes the iteration that ends at `now`, if any, and picks the next batch. False: none.
+  [[nodiscard]] bool Prepare(SimTime now);
+  // Of the batch that was picked; without one, of the single token that a rank then computes.
+  [[nodiscard]] double BatchSeconds(int64_t gathered_tokens) const;
+  [[nodiscard]] int64_t BatchTokens() const;
+  void Launch(SimTime now, double seconds);
+  // Has no batch, and takes in requests at `end`.
+  void StandBy(SimTime end) { stand_by_end_ = end; }
+
   // Messages of the last Run, in order. The caller clears them.
   std::vector<WorkerMessage>& messages() { return messages_; }
 
@@ -120,18 +130,23 @@ class Worker {
 
  private:
   [[nodiscard]] bool iterating() const { return end_ != kUnset; }
+  // When it takes in requests next; kUnset: at once.
+  [[nodiscard]] SimTime busy_until() const { return iterating() ? end_ : stand_by_end_; }
   bool Boundary(SimTime now);
   // The iteration that runs ends.
   void Complete(SimTime now);
   // Begins the next. False when there is nothing to run.
   bool Begin(SimTime now);
+  // Makes the next batch the current one. False when there is nothing to run.
+  bool Pick(SimTime now);
   bool GoIdle();
-  // Lets the scheduler form a batch.
-  void Form(SimTime now, Batch* batch);
+  // Lets the scheduler form a batch. True if others have more room than before: somebody was
+  // preempted, or left the queue to load its KV cache.
+  bool Form(SimTime now, Batch* batch);
   void MigrateUnderPressure(bool ahead);
   void SendMigrating(SimTime now);
   // Starts the batch that was formed.
-  void Start(SimTime now);
+  void Start(SimTime now, double seconds);
   // Figures of the iteration that ends at `now`.
   void Account(SimTime now);
   // In a quiet iteration only decodes run, nobody waits and nobody finishes: every scheduler lets
@@ -163,11 +178,12 @@ class Worker {
 
   bool idle_ = true;
   bool failing_ = false;
-  bool warm_ = false;  // it has begun an iteration
-  SimTime begin_ = 0;     // of the iteration that runs
-  SimTime end_ = kUnset;  // of the iteration that runs; kUnset: none
-  Batch current_;         // runs
-  Batch next_;            // formed ahead
+  bool warm_ = false;              // it has begun an iteration
+  SimTime stand_by_end_ = kUnset;  // of the iteration of the other ranks in lock-step
+  SimTime begin_ = 0;              // of the iteration that runs
+  SimTime end_ = kUnset;           // of the iteration that runs; kUnset: none
+  Batch current_;                  // runs
+  Batch next_;                     // formed ahead
   std::vector<std::pair<Departure, int32_t>> migrating_;  // when current_ ends; to which worker
   int64_t swaps_left_ = 0;  // blocks, of a batch that stayed empty: they lengthen the one after it
 

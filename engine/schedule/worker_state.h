@@ -64,6 +64,8 @@ class WorkerState {
   // ---- For schedulers
 
   [[nodiscard]] int64_t free_blocks() const { return pool_.free(); }
+  // Of them, kept for the rest of prompts whose beginning loads or is loaded.
+  [[nodiscard]] int64_t promised_blocks() const { return promised_; }
   [[nodiscard]] int64_t BlocksFor(int32_t tokens) const { return pool_.BlocksFor(tokens); }
   // Requests that take a place of max_num_seqs.
   [[nodiscard]] int32_t slots_used() const { return running_count_ + leaving_ + loading_; }

@@ -2,27 +2,15 @@
 #include <utility>
 
 #include "engine/compute/affine.h"
+#include "engine/compute/kernels/kernel_pricer.h"
 #include "engine/compute/profile/profile_pricer.h"
 #include "engine/compute/roofline.h"
+#include "engine/compute/tiled/tiled_pricer.h"
 #include "engine/core/plan.h"
 #include "engine/spec/resolve.h"
 
 namespace tokensim {
 namespace {
-
-double BytesPerElement(v1::DataType type) {
-  switch (type) {
-    case v1::DATA_TYPE_FP32:
-      return 4;
-    case v1::DATA_TYPE_FP8:
-    case v1::DATA_TYPE_INT8:
-      return 1;
-    case v1::DATA_TYPE_INT4:
-      return 0.5;
-    default:
-      return 2;
-  }
-}
 
 std::unique_ptr<const OperatorPricer> MakePricer(const v1::WorkerGroup& group,
                                                  const TransformerConfig& model,
@@ -31,6 +19,12 @@ std::unique_ptr<const OperatorPricer> MakePricer(const v1::WorkerGroup& group,
   const DeviceConfig device = ToDevice(group.hardware());
   if (compute.has_profile()) {
     return MakeProfilePricer(ToProfileTables(compute.profile().tables()), model, device, split);
+  }
+  if (compute.has_kernels()) {
+    return MakeKernelPricer(model, device, ToSurfaces(group.hardware()), split);
+  }
+  if (compute.has_tiled()) {
+    return MakeTiledPricer(model, device, ToTiledDevice(group.hardware().tiled()), split);
   }
   return MakeRooflinePricer(model, device, split);
 }
@@ -54,6 +48,20 @@ std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
 }
 
 }  // namespace
+
+double BytesPerElement(v1::DataType type) {
+  switch (type) {
+    case v1::DATA_TYPE_FP32:
+      return 4;
+    case v1::DATA_TYPE_FP8:
+    case v1::DATA_TYPE_INT8:
+      return 1;
+    case v1::DATA_TYPE_INT4:
+      return 0.5;
+    default:
+      return 2;
+  }
+}
 
 TransformerConfig ToTransformer(const v1::Model& model, v1::DataType kv_dtype) {
   TransformerConfig config;
@@ -79,6 +87,9 @@ ParallelismConfig ToParallelism(const v1::Parallelism& parallelism) {
   if (parallelism.has_tensor()) config.tensor = parallelism.tensor();
   if (parallelism.has_pipeline()) config.pipeline = parallelism.pipeline();
   if (parallelism.has_expert()) config.expert = parallelism.expert();
+  // Replicas that share their experts.
+  const int32_t data = parallelism.has_data() ? parallelism.data() : 1;
+  if (config.expert > 1 && config.expert == config.tensor * data) config.data = data;
   if (parallelism.has_micro_batches()) config.micro_batches = parallelism.micro_batches();
   return config;
 }

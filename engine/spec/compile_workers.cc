@@ -109,10 +109,14 @@ void AppendWorkers(const v1::Spec& spec, int index, WorkerPlan worker,
   const int64_t initial = InitialWorkersOf(group);
   const int64_t first_node = group.has_node() ? group.node() : index;
   const int64_t per_node = group.has_workers_per_node() ? group.workers_per_node() : count;
+  const int32_t ranks = ToParallelism(group.parallelism()).data;
+  const auto first_worker = static_cast<int64_t>(workers->size());
+  worker.lockstep_ranks = ranks;
   for (int64_t i = 0; i < count; ++i) {
     worker.name = absl::StrCat(group.name(), "/", i);
     worker.node = static_cast<int32_t>(first_node + i / per_node);
     worker.serving = i < initial;
+    if (ranks > 1) worker.lockstep_first = static_cast<int32_t>(first_worker + i / ranks * ranks);
     workers->push_back(worker);
   }
 }

@@ -12,9 +12,11 @@
 #include <vector>
 
 #include "engine/compute/calibration.h"
+#include "engine/compute/kernels/efficiency_surface.h"
 #include "engine/compute/profile/profile_tables.h"
 #include "engine/core/plan.h"
 #include "engine/hardware/device.h"
+#include "engine/hardware/tiled_device.h"
 #include "engine/hardware/topology.h"
 #include "engine/model/transformer.h"
 #include "engine/spec/findings.h"
@@ -34,11 +36,19 @@ void ResolveModel(const std::string& path, bool required, v1::Model* model, Find
 // What a worker's device is needed for.
 struct HardwareNeeds {
   bool compute = false;       // peak, bandwidth
+  bool tiled = false;         // arrays and buffers
+  bool kernels = false;       // efficiency surfaces
   bool memory = false;        // memory_bytes
   bool interconnect = false;  // more than one device per worker
 };
 void ResolveHardware(const std::string& path, HardwareNeeds needs, v1::Hardware* hardware,
                      Findings* findings);
+// Hardware.kernels, which are removed when they are not used: they are large.
+void ResolveKernels(const Checker& check, bool used, v1::Hardware* hardware);
+[[nodiscard]] std::vector<EfficiencySurface> ToSurfaces(const v1::Hardware& hardware);
+// Hardware.tiled. `check` is the hardware's, whose other figures are resolved.
+void CheckTiled(const Checker& check, bool needed, const v1::Hardware& hardware);
+[[nodiscard]] TiledDeviceConfig ToTiledDevice(const v1::TiledDevice& tiled);
 
 // Model, workers, global_scheduler, local_scheduler, memory.
 void ResolveWorkers(const TracePolicy& policy, v1::Spec* spec, Findings* findings);
@@ -62,8 +72,7 @@ void ResolveLocalScheduler(const std::string& path, const v1::Model& model, v1::
 void ResolveMemory(const Checker& check, v1::WorkerGroup* group);
 // The compute model; `check` is the group's, which is resolved but for its compute model. Reads the
 // profile bundle, if it names one.
-void ResolveCompute(const TracePolicy& policy, const Checker& check, const v1::Model& model,
-                    v1::WorkerGroup* group);
+void ResolveCompute(const TracePolicy& policy, const Checker& check, v1::WorkerGroup* group);
 // Whether the compute model needs the figures of model and hardware.
 [[nodiscard]] bool PricesOperators(const v1::Compute& compute);
 // Expands preset and file.
@@ -124,6 +133,7 @@ void CheckSlo(const Checker& check, const v1::Slo& slo);
 void ResolveRest(v1::Spec* spec, Findings* findings);
 
 // Plain structs of resolved messages.
+[[nodiscard]] double BytesPerElement(v1::DataType type);
 [[nodiscard]] TransformerConfig ToTransformer(const v1::Model& model, v1::DataType kv_dtype);
 [[nodiscard]] ParallelismConfig ToParallelism(const v1::Parallelism& parallelism);
 [[nodiscard]] ProfileTables ToProfileTables(const v1::ProfileTables& tables);

@@ -69,6 +69,11 @@ void ResolveEvent(const Checker& check, const v1::Spec& spec, const Groups& grou
   if (!v1::WorkerAction_IsValid(event->action()) || event->action() == 0) {
     check.Error("action", "is missing: allowed are fail, recover, scale_up, scale_down");
   } else if (const auto group = groups.find(event->group()); group != groups.end()) {
+    if (ToParallelism(spec.workers(group->second).parallelism()).data > 1) {
+      check.Error("group",
+                  "has replicas that share their experts, which do not fail or scale alone");
+      return;
+    }
     const int64_t workers = WorkersOf(spec.workers(group->second));
     if (workers > 0) ResolveFields(check, workers, event);
   }

@@ -47,9 +47,14 @@ void ResolvePipeline(const Checker& check, const v1::Model& model, v1::Paralleli
 void ResolveExperts(const Checker& check, const v1::Model& model, v1::Parallelism* p) {
   if (p->has_expert() && check.Range("expert", p->expert(), 1, 1'024) && p->expert() > 1) {
     const int32_t experts = model.moe().num_experts();
-    if (p->expert() != p->tensor()) {
-      check.Error("expert", absl::StrCat("is ", p->expert(), "; it must be 1 or equal to tensor, ",
-                                         p->tensor()));
+    const int64_t replicas = p->has_data() ? p->data() : 1;
+    const bool lockstep = replicas > 1 && p->expert() == p->tensor() * replicas;
+    if (p->expert() != p->tensor() && !lockstep) {
+      std::string allowed = absl::StrCat("1 or equal to tensor, ", p->tensor());
+      if (replicas > 1) absl::StrAppend(&allowed, ", or tensor x data, ", p->tensor() * replicas);
+      check.Error("expert", absl::StrCat("is ", p->expert(), "; it must be ", allowed));
+    } else if (lockstep && p->has_pipeline()) {
+      check.Error("pipeline", "and replicas that share their experts do not go together");
     } else if (!model.has_moe()) {
       check.Error("expert", "needs a model with experts (model.moe)");
     } else if (experts % p->expert() != 0) {
@@ -113,6 +118,20 @@ void KeepFrontEnd(v1::Spec* spec) {
   }
 }
 
+// Ranks that share their experts have no life of their own.
+void CheckLockstep(const Checker& check, const v1::WorkerGroup& group) {
+  constexpr char kWhy[] =
+      "does not go with replicas that share their experts (expert = tensor x "
+      "data)";
+  if (group.local_scheduler().policy() != "chunked") {
+    check.Error("local_scheduler.policy", absl::StrCat(kWhy, "; only chunked does"));
+  }
+  if (group.has_role() && group.role() != v1::ROLE_BOTH) check.Error("role", kWhy);
+  if (group.initial_count() < group.count() && group.has_initial_count()) {
+    check.Error("initial_count", kWhy);
+  }
+}
+
 void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings* findings) {
   v1::WorkerGroup* group = spec->mutable_workers(index);
   const Checker check(findings, absl::StrCat("workers[", index, "]"));
@@ -137,6 +156,8 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
     const v1::Parallelism& split = group->parallelism();
     const bool several = split.tensor() > 1 || split.pipeline() > 1 || split.expert() > 1;
     const HardwareNeeds needs = {.compute = operators,
+                                 .tiled = group->compute().has_tiled(),
+                                 .kernels = group->compute().has_kernels(),
                                  .memory = !group->memory().has_kv_blocks(),
                                  .interconnect = operators && several};
     ResolveHardware(check.Path("hardware"), needs, group->mutable_hardware(), findings);
@@ -144,7 +165,7 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
   ResolveLocalScheduler(check.Path("local_scheduler"), model, group->mutable_local_scheduler(),
                         findings);
   ResolveMemory(check, group);
-  ResolveCompute(policy, check, model, group);
+  ResolveCompute(policy, check, group);
   if (!group->has_calibration() && spec->has_calibration()) {
     *group->mutable_calibration() = spec->calibration();
     DropFrontEnd(group->mutable_calibration());
@@ -155,6 +176,7 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
   }
   ResolvePlacement(check, index, group);
   ResolveBreakpoints(check, spec->mutable_network(), group);
+  if (ToParallelism(group->parallelism()).data > 1) CheckLockstep(check, *group);
 }
 
 void CheckNames(const v1::Spec& spec, Findings* findings) {

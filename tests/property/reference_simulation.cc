@@ -303,14 +303,12 @@ class ReferenceRun {
   // A request goes on elsewhere, `to` or where it is sent to decode. Its worker keeps the blocks
   // until the KV cache has arrived there.
   void HandOn(int32_t from, ReferenceRequest* request, int32_t to, SimTime now) {
-    const int64_t tokens = request->computed;
-    ReferenceHoldings holdings = WorkerAt(from).TakeOutgoing(request);
     if (plan_.workers[static_cast<size_t>(from)].drops_cache) {
-      WorkerAt(from).FreeOutgoing(&holdings);
-      WorkerAt(from).Wake(now);
       SendTo(ChooseDecoder(*request, from), request, now);
       return;
     }
+    const int64_t tokens = request->computed;
+    ReferenceHoldings holdings = WorkerAt(from).TakeOutgoing(request);
     request->home = CacheHome::kOtherWorker;
     request->stored = tokens;
     request->move = static_cast<int32_t>(moves_.size());

@@ -45,8 +45,9 @@ std::vector<ReferenceMessage> ReferenceWorker::Boundary(SimTime now,
     current_ = std::move(next_);
     next_ = {};
   } else {
-    Form(now, &current_);
-    if (current_.steps.empty() && current_.preempted) Form(now, &current_);
+    do {
+      Form(now, &current_);
+    } while (current_.steps.empty() && current_.changed);
   }
   iterating_ = !current_.steps.empty();
   if (!iterating_) {
@@ -120,8 +121,13 @@ void ReferenceWorker::Complete(SimTime now, std::vector<ReferenceIteration>* log
   for (ReferenceRequest* request : current_.last_prefills) Finish(request, now);
   for (ReferenceRequest* request : current_.handed_on) {
     std::erase(leaving_, request);
-    ++outgoing_;
     request->at = -1;
+    if (plan_.drops_cache) {
+      ReferenceHoldings dropped = TakeOutgoing(request);
+      blocks_.GiveBack(&dropped);
+    } else {
+      ++outgoing_;
+    }
     messages_.push_back({ReferenceMessage::Kind::kPrefilled, request});
   }
   for (const ReferenceMessage& message : current_.migrating) messages_.push_back(message);
@@ -192,6 +198,7 @@ void ReferenceWorker::Form(SimTime now, Batch* batch) {
   *batch = {};
   forming_ = batch;
   const int64_t preempted_before = stats_.preemptions;
+  const size_t loading_before = loading_.size();
   batch->swapped_blocks = std::exchange(swaps_left_, 0);
   if (find_target_) MigrateUnderPressure(/*ahead=*/batch == &next_);
   switch (plan_.scheduler.policy) {
@@ -211,7 +218,7 @@ void ReferenceWorker::Form(SimTime now, Batch* batch) {
   for (ReferenceRequest* request : running_) {
     if (request->record.scheduled == kUnset) request->record.scheduled = now;
   }
-  batch->preempted = stats_.preemptions > preempted_before;
+  batch->changed = stats_.preemptions > preempted_before || loading_.size() > loading_before;
   if (batch->steps.empty()) swaps_left_ = batch->swapped_blocks;  // lengthen the next iteration
   batch->figures.running = static_cast<int32_t>(running_.size() + padding_.size());
   batch->figures.waiting = static_cast<int32_t>(waiting());

@@ -70,7 +70,7 @@ class ReferenceWorker {
     std::vector<Step> steps;
     int64_t padding = 0;
     int64_t swapped_blocks = 0;
-    bool preempted = false;  // somebody, when it was formed
+    bool changed = false;  // somebody was preempted or began to load when it was formed
     ReferenceIteration figures;
     std::vector<ReferenceRequest*> first_tokens;
     std::vector<ReferenceRequest*> last_decodes;

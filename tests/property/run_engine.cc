@@ -82,6 +82,20 @@ Results RunEngine(std::shared_ptr<const Plan> plan, Observer* observer, int64_t 
   return simulation.results();
 }
 
+Results RunEngineByEvents(std::shared_ptr<const Plan> plan, Observer* observer,
+                          const std::function<void(const Simulation& simulation)>& check) {
+  Simulation simulation(std::move(plan), observer);
+  while (!simulation.done()) {
+    const absl::Status status = simulation.Advance(1);
+    if (!status.ok()) {
+      ADD_FAILURE() << status;
+      break;
+    }
+    check(simulation);
+  }
+  return simulation.results();
+}
+
 std::vector<RequestRecord> Sorted(std::vector<RequestRecord> records) {
   std::sort(records.begin(), records.end(), [](const RequestRecord& a, const RequestRecord& b) {
     return a.request_id < b.request_id;

@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
+#include "engine/core/cluster.h"
 #include "engine/core/simulation.h"
 
 namespace tokensim {
@@ -19,6 +21,11 @@ namespace tokensim {
 // the engine reports an error.
 [[nodiscard]] Results RunEngine(std::shared_ptr<const Plan> plan, Observer* observer = nullptr,
                                 int64_t max_slice = 1'000'000);
+
+// The same, event by event: `check` looks at the simulation after each.
+[[nodiscard]] Results RunEngineByEvents(
+    std::shared_ptr<const Plan> plan, Observer* observer,
+    const std::function<void(const Simulation& simulation)>& check);
 
 // By request id.
 [[nodiscard]] std::vector<RequestRecord> Sorted(std::vector<RequestRecord> records);

@@ -64,10 +64,11 @@ absl::Status ReadMoe(const fs::path& path, MoeTimesTable* out) {
 }
 
 // Batches are measured with `nb` of `n` decodes at a long context, the others at a short one. The
-// running set of a server has few long ones among many: the mean over the batches with at most a
-// quarter long, by chunk and n. alpha is blank where contexts make no difference.
+// running set of a server has some long ones among many: the mean over the batches with about a
+// fifth long, by chunk and n. alpha is blank where contexts make no difference.
 absl::Status ReadSkew(const fs::path& path, SkewTable* out) {
-  constexpr double kMostLong = 0.25;
+  constexpr double kLeastLong = 0.1;
+  constexpr double kMostLong = 0.3;
   const auto table =
       NumberTable::Read(path.string(), "", {"n", "nb", "pc", "alpha"}, NumberTable::Blank::kSkip);
   if (!table.ok()) return table.status();
@@ -78,7 +79,8 @@ absl::Status ReadSkew(const fs::path& path, SkewTable* out) {
   std::map<std::pair<double, double>, Mean> means;  // by chunk and n
   for (size_t i = 0; i < table->rows(); ++i) {
     const double n = table->column(0)[i];
-    if (table->column(1)[i] > kMostLong * n) continue;
+    const double share = table->column(1)[i] / n;
+    if (share < kLeastLong || share > kMostLong) continue;
     Mean& mean = means[{table->column(2)[i], n}];
     mean.sum += std::clamp(table->column(3)[i], -1.0, 1.0);
     ++mean.count;
@@ -116,7 +118,7 @@ absl::StatusOr<ProfileTables> ReadProfile(const std::string& directory) {
   ProfileTables tables;
   tables.source = SourceOf(base);
   absl::Status status = ReadOperators(base / "dense.csv", "tokens", &tables.dense);
-  if (status.ok()) {
+  if (status.ok() && fs::exists(base / "per_sequence.csv", error)) {
     status = ReadOperators(base / "per_sequence.csv", "sequences", &tables.per_sequence);
   }
   if (status.ok()) status = ReadAttention(base / "attention.csv", &tables.attention);

@@ -34,6 +34,9 @@ constexpr Registration kRegistry[] = {
     {{GlobalPolicy::kWeighted, "weighted",
       "the worker with the greatest weighted sum of scores: queue, KV cache, prefix hit, load"},
      MakeWeighted},
+    {{GlobalPolicy::kVllmDp, "vllm_dp",
+      "the worker with the least 4 waiting + running, as vLLM among data-parallel ranks"},
+     MakeVllmDp},
 };
 
 }  // namespace

@@ -18,5 +18,6 @@ using GlobalSchedulerPtr = std::unique_ptr<GlobalScheduler>;
 [[nodiscard]] GlobalSchedulerPtr MakePrefixAffinity(const GlobalSchedulerConfig& config);
 [[nodiscard]] GlobalSchedulerPtr MakeSessionAffinity(const GlobalSchedulerConfig& config);
 [[nodiscard]] GlobalSchedulerPtr MakeWeighted(const GlobalSchedulerConfig& config);
+[[nodiscard]] GlobalSchedulerPtr MakeVllmDp(const GlobalSchedulerConfig& config);
 
 }  // namespace tokensim

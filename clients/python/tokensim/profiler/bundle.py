@@ -23,7 +23,7 @@ TABLES = {
     "moe": ("tokens", "activated_experts"),
 }
 # What may differ between the runs that fill one bundle.
-_OF_A_RUN = ("profiled_at", "tp_degrees")
+_OF_A_RUN = ("profiled_at", "imported_at", "tp_degrees")
 
 
 class Table:
@@ -76,7 +76,8 @@ class Bundle:
                                 "differ): give another --output, or --overwrite")
             meta = dict(meta, tp_degrees=before.get("tp_degrees", []))
         elif path.exists():
-            _remove_tables(root)
+            for folder in root.glob("tp*"):
+                _remove_tables(folder)
         bundle = Bundle(root, dict(meta))
         bundle.meta.setdefault("tp_degrees", [])
         try:
@@ -90,6 +91,15 @@ class Bundle:
         folder = self.root / f"tp{tp}"
         folder.mkdir(exist_ok=True)
         return Table(folder / f"{name}.csv", TABLES[name])
+
+    def replace(self, tp, tables):
+        """Writes all tables of a TP degree, {name: {key: microseconds}}, and removes any other."""
+        folder = self.root / f"tp{tp}"
+        _remove_tables(folder)
+        for name, rows in tables.items():
+            table = self.table(tp, name)
+            table.rows = dict(rows)
+            table.sort()
 
     def finish(self, tp):
         """Every row of this TP degree is measured."""
@@ -157,7 +167,7 @@ def _replace(path, text):
     os.replace(beside, path)
 
 
-def _remove_tables(root):
-    for path in root.glob("tp*/*.csv"):
+def _remove_tables(folder):
+    for path in folder.glob("*.csv"):
         if path.stem in TABLES:
             path.unlink()

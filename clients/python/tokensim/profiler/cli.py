@@ -1,10 +1,11 @@
-"""`tokensim-profile`: measure, validate, serve."""
+"""`tokensim-profile`: measure, validate, serve, import-vidur, import-kernels."""
 
 import argparse
 import sys
 
 import tokensim
-from tokensim.profiler import measure_command, serve_command, validation
+from tokensim.profiler import (import_kernels, import_vidur, measure_command, serve_command,
+                               validation)
 from tokensim.profiler.errors import UserError
 
 _EXAMPLES = """examples:
@@ -12,6 +13,7 @@ _EXAMPLES = """examples:
   tokensim-profile measure --model-config config.json --tp 1,2 --quick --output bundles/quick
   tokensim-profile validate bundles/my-gpu
   tokensim-profile serve --model llama3.1-8b --requests 300 --rate 10 --output run.csv
+  tokensim-profile import-vidur --mlp mlp.csv --attention attention.csv --output bundles/vidur
 
 exit codes: 0 fine, 1 the bundle has problems or is not complete, 2 bad input, 130 interrupted
 """
@@ -21,13 +23,16 @@ def main(argv=None):
     parser = argparse.ArgumentParser(
         prog="tokensim-profile", epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Measures a model's operators on this machine for TokenSim's profile backend.")
+        description="Measures a model's operators on this machine for TokenSim's profile backend, "
+                    "or converts what other tools measured.")
     parser.add_argument("--version", action="version",
                         version=f"tokensim-profile {tokensim.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     measure_command.add_parser(commands)
     _add_validate(commands)
     serve_command.add_parser(commands)
+    import_vidur.add_parser(commands)
+    import_kernels.add_parser(commands)
     options = parser.parse_args(argv)
     try:
         return options.run(options)

@@ -5,6 +5,8 @@
 
 Works on bundles of any origin: the expected points come from the axes that meta.yaml names. An
 axis that it does not name (dense_grid in bundles of other profilers) is only checked for order.
+Imported bundles (`imported` in meta.yaml) have no grid and may lack what other tools do not measure,
+which the engine's roofline prices: all but some operators of dense.csv and attention.csv.
 """
 
 import math
@@ -20,6 +22,7 @@ _REQUIRED_DENSE = {"embedding", "layernorm", "qkv_proj", "rotary_emb", "o_proj",
 _MLP = {"gate_up_proj", "act_fn", "down_proj"}
 _REQUIRED_META = ("gpu", "hardware", "profiled_at", "model", "variant", "tp_degrees",
                   "engine_effective", "attention_grid")
+_REQUIRED_META_IMPORTED = ("hardware", "model", "variant", "tp_degrees", "imported")
 
 
 def check(root):
@@ -29,7 +32,8 @@ def check(root):
         meta = read_meta(root)
     except UserError as error:
         return [str(error)]
-    problems = [f"meta.yaml: {key} is missing" for key in _REQUIRED_META if key not in meta]
+    required = _REQUIRED_META_IMPORTED if "imported" in meta else _REQUIRED_META
+    problems = [f"meta.yaml: {key} is missing" for key in required if key not in meta]
     if problems:
         return problems
     if not meta["tp_degrees"]:
@@ -53,13 +57,27 @@ def _check_tp(folder, meta, has_moe):
             problems.append(str(error))
             continue
         problems += [f"{path}: {text}" for text in _check_rows(name, tables[name])]
-    problems += [f"{folder / name}.csv is missing"
-                 for name in ("dense", "per_sequence", "attention")
+    imported = "imported" in meta
+    needed = ("dense", "attention") if imported else ("dense", "per_sequence", "attention")
+    problems += [f"{folder / name}.csv is missing" for name in needed
                  if not (folder / f"{name}.csv").exists()]
-    if not problems:
+    if not problems and imported:
+        problems = [f"{folder}: {text}" for text in _check_attention_alone(tables["attention"])]
+    elif not problems:
         problems = [f"{folder}: {text}" for text in
                     _check_layers(tables, meta, has_moe) + _check_grid(tables, meta)]
     return problems
+
+
+def _check_attention_alone(rows):
+    """What the engine needs of attention: decodes alone, and every chunk alone."""
+    chunks = {key[0] for key in rows}
+    alone = {key[0] for key in rows if key[2] == 0}
+    problems = [] if 0 in chunks else ["attention.csv has no decodes alone (prefill_chunk 0)"]
+    if not chunks - {0}:
+        problems.append("attention.csv has no chunk of a prompt")
+    return problems + [f"attention.csv has no chunk of {chunk} tokens alone (n_decode 0)"
+                       for chunk in sorted(chunks - {0} - alone)]
 
 
 def _check_rows(name, rows):

@@ -1,0 +1,166 @@
+// `tokensim accuracy`: replays a measured run and says how far the simulation is from it.
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <memory>
+
+#include "clients/accuracy/replay.h"
+#include "clients/accuracy/truth.h"
+#include "clients/cli/accuracy_output.h"
+#include "clients/cli/assertion.h"
+#include "clients/cli/commands.h"
+#include "clients/cli/options.h"
+#include "clients/cli/server_settings.h"
+#include "clients/cli/spec_input.h"
+#include "clients/cli/talk.h"
+
+namespace tokensim::cli {
+
+namespace {
+
+using accuracy::MeasuredRun;
+using accuracy::MeasuredStages;
+
+constexpr char kExamples[] = R"(Examples:
+  tokensim accuracy --spec server.yaml --truth run.csv
+  tokensim accuracy --spec server.yaml --truth run.csv -o json | jq '.comparisons[0].metrics.ttft'
+  tokensim accuracy --spec server.yaml --truth run.csv --requests side-by-side.csv
+  tokensim accuracy --spec server.yaml --truth run.csv --assert 'ttft.mean <= 2%' \
+                    --assert 'ttft.mape <= 5%' --assert 'tpot.p99 <= 1%'
+  tokensim accuracy --spec server.yaml --truth stages.json --workload-out sent.csv
+The requests of the truth, at their times and with their prompts, replace the workload of the spec.
+Truth: a CSV file with arrival_s, first_token_s, last_token_s, input_toks, output_toks and
+  optionally queued_s, scheduled_s, prompt_block16_ids; or the JSON of a staged load test
+  (docs/accuracy.md). Errors are simulated minus measured, as a share of measured.
+Assertions: absolute errors of ttft, ttft_queued, tpot, e2e, e2e_queued x mean, p50, p90, p99, mape,
+  median_ape, of throughput.requests_per_second and throughput.output_tokens_per_second, and counts
+  requests.not_simulated and saturation.wrong.)";
+
+struct AccuracyOptions {
+  SpecOptions spec;
+  std::string truth;
+  Format format = Format::kTable;
+  std::string requests_file;
+  std::string workload_file;
+  std::vector<std::string> assertions;
+  TalkOptions talk;
+};
+
+bool WriteFile(const std::string& path, const std::function<void(std::ostream&)>& write) {
+  if (path.empty()) return true;
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  if (out) write(out);
+  out.close();
+  if (!out) PrintError(path + ": " + std::strerror(errno));
+  return !out.fail();
+}
+
+// The files that go with the kind of the truth.
+ExitCode CheckFiles(const AccuracyOptions& options, const accuracy::Truth& truth) {
+  const bool stages = std::holds_alternative<MeasuredStages>(truth);
+  if (stages && !options.requests_file.empty()) {
+    PrintError("--requests: " + options.truth + " has no figures of single requests");
+    return ExitCode::kUsage;
+  }
+  if (!stages && !options.workload_file.empty()) {
+    PrintError("--workload-out: " + options.truth + " is itself the list of what was sent");
+    return ExitCode::kUsage;
+  }
+  return ExitCode::kOk;
+}
+
+ExitCode CheckAssertions(const AccuracyOptions& options, const AccuracyResult& result) {
+  const std::vector<Metric> metrics = AccuracyMetrics(result);
+  bool all_hold = true;
+  for (const std::string& text : options.assertions) {
+    const absl::StatusOr<Assertion> assertion = ParseAssertion(text, metrics);
+    if (!assertion.ok()) {
+      PrintError(std::string(assertion.status().message()));
+      return ExitCode::kUsage;
+    }
+    const AssertionResult checked = Evaluate(*assertion, metrics);
+    all_hold &= checked.holds;
+    if (checked.holds && options.talk.quiet) continue;
+    std::cerr << (checked.holds ? "holds:  " : "MISSED: ") << checked.text << "  ("
+              << checked.measured << ")\n";
+  }
+  return all_hold ? ExitCode::kOk : ExitCode::kAssertionMissed;
+}
+
+ExitCode Finish(const AccuracyOptions& options, const accuracy::Truth& truth,
+                const SpecInput& input, const accuracy::Replay& replay) {
+  const AccuracyResult result{input.spec.name(), input.prepared.digest, options.truth,
+                              replay.wall_seconds, accuracy::Compare(truth, replay.records)};
+  if (options.format == Format::kJson) {
+    WriteAccuracyJson(result, std::cout);
+  } else {
+    WriteAccuracyTable(result, std::cout);
+  }
+  std::cout.flush();
+  const bool requests_written = WriteFile(options.requests_file, [&](std::ostream& out) {
+    WriteAccuracyRequests(std::get<MeasuredRun>(truth), replay.records, out);
+  });
+  const bool workload_written = WriteFile(options.workload_file, [&](std::ostream& out) {
+    WriteEffectiveWorkload(std::get<MeasuredStages>(truth), input.prepared.plan->seed, out);
+  });
+  if (!std::cout || !requests_written || !workload_written) return ExitCode::kRunFailed;
+  return CheckAssertions(options, result);
+}
+
+ExitCode RunAccuracy(const AccuracyOptions& options) {
+  const absl::StatusOr<accuracy::Truth> truth = accuracy::ReadTruth(options.truth);
+  if (!truth.ok()) {
+    PrintError(std::string(truth.status().message()));
+    return ExitCode::kUsage;
+  }
+  if (const ExitCode code = CheckFiles(options, *truth); code != ExitCode::kOk) return code;
+  SpecInput input;
+  if (const ExitCode code = ReadSpec(options.spec, &input); code != ExitCode::kOk) return code;
+  *input.spec.mutable_workload() =
+      accuracy::ToWorkload(*truth, static_cast<uint64_t>(input.spec.seed()));
+  if (const ExitCode code = CheckSpec(options.talk.quiet, &input); code != ExitCode::kOk) {
+    return code;
+  }
+  if (!options.talk.quiet) WarnOfOtherSettings(*truth, input.prepared.resolved);
+  const absl::StatusOr<accuracy::Replay> replay = accuracy::RunReplay(input.prepared.plan);
+  if (!replay.ok()) {
+    PrintError(std::string(replay.status().message()));
+    return ExitCode::kRunFailed;
+  }
+  return Finish(options, *truth, input, *replay);
+}
+
+}  // namespace
+
+void AddAccuracyCommand(CLI::App& app, ExitCode* exit_code) {
+  auto options = std::make_shared<AccuracyOptions>();
+  CLI::App* command = app.add_subcommand("accuracy", "Compare a simulation with a measured run");
+  command->footer(kExamples);
+  command->add_option("--spec", options->spec.file, "The system that was measured")
+      ->required()
+      ->option_text("SPEC.yaml");
+  command->add_option("--truth", options->truth, "What was measured")
+      ->required()
+      ->option_text("RUN.csv|STAGES.json");
+  AddOverrideOptions(command, &options->spec);
+  AddFormatOption(command, &options->format, {Format::kTable, Format::kJson});
+  command
+      ->add_option("--requests", options->requests_file,
+                   "Write measured and simulated stamps of each request")
+      ->option_text("FILE.csv");
+  command
+      ->add_option("--workload-out", options->workload_file,
+                   "Write the requests that the stages are taken to have sent")
+      ->option_text("FILE.csv");
+  command
+      ->add_option("--assert", options->assertions,
+                   "Exit with 4 unless it holds, as 'ttft.mean <= 2%' (repeatable)")
+      ->allow_extra_args(false)
+      ->option_text("EXPR");
+  command->add_flag("-q,--quiet", options->talk.quiet, "Nothing on stderr but errors");
+  command->callback([options, exit_code] { *exit_code = RunAccuracy(*options); });
+}
+
+}  // namespace tokensim::cli

@@ -1,0 +1,12 @@
+// Whether a spec describes the server that was measured.
+#pragma once
+
+#include "clients/accuracy/truth.h"
+
+namespace tokensim::cli {
+
+// Tells stderr which settings of the measured server a resolved spec has otherwise, as far as the
+// truth knows them.
+void WarnOfOtherSettings(const accuracy::Truth& truth, const v1::Spec& resolved);
+
+}  // namespace tokensim::cli

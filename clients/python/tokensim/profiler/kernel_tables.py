@@ -1,0 +1,166 @@
+"""Kernel timings by matrix size and by heads, as AIConfigurator's CSVs have them.
+
+    gemms = read_gemms("gemm.csv.gz", "bfloat16", max_tokens=8192)
+    curve, how = gemms.curve(n=22016, k=4096)       # {m: microseconds}; how: "" or what was done
+    table = read_attention("generation.csv.gz", "generation_attention", heads, ...)
+
+Columns: gemm has gemm_dtype, m, n, k, latency (ms). Attention has batch_size, isl, num_heads,
+num_key_value_heads, head_dim, attn_dtype, kv_cache_dtype, step, latency; a generation row attends
+to isl + step tokens. kernel_source, window_size and beam_width may be there.
+"""
+
+import bisect
+import collections
+import dataclasses
+import math
+
+from tokensim.profiler import csv_input, importing
+from tokensim.profiler.errors import UserError
+
+
+class GemmTable:
+    """Microseconds of [m, k] x [k, n], by (n, k) and m."""
+
+    def __init__(self, path, curves):
+        self.path = path
+        self.curves = curves
+        self._n = sorted({n for n, _ in curves})
+        self._k = sorted({k for _, k in curves})
+
+    def curve(self, n, k):
+        """{m: microseconds} of a matrix, and how it was found when it was not measured.
+
+        Between sizes the logarithm of the time is linear in the logarithms of n and k. Beyond the
+        largest the time grows as the matrix does: one GEMM is then several of that size.
+        """
+        if (n, k) in self.curves:
+            return self.curves[n, k], ""
+        corners = []
+        factor = 1.0
+        how = []
+        for name, axis, size in (("n", self._n, n), ("k", self._k, k)):
+            ends = _bracket(axis, size)
+            corners.append(ends)
+            if size > axis[-1]:
+                factor *= size / axis[-1]
+                how.append(f"{name}={axis[-1]} times {size / axis[-1]:.3g}")
+            elif len(ends) == 2:
+                how.append(f"between {name}={ends[0][0]} and {ends[1][0]}")
+            elif ends[0][0] != size:
+                how.append(f"as {name}={ends[0][0]}")
+        weights = {(at_n, at_k): weight_n * weight_k
+                   for at_n, weight_n in corners[0] for at_k, weight_k in corners[1]}
+        return self._mean(weights, factor, n, k), ", ".join(how)
+
+    def _mean(self, weights, factor, n, k):
+        absent = [corner for corner in weights if corner not in self.curves]
+        if absent:
+            raise UserError(f"{self.path}: n={n}, k={k} is not measured, nor its neighbour "
+                            f"n={absent[0][0]}, k={absent[0][1]}")
+        common = set.intersection(*(set(self.curves[corner]) for corner in weights))
+        if not common:
+            raise UserError(f"{self.path}: the neighbours of n={n}, k={k} have no m in common")
+        return {m: factor * math.exp(sum(weight * math.log(self.curves[corner][m])
+                                         for corner, weight in weights.items()))
+                for m in sorted(common)}
+
+
+def _bracket(axis, size):
+    """[(size, weight)] of the measured neighbours: two, or one at and beyond the ends."""
+    above = bisect.bisect_left(axis, size)
+    if above == len(axis):
+        return [(axis[-1], 1.0)]
+    if above == 0 or axis[above] == size:
+        return [(axis[above], 1.0)]
+    low, high = axis[above - 1], axis[above]
+    weight = math.log(size / low) / math.log(high / low)
+    return [(low, 1 - weight), (high, weight)]
+
+
+def read_gemms(path, dtype, max_tokens):
+    """The GEMMs of one data type with at most max_tokens rows."""
+    times = collections.defaultdict(list)
+    dtypes = set()
+    for row in csv_input.rows(path, ["gemm_dtype", "m", "n", "k", "latency"]):
+        dtypes.add(row.text("gemm_dtype"))
+        m = row.size("m", least=1)
+        if row.text("gemm_dtype") == dtype and m <= max_tokens:
+            key = (row.size("n", least=1), row.size("k", least=1), m)
+            times[row.text("kernel_source", ""), key].append(1e3 * row.time("latency"))
+    if not times:
+        raise UserError(f"{path}: gemm_dtype is never {dtype} with m up to {max_tokens}; there "
+                        f"are {_list(dtypes)}")
+    curves = {}
+    for (n, k, m), microseconds in sorted(_of_one_kernel(path, times).items()):
+        curves.setdefault((n, k), {})[m] = microseconds
+    return GemmTable(path, curves)
+
+
+@dataclasses.dataclass(frozen=True)
+class Heads:
+    """What one rank's attention looks like, and in which types."""
+
+    query: int
+    kv: int
+    dim: int
+    dtype: str
+    kv_dtype: str
+
+    def folds(self):
+        """The same work with 1/s of the heads and s times the sequences, for all s.
+
+        Heads do not see one another, so a sequence with 32 heads is to the GPU what 4 sequences
+        with 8 of them are.
+        """
+        return [(s, self.query // s, self.kv // s) for s in range(1, self.kv + 1)
+                if self.query % s == 0 and self.kv % s == 0]
+
+
+def read_attention(path, what, heads, convert):
+    """Rows of `what` for these heads: convert(row, s) gives a row's key when s sequences of it
+    stand for one, or None to leave it out."""
+    needed = ["batch_size", "isl", "num_heads", "num_key_value_heads", "head_dim", "attn_dtype",
+              "kv_cache_dtype", "step", "latency"]
+    there = collections.defaultdict(list)
+    types = set()
+    for row in csv_input.rows(path, needed):
+        if row.size("window_size", default=0) or row.size("beam_width", default=1) != 1:
+            continue
+        type_of = (row.text("attn_dtype"), row.text("kv_cache_dtype"), row.size("head_dim"))
+        types.add(type_of)
+        if type_of == (heads.dtype, heads.kv_dtype, heads.dim):
+            there[row.size("num_heads"), row.size("num_key_value_heads")].append(row)
+    if not there:
+        raise UserError(f"{path}: attn_dtype, kv_cache_dtype, head_dim are never {heads.dtype}, "
+                        f"{heads.kv_dtype}, {heads.dim}; there are "
+                        f"{_list(' '.join(map(str, one)) for one in types)}")
+    for s, query, kv in heads.folds():
+        times = collections.defaultdict(list)
+        for row in there.get((query, kv), []):
+            key = convert(row, s)
+            if key is not None:
+                times[row.text("kernel_source", ""), key].append(1e3 * row.time("latency"))
+        if times:
+            if s > 1:
+                importing.note(f"{what}: no rows with {heads.query} heads and {heads.kv} KV heads: "
+                               f"{s} sequences with {query} and {kv} stand for one")
+            return _of_one_kernel(path, times)
+    raise UserError(f"{path}: no rows with num_heads {heads.query}, num_key_value_heads "
+                    f"{heads.kv}, nor a fraction of both; there are "
+                    f"{_list(f'{query}/{kv}' for query, kv in sorted(there))}")
+
+
+def _of_one_kernel(path, times):
+    """{key: median} of the kernel with most rows: two kernels make no curve."""
+    keys = collections.defaultdict(dict)
+    for (kernel, key), values in times.items():
+        keys[kernel][key] = values
+    chosen = max(sorted(keys), key=lambda kernel: len(keys[kernel]))
+    if len(keys) > 1:
+        importing.note(f"{path}: of the kernels {_list(keys)} only {chosen} is taken, which has "
+                       "most rows")
+    return importing.median(keys[chosen])
+
+
+def _list(texts):
+    return ", ".join(sorted(map(str, texts)))
