@@ -119,7 +119,7 @@ class MeanError {
   int count_ = 0;
 };
 
-// Largest mean errors, 0.3 % above what the surfaces have; 0: not shipped.
+// Largest mean errors, some 0.3 points above what the surfaces have; 0: not shipped.
 struct Device {
   const char* preset;
   const char* table;
@@ -131,11 +131,11 @@ struct Device {
   double all_reduce;
 };
 constexpr Device kDevices[] = {
-    {"a100-80g", "a100_sxm__vllm_0.14.0__", 1, 0, 1, 1, 1, 1},
-    {"h100", "h100_sxm__vllm_0.24.0__", 1, 1, 1, 1, 1, 1},
-    {"h200", "h200_sxm__vllm_0.24.0__", 1, 1, 1, 1, 1, 1},
-    {"l40s", "l40s__vllm_0.24.0__", 1, 1, 1, 1, 0, 0},
-    {"rtx-pro-6000", "rtx_pro_6000_server__vllm_0.24.0__", 1, 1, 1, 1, 0, 0},
+    {"a100-80g", "a100_sxm__vllm_0.14.0__", 0.065, 0, 0.056, 0.032, 0.09, 0.044},
+    {"h100", "h100_sxm__vllm_0.24.0__", 0.047, 0.07, 0.047, 0.034, 0.128, 0.024},
+    {"h200", "h200_sxm__vllm_0.24.0__", 0.048, 0.073, 0.048, 0.032, 0.137, 0.02},
+    {"l40s", "l40s__vllm_0.24.0__", 0.081, 0.076, 0.042, 0.037, 0, 0},
+    {"rtx-pro-6000", "rtx_pro_6000_server__vllm_0.24.0__", 0.067, 0.053, 0.039, 0.039, 0, 0},
 };
 
 HardwarePreset ReadDevice(const std::string& name) {
@@ -151,12 +151,12 @@ class KernelDataTest : public ::testing::TestWithParam<Device> {
     }
   }
   void Gemm(const std::string& dtype, double weight_bytes, double worst) const {
-    const Pricers pricers(device_, {.weight_bytes_per_parameter = weight_bytes,
-                                    .num_layers = 1,
-                                    .num_attention_heads = 1,
-                                    .num_kv_heads = 1,
-                                    .head_dim = 128},
-                          {});
+    const TransformerConfig model{.num_layers = 1,
+                                  .num_attention_heads = 1,
+                                  .num_kv_heads = 1,
+                                  .head_dim = 128,
+                                  .weight_bytes_per_parameter = weight_bytes};
+    const Pricers pricers(device_, model, {});
     MeanError error;
     ForEachRow(std::string(GetParam().table) + "gemm", [&](const Row& row) {
       if (!row.Is("gemm_dtype", dtype)) return;
@@ -186,10 +186,8 @@ class KernelDataTest : public ::testing::TestWithParam<Device> {
       if (dim != 64 && dim != 128 && dim != 256) return;  // as scripts/kernel_fit/kernels.py
       const int32_t heads = row.Int("num_heads");
       const int32_t kv_heads = row.Int("num_key_value_heads");
-      const TransformerConfig model{.num_layers = 1,
-                                    .num_attention_heads = heads,
-                                    .num_kv_heads = kv_heads,
-                                    .head_dim = dim};
+      const TransformerConfig model{
+          .num_layers = 1, .num_attention_heads = heads, .num_kv_heads = kv_heads, .head_dim = dim};
       const auto found =
           shapes.try_emplace({heads, kv_heads, dim}, device_, model, ParallelismConfig{}).first;
       visit(row, found->second);
@@ -266,10 +264,8 @@ TEST_P(KernelDataTest, AllReduce) {
   MeanError error;
   ForEachRow(std::string(GetParam().table) + "custom_allreduce", [&](const Row& row) {
     if (!row.Is("backend", "vllm_graph")) return;
-    const TransformerConfig model{.num_layers = 1,
-                                  .num_attention_heads = 8,
-                                  .num_kv_heads = 8,
-                                  .head_dim = 128};
+    const TransformerConfig model{
+        .num_layers = 1, .num_attention_heads = 8, .num_kv_heads = 8, .head_dim = 128};
     const Pricers pricers(device_, model, {.tensor = row.Int("num_gpus")});
     const Operator op{.name = "mlp_all_reduce",
                       .kind = OperatorKind::kAllReduce,
@@ -281,8 +277,8 @@ TEST_P(KernelDataTest, AllReduce) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, KernelDataTest, ::testing::ValuesIn(kDevices),
-                         [](const auto& info) {
-                           std::string name = info.param.preset;
+                         [](const auto& device) {
+                           std::string name = device.param.preset;
                            std::erase(name, '-');
                            return name;
                          });
