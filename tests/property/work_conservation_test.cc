@@ -158,7 +158,7 @@ class Watch {
     int64_t preemptions = 0;
     int64_t prefilled = 0;
     SimTime end = kUnset;
-    bool front_is_swapped = false;
+    int64_t swapped_in = 0;
     std::optional<Offer> ahead;  // what was left when the batch after the current was formed
   };
 
@@ -167,10 +167,11 @@ class Watch {
     const bool formed = worker.iteration_end() != before->end && worker.iteration_end() != kUnset;
     const bool preempted = worker.stats().preemptions != before->preemptions;
     const bool ended = worker.iteration_end() == kUnset;
-    // vllm_v0 does not look at prompts behind swapped out requests, not even when those came back.
-    const bool passed_over =
-        worker.plan().scheduler.policy == LocalPolicy::kVllmV0 && before->front_is_swapped;
-    before->front_is_swapped = state.has_waiting() && state.front_is_swapped();
+    // vllm_v0 does not look at prompts behind swapped out requests, not even when those come back.
+    const bool passed_over = worker.plan().scheduler.policy == LocalPolicy::kVllmV0 &&
+                             (worker.stats().swapped_in_blocks != before->swapped_in ||
+                              state.slots_used() > state.present_count());
+    before->swapped_in = worker.stats().swapped_in_blocks;
     // A cache sent layer by layer may be there already: then the sender's blocks come free at once.
     const bool handed_over = plan_.network.mode == TransferMode::kLayerwise &&
                              worker.plan().role == Role::kPrefill &&
