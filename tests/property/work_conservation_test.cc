@@ -173,9 +173,10 @@ class Watch {
                               state.slots_used() > state.present_count());
     before->swapped_in = worker.stats().swapped_in_blocks;
     // A cache sent layer by layer may be there already: then the sender's blocks come free at once.
-    const bool handed_over = plan_.network.mode == TransferMode::kLayerwise &&
-                             worker.plan().role == Role::kPrefill &&
-                             worker.stats().prefilled != before->prefilled;
+    // (A prompt that is computed again after a failure is not counted as prefilled.)
+    const bool handed_over =
+        plan_.network.mode == TransferMode::kLayerwise && worker.plan().role == Role::kPrefill &&
+        (worker.stats().prefilled != before->prefilled || !plan_.worker_events.empty());
     before->prefilled = worker.stats().prefilled;
     before->preemptions = worker.stats().preemptions;
     before->end = worker.iteration_end();
@@ -199,7 +200,11 @@ class Watch {
     const IterationShape shape = worker.iteration_shape();
     EXPECT_FALSE(Admissible(config, offer, shape))
         << worker.plan().name << " leaves out " << offer.target << " tokens at " << moment_
-        << " ns, policy " << static_cast<int>(config.policy);
+        << " ns, policy " << static_cast<int>(config.policy) << ", depth " << config.async_depth
+        << ", beside " << shape.decode_count << " decodes and " << shape.prefill_tokens
+        << " tokens of prompts; " << offer.free << " of " << offer.total << " blocks free, "
+        << offer.promised << " promised; " << offer.slots << " slots used, " << offer.loading
+        << " loading";
     ++batches[static_cast<size_t>(config.policy)];
     for_blocks += offer.slots < config.max_num_seqs && BatchHasRoom(config, offer, shape);
   }
