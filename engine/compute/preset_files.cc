@@ -80,6 +80,22 @@ ModelPreset ReadModel(const std::filesystem::path& path) {
   return preset;
 }
 
+EfficiencySurface ReadSurface(const YAML::Node& node, const std::string& file) {
+  Fields f(node, file);
+  EfficiencySurface surface;
+  surface.kernel = FindSurfaceKernel(f["kernel"].as<std::string>()).value();
+  surface.weight_bytes = f["dtype"].as<std::string>() == "fp8" ? 1 : 2;
+  surface.source = f["source"].as<std::string>();
+  surface.error = f["error"].as<double>();
+  for (const YAML::Node& axis : f["axes"]) {
+    surface.axes.push_back(
+        {axis["name"].as<std::string>(), axis["values"].as<std::vector<double>>()});
+  }
+  surface.efficiency = f["efficiency"].as<std::vector<double>>();
+  f.Finish();
+  return surface;
+}
+
 TiledDeviceConfig ReadTiled(const YAML::Node& node, const std::filesystem::path& path) {
   Fields f(node, path);
   TiledDeviceConfig c;
@@ -117,6 +133,9 @@ HardwarePreset ReadHardware(const std::filesystem::path& path) {
   c.interconnect.latency_seconds = Quantity(link["latency_seconds"]);
   link.Finish();
   if (f.Has("tiled")) preset.tiled = ReadTiled(f["tiled"], path);
+  if (f.Has("kernels")) {
+    for (const YAML::Node& node : f["kernels"]) preset.kernels.push_back(ReadSurface(node, path));
+  }
   f.Finish();
   return preset;
 }
@@ -150,6 +169,10 @@ DeviceConfig ReadHardwarePreset(const std::string& name) {
 
 TiledDeviceConfig ReadTiledPreset(const std::string& name) {
   return ReadHardware(HardwarePath(name)).tiled;
+}
+
+std::vector<EfficiencySurface> ReadKernelSurfaces(const std::string& hardware) {
+  return ReadHardware(HardwarePath(hardware)).kernels;
 }
 
 }  // namespace tokensim

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/compute/kernels/efficiency_surface.h"
 #include "engine/hardware/device.h"
 #include "engine/hardware/tiled_device.h"
 #include "engine/model/transformer.h"
@@ -20,6 +21,7 @@ struct HardwarePreset {
   std::string file;  // a100-80g
   DeviceConfig config;
   TiledDeviceConfig tiled;  // no cores: the file does not say
+  std::vector<EfficiencySurface> kernels;
 };
 
 // Sorted by file name.
@@ -28,5 +30,6 @@ struct HardwarePreset {
 [[nodiscard]] TransformerConfig ReadModelPreset(const std::string& name);
 [[nodiscard]] DeviceConfig ReadHardwarePreset(const std::string& name);
 [[nodiscard]] TiledDeviceConfig ReadTiledPreset(const std::string& name);
+[[nodiscard]] std::vector<EfficiencySurface> ReadKernelSurfaces(const std::string& hardware);
 
 }  // namespace tokensim

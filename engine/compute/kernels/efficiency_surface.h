@@ -41,6 +41,7 @@ struct EfficiencySurface {
   std::vector<SurfaceAxis> axes;   // those of the kernel, in that order
   std::vector<double> efficiency;  // one per point of the grid, last axis fastest
   std::string source;
+  double error = 0;  // mean |relative error| of measurements held out
 };
 
 // gemm, prefill_attention...; none for another word.

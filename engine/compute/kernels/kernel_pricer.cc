@@ -121,7 +121,7 @@ class KernelPricer final : public OperatorPricer {
   // Whether its time is in the experts' GEMMs.
   bool InMoeBlock(const Operator& op) const {
     const std::string_view name = op.name;
-    return moe_ && (name == "activation" || name == "expert_sum");
+    return moe_ && (name == "expert_activation" || name == "expert_sum");
   }
 
   const Priced* SurfaceOf(const Operator& op) const {
