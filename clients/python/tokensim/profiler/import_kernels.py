@@ -135,10 +135,11 @@ def _attention(rank, tp, options):
         batch, beyond = divmod(row.size("batch_size", least=1), sequences)
         return None if beyond else (0, 0, batch, row.size("isl", least=1) + row.size("step"))
 
-    return {**kernel_tables.read_attention(options.context_attention,
-                                           f"tp{tp}: context attention", heads, chunk),
-            **kernel_tables.read_attention(options.generation_attention,
-                                           f"tp{tp}: generation attention", heads, decodes)}
+    chunks = kernel_tables.read_attention(options.context_attention,
+                                          f"tp{tp}: context attention", heads, chunk)
+    what = f"tp{tp}: generation attention"
+    batches = kernel_tables.read_attention(options.generation_attention, what, heads, decodes)
+    return {**chunks, **importing.extend_decodes(batches, what)}
 
 
 def _number(text):

@@ -55,8 +55,9 @@ class GemmTable:
     def _mean(self, weights, factor, n, k):
         absent = [corner for corner in weights if corner not in self.curves]
         if absent:
-            raise UserError(f"{self.path}: n={n}, k={k} is not measured, nor its neighbour "
-                            f"n={absent[0][0]}, k={absent[0][1]}")
+            neighbour = "" if absent == [(n, k)] else (f", nor its neighbour n={absent[0][0]}, "
+                                                       f"k={absent[0][1]}")
+            raise UserError(f"{self.path}: n={n}, k={k} is not measured{neighbour}")
         common = set.intersection(*(set(self.curves[corner]) for corner in weights))
         if not common:
             raise UserError(f"{self.path}: the neighbours of n={n}, k={k} have no m in common")
