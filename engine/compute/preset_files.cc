@@ -12,7 +12,7 @@ namespace {
 
 double Quantity(const YAML::Node& node) {
   static const std::map<std::string, double> kUnits = {
-      {"", 1},       {"TFLOPS", 1e12}, {"GiB", 0x1p30}, {"MiB", 0x1p20},
+      {"", 1},       {"TFLOPS", 1e12}, {"GiB", 0x1p30}, {"MiB", 0x1p20}, {"KiB", 0x1p10},
       {"GB/s", 1e9}, {"TB/s", 1e12},   {"us", 1e-6},    {"ns", 1e-9},
   };
   const std::string text = node.as<std::string>();
@@ -80,6 +80,24 @@ ModelPreset ReadModel(const std::filesystem::path& path) {
   return preset;
 }
 
+TiledDeviceConfig ReadTiled(const YAML::Node& node, const std::filesystem::path& path) {
+  Fields f(node, path);
+  TiledDeviceConfig c;
+  c.cores = f["cores"].as<int32_t>();
+  c.lanes = f["lanes"].as<int32_t>();
+  c.systolic_rows = f["systolic_rows"].as<int32_t>();
+  c.systolic_columns = f["systolic_columns"].as<int32_t>();
+  c.vector_width = f["vector_width"].as<int32_t>();
+  c.frequency_hertz = Quantity(f["frequency_hertz"]);
+  c.local_buffer_bytes = static_cast<int64_t>(Quantity(f["local_buffer_bytes"]));
+  c.register_file_bytes = static_cast<int64_t>(Quantity(f["register_file_bytes"]));
+  c.global_buffer_bytes = static_cast<int64_t>(Quantity(f["global_buffer_bytes"]));
+  c.global_buffer_bytes_per_second = Quantity(f["global_buffer_bytes_per_second"]);
+  if (f.Has("near_memory")) c.near_memory = f["near_memory"].as<bool>();
+  f.Finish();
+  return c;
+}
+
 HardwarePreset ReadHardware(const std::filesystem::path& path) {
   Fields f(YAML::LoadFile(path), path);
   HardwarePreset preset{.file = path.stem()};
@@ -98,8 +116,13 @@ HardwarePreset ReadHardware(const std::filesystem::path& path) {
   c.interconnect.bandwidth_bytes_per_second = Quantity(link["bandwidth_bytes_per_second"]);
   c.interconnect.latency_seconds = Quantity(link["latency_seconds"]);
   link.Finish();
+  if (f.Has("tiled")) preset.tiled = ReadTiled(f["tiled"], path);
   f.Finish();
   return preset;
+}
+
+std::filesystem::path HardwarePath(const std::string& name) {
+  return std::filesystem::path(TOKENSIM_SOURCE_DIR) / "configs/hardware" / (name + ".yaml");
 }
 
 }  // namespace
@@ -122,9 +145,11 @@ TransformerConfig ReadModelPreset(const std::string& name) {
 }
 
 DeviceConfig ReadHardwarePreset(const std::string& name) {
-  return ReadHardware(std::filesystem::path(TOKENSIM_SOURCE_DIR) / "configs/hardware" /
-                      (name + ".yaml"))
-      .config;
+  return ReadHardware(HardwarePath(name)).config;
+}
+
+TiledDeviceConfig ReadTiledPreset(const std::string& name) {
+  return ReadHardware(HardwarePath(name)).tiled;
 }
 
 }  // namespace tokensim

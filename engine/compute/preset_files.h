@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/hardware/device.h"
+#include "engine/hardware/tiled_device.h"
 #include "engine/model/transformer.h"
 
 namespace tokensim {
@@ -18,6 +19,7 @@ struct ModelPreset {
 struct HardwarePreset {
   std::string file;  // a100-80g
   DeviceConfig config;
+  TiledDeviceConfig tiled;  // no cores: the file does not say
 };
 
 // Sorted by file name.
@@ -25,5 +27,6 @@ struct HardwarePreset {
 [[nodiscard]] std::vector<HardwarePreset> ReadHardwarePresets();
 [[nodiscard]] TransformerConfig ReadModelPreset(const std::string& name);
 [[nodiscard]] DeviceConfig ReadHardwarePreset(const std::string& name);
+[[nodiscard]] TiledDeviceConfig ReadTiledPreset(const std::string& name);
 
 }  // namespace tokensim

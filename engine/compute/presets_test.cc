@@ -58,9 +58,12 @@ TEST(PresetsTest, HardwareIsCompleteAndPlausible) {
     EXPECT_LT(d.kernel_launch_seconds, 10e-6) << preset.file;
     EXPECT_GE(d.interconnect.bandwidth_bytes_per_second, 32e9) << preset.file;
     EXPECT_GT(d.interconnect.latency_seconds, 0) << preset.file;
+    if (preset.tiled.cores > 0) {
+      EXPECT_NEAR(preset.tiled.array_flops(), d.peak_flops, 0.03 * d.peak_flops) << preset.file;
+    }
   }
-  EXPECT_THAT(files, ElementsAre("a100-40g", "a100-80g", "gddr6-aim", "h100", "h200", "l40s",
-                                 "rtx-4090", "rtx-pro-6000", "v100"));
+  EXPECT_THAT(files, ElementsAre("a100-40g", "a100-80g-tiled", "a100-80g", "gddr6-aim", "h100",
+                                 "h200", "l40s", "rtx-4090", "rtx-pro-6000", "tpu-v4", "v100"));
 }
 
 }  // namespace

@@ -88,8 +88,9 @@ struct NamedInfo {
 };
 constexpr NamedInfo kComputeBackends[] = {
     {"roofline", "operators of the model against the hardware's figures"},
-    {"profile", "operators as they were measured on a GPU (a profile bundle)"},
     {"affine", "iteration + prefill tokens + decode tokens + context, each at a given cost"},
+    {"profile", "operators as they were measured on a GPU (a profile bundle)"},
+    {"tiled", "operators mapped on the hardware's systolic arrays and buffers"},
 };
 
 // Where a breakpoint may be besides the operators of a compute model.

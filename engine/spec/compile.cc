@@ -4,6 +4,7 @@
 #include "engine/compute/affine.h"
 #include "engine/compute/profile/profile_pricer.h"
 #include "engine/compute/roofline.h"
+#include "engine/compute/tiled/tiled_pricer.h"
 #include "engine/core/plan.h"
 #include "engine/spec/resolve.h"
 
@@ -31,6 +32,9 @@ std::unique_ptr<const OperatorPricer> MakePricer(const v1::WorkerGroup& group,
   const DeviceConfig device = ToDevice(group.hardware());
   if (compute.has_profile()) {
     return MakeProfilePricer(ToProfileTables(compute.profile().tables()), model, device, split);
+  }
+  if (compute.has_tiled()) {
+    return MakeTiledPricer(model, device, ToTiledDevice(group.hardware().tiled()), split);
   }
   return MakeRooflinePricer(model, device, split);
 }

@@ -197,12 +197,43 @@ TEST(PrepareParallelismTest, Experts) {
   EXPECT_THAT(
       findings("{tensor: 4, expert: 2}"),
       ElementsAre("ERROR workers[0].parallelism.expert: is 2; it must be 1 or equal to tensor, 4"));
+  EXPECT_THAT(findings("{tensor: 2, data: 2, expert: 8}"),
+              ElementsAre("ERROR workers[0].parallelism.expert: is 8; it must be 1 or equal to "
+                          "tensor, 2, or tensor x data, 4"));
   EXPECT_THAT(findings("{tensor: 16, expert: 16}"),
               ElementsAre("ERROR workers[0].parallelism.expert: is 16; it must divide the model's "
                           "experts, 8"));
   EXPECT_THAT(FindingsOf({{"workers[0].parallelism", "{tensor: 2, expert: 2}"}}),
               ElementsAre("ERROR workers[0].parallelism.expert: needs a model with experts "
                           "(model.moe)"));
+}
+
+TEST(PrepareParallelismTest, ReplicasThatShareTheirExpertsRunInLockstep) {
+  const Changes mixtral = {{"model", "mixtral-8x7b"},
+                           {"workers[0].hardware", "h200"},
+                           {"workers[0].count", "2"},
+                           {"workers[0].parallelism", "{tensor: 1, data: 2, expert: 2}"}};
+  const PreparedSpec prepared = PrepareChanged(mixtral);
+  ASSERT_TRUE(prepared.ok());
+  ASSERT_EQ(prepared.plan->workers.size(), 4U);
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(prepared.plan->workers[i].lockstep_first, i < 2 ? 0 : 2);
+    EXPECT_EQ(prepared.plan->workers[i].lockstep_ranks, 2);
+  }
+  const auto findings = [&](const std::string& path, const std::string& value) {
+    Changes changes = mixtral;
+    changes.emplace_back(path, value);
+    return FindingsOf(changes);
+  };
+  EXPECT_THAT(findings("workers[0].local_scheduler.policy", "orca"),
+              ElementsAre("ERROR workers[0].local_scheduler.policy: does not go with replicas that "
+                          "share their experts (expert = tensor x data); only chunked does"));
+  EXPECT_THAT(findings("workers[0].initial_count", "1"),
+              ElementsAre("ERROR workers[0].initial_count: does not go with replicas that share "
+                          "their experts (expert = tensor x data)"));
+  EXPECT_THAT(findings("faults.events", "[{at_seconds: 1, group: gpu, action: fail, worker: 0}]"),
+              ElementsAre("ERROR faults.events[0].group: has replicas that share their experts, "
+                          "which do not fail or scale alone"));
 }
 
 TEST(PrepareParallelismTest, ReplicasAreWorkers) {

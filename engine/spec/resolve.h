@@ -15,6 +15,7 @@
 #include "engine/compute/profile/profile_tables.h"
 #include "engine/core/plan.h"
 #include "engine/hardware/device.h"
+#include "engine/hardware/tiled_device.h"
 #include "engine/hardware/topology.h"
 #include "engine/model/transformer.h"
 #include "engine/spec/findings.h"
@@ -34,11 +35,15 @@ void ResolveModel(const std::string& path, bool required, v1::Model* model, Find
 // What a worker's device is needed for.
 struct HardwareNeeds {
   bool compute = false;       // peak, bandwidth
+  bool tiled = false;         // arrays and buffers
   bool memory = false;        // memory_bytes
   bool interconnect = false;  // more than one device per worker
 };
 void ResolveHardware(const std::string& path, HardwareNeeds needs, v1::Hardware* hardware,
                      Findings* findings);
+// Hardware.tiled. `check` is the hardware's, whose other figures are resolved.
+void CheckTiled(const Checker& check, bool needed, const v1::Hardware& hardware);
+[[nodiscard]] TiledDeviceConfig ToTiledDevice(const v1::TiledDevice& tiled);
 
 // Model, workers, global_scheduler, local_scheduler, memory.
 void ResolveWorkers(const TracePolicy& policy, v1::Spec* spec, Findings* findings);
@@ -62,8 +67,7 @@ void ResolveLocalScheduler(const std::string& path, const v1::Model& model, v1::
 void ResolveMemory(const Checker& check, v1::WorkerGroup* group);
 // The compute model; `check` is the group's, which is resolved but for its compute model. Reads the
 // profile bundle, if it names one.
-void ResolveCompute(const TracePolicy& policy, const Checker& check, const v1::Model& model,
-                    v1::WorkerGroup* group);
+void ResolveCompute(const TracePolicy& policy, const Checker& check, v1::WorkerGroup* group);
 // Whether the compute model needs the figures of model and hardware.
 [[nodiscard]] bool PricesOperators(const v1::Compute& compute);
 // Expands preset and file.

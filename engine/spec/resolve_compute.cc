@@ -114,8 +114,7 @@ void RefuseOutside(const Checker& check, const v1::WorkerGroup& group, const Pro
   within("the context of a request (max_model_len)", length, range.context);
 }
 
-void ResolveProfile(const TracePolicy& policy, const Checker& check, const v1::Model& model,
-                    v1::WorkerGroup* group) {
+void ResolveProfile(const TracePolicy& policy, const Checker& check, v1::WorkerGroup* group) {
   v1::Profile* profile = group->mutable_compute()->mutable_profile();
   if (!profile->has_outside_range()) {
     profile->set_outside_range(v1::OUTSIDE_RANGE_EXTRAPOLATE);
@@ -129,7 +128,7 @@ void ResolveProfile(const TracePolicy& policy, const Checker& check, const v1::M
   profile->clear_skew();
   check.Length("tables.source", profile->tables().source(), 4'000);
   const ProfileTables tables = ToProfileTables(profile->tables());
-  const absl::Status status = CheckProfile(tables, ToTransformer(model, v1::DATA_TYPE_BF16));
+  const absl::Status status = CheckProfile(tables);
   if (!status.ok()) {
     check.Error("tables", std::string(status.message()));
   } else if (profile->outside_range() == v1::OUTSIDE_RANGE_REFUSE) {
@@ -163,14 +162,13 @@ ProfileTables ToProfileTables(const v1::ProfileTables& tables) {
 
 bool PricesOperators(const v1::Compute& compute) { return !compute.has_affine(); }
 
-void ResolveCompute(const TracePolicy& policy, const Checker& check, const v1::Model& model,
-                    v1::WorkerGroup* group) {
+void ResolveCompute(const TracePolicy& policy, const Checker& check, v1::WorkerGroup* group) {
   v1::Compute* compute = group->mutable_compute();
   Findings* const findings = check.findings();
   if (compute->has_affine()) {
     ResolveAffine(Checker(findings, check.Path("compute.affine")), compute->mutable_affine());
   } else if (compute->has_profile()) {
-    ResolveProfile(policy, Checker(findings, check.Path("compute.profile")), model, group);
+    ResolveProfile(policy, Checker(findings, check.Path("compute.profile")), group);
   }
 }
 

@@ -86,6 +86,7 @@ void ResolveHardware(const std::string& path, HardwareNeeds needs, v1::Hardware*
     check.Required("memory_bandwidth_bytes_per_second",
                    hardware->has_memory_bandwidth_bytes_per_second(), kHint);
   }
+  CheckTiled(check, needs.tiled, *hardware);
   if (needs.memory) {
     check.Required("memory_bytes", hardware->has_memory_bytes(),
                    "it sets the size of the KV cache; give it, a preset, or memory.kv_blocks");

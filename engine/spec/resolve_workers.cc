@@ -50,9 +50,9 @@ void ResolveExperts(const Checker& check, const v1::Model& model, v1::Parallelis
     const int64_t replicas = p->has_data() ? p->data() : 1;
     const bool lockstep = replicas > 1 && p->expert() == p->tensor() * replicas;
     if (p->expert() != p->tensor() && !lockstep) {
-      check.Error("expert",
-                  absl::StrCat("is ", p->expert(), "; it must be 1, equal to tensor, ", p->tensor(),
-                               ", or to tensor x data, ", p->tensor() * replicas));
+      std::string allowed = absl::StrCat("1 or equal to tensor, ", p->tensor());
+      if (replicas > 1) absl::StrAppend(&allowed, ", or tensor x data, ", p->tensor() * replicas);
+      check.Error("expert", absl::StrCat("is ", p->expert(), "; it must be ", allowed));
     } else if (lockstep && p->has_pipeline()) {
       check.Error("pipeline", "and replicas that share their experts do not go together");
     } else if (!model.has_moe()) {
@@ -156,6 +156,7 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
     const v1::Parallelism& split = group->parallelism();
     const bool several = split.tensor() > 1 || split.pipeline() > 1 || split.expert() > 1;
     const HardwareNeeds needs = {.compute = operators,
+                                 .tiled = group->compute().has_tiled(),
                                  .memory = !group->memory().has_kv_blocks(),
                                  .interconnect = operators && several};
     ResolveHardware(check.Path("hardware"), needs, group->mutable_hardware(), findings);
@@ -163,7 +164,7 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
   ResolveLocalScheduler(check.Path("local_scheduler"), model, group->mutable_local_scheduler(),
                         findings);
   ResolveMemory(check, group);
-  ResolveCompute(policy, check, model, group);
+  ResolveCompute(policy, check, group);
   if (!group->has_calibration() && spec->has_calibration()) {
     *group->mutable_calibration() = spec->calibration();
     DropFrontEnd(group->mutable_calibration());

@@ -166,7 +166,9 @@ TEST(ReplayReader, EventsOfClustersAddUp) {
       EXPECT_GT(body.bytes(), 0);
       EXPECT_EQ(body.bytes() % 16'000, 0);  // whole blocks
       EXPECT_GT(body.generated_tokens(), 0);
-      if (!body.out()) EXPECT_EQ(swapped[body.request_id()], body.bytes());
+      if (!body.out()) {
+        EXPECT_EQ(swapped[body.request_id()], body.bytes());
+      }
       swapped[body.request_id()] = body.out() ? body.bytes() : 0;
     } else if (event.has_worker_changed()) {
       const v1::WorkerChanged& body = event.worker_changed();

@@ -23,6 +23,9 @@ echo
 echo "## One decision of each global policy, over 64 and 1,000 workers"
 "$out/routing_bench" "${flags[@]}" 2> /dev/null | medians
 echo
+echo "## Compute model tiled (one core)"
+"$out/tiled_bench" "${flags[@]}" 2> /dev/null | medians
+echo
 echo "## Replay and encoding (one core)"
 "$out/replay_bench" "${flags[@]}" 2> /dev/null | medians
 

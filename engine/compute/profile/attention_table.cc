@@ -78,6 +78,7 @@ AttentionTable::AttentionTable(const AttentionTimesTable& measured) {
       decode_only_ = MakeSlab(rows);
     } else {
       slabs_.push_back(MakeSlab(rows));
+      mixes_ = mixes_ || slabs_.back().decodes.back() > 0;
     }
   }
 }

@@ -34,6 +34,8 @@ class AttentionTable {
   explicit AttentionTable(const AttentionTimesTable& measured);
 
   [[nodiscard]] double Seconds(const AttentionPoint& point) const;
+  // Whether chunks were measured beside decodes. Else their times are to be added.
+  [[nodiscard]] bool mixes() const { return mixes_; }
   // The nearest point that was measured.
   [[nodiscard]] AttentionPoint Clamp(AttentionPoint point) const;
 
@@ -56,6 +58,7 @@ class AttentionTable {
 
   Slab decode_only_;
   std::vector<Slab> slabs_;  // of chunks > 0, ascending
+  bool mixes_ = false;
 };
 
 }  // namespace tokensim

@@ -13,15 +13,12 @@ namespace tokensim {
 
 enum class MeasuredTable : uint8_t { kDense, kPerSequence, kMoe };
 
-struct MeasuredLayer {
-  std::string_view name;  // in the profile
-  bool required = true;
-};
-
 struct MeasuredOperator {
   std::string_view name;  // of TransformerOperators
   MeasuredTable table;
-  std::span<const MeasuredLayer> layers;  // whose times add up; none: in another operator
+  std::string_view layer;  // in the profile; empty: its time is in another operator's
+  // Their times, where there are any, are added.
+  std::span<const std::string_view> with = {};
 };
 
 // Null: never measured.

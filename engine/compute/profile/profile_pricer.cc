@@ -129,11 +129,12 @@ class ProfilePricer final : public OperatorPricer {
     if (measured == nullptr) return roofline_->Seconds(op);
     switch (measured->table) {
       case MeasuredTable::kMoe:
-        return measured->layers.empty() ? 0 : ExpertSeconds(op);
+        if (moe_.empty()) return roofline_->Seconds(op);
+        return measured->layer.empty() ? 0 : ExpertSeconds(op);
       case MeasuredTable::kDense:
-        return SumOf(dense_, *measured, op);
+        return CurveSeconds(dense_, *measured, op);
       case MeasuredTable::kPerSequence:
-        return SumOf(per_sequence_, *measured, op);
+        return CurveSeconds(per_sequence_, *measured, op);
     }
     return 0;
   }
@@ -165,7 +166,9 @@ class ProfilePricer final : public OperatorPricer {
         point.history = alone.history;
       }
     }
-    const double all = WithSkew(point, greatest) + extra;
+    const double all = attention_.mixes() || point.decodes == 0
+                           ? WithSkew(point, greatest) + extra
+                           : At({.chunk = point.chunk, .history = point.history}) + decode + extra;
     return {.prefill = std::max(0.0, all - decode), .decode = std::min(all, decode)};
   }
 
@@ -174,21 +177,31 @@ class ProfilePricer final : public OperatorPricer {
   std::string Source(const std::string& name) const override {
     if (name == "prefill_attention" || name == "decode_attention") return source_;
     const MeasuredOperator* measured = FindMeasuredOperator(name);
-    return measured != nullptr ? source_ : roofline_->Source(name);
+    if (measured == nullptr) return roofline_->Source(name);
+    const std::string layer(measured->layer);
+    const bool known = measured->table == MeasuredTable::kMoe     ? !moe_.empty()
+                       : measured->table == MeasuredTable::kDense ? dense_.contains(layer)
+                                                                  : per_sequence_.contains(layer);
+    return known ? source_ : roofline_->Source(name);
   }
 
  private:
-  double SumOf(const std::map<std::string, Curve>& curves, const MeasuredOperator& measured,
-               const Operator& op) const {
-    double seconds = 0;
-    for (const MeasuredLayer& layer : measured.layers) {
-      const auto found = curves.find(std::string(layer.name));
-      if (found == curves.end()) continue;  // optional: CheckProfile has seen to the others
-      const double rows = found->second.Clamp(op.rows);
-      seconds += found->second.Seconds(rows);
-      if (rows != op.rows) seconds += Growth(op, rows) * found->second.Seconds(rows);
+  double CurveSeconds(const std::map<std::string, Curve>& curves, const MeasuredOperator& measured,
+                      const Operator& op) const {
+    const auto own = curves.find(std::string(measured.layer));
+    if (own == curves.end()) return roofline_->Seconds(op);
+    double seconds = AlongCurve(own->second, op);
+    for (const std::string_view with : measured.with) {
+      const auto found = curves.find(std::string(with));
+      if (found != curves.end()) seconds += AlongCurve(found->second, op);
     }
     return seconds;
+  }
+
+  double AlongCurve(const Curve& curve, const Operator& op) const {
+    const double rows = curve.Clamp(op.rows);
+    const double seconds = curve.Seconds(rows);
+    return rows < op.rows ? seconds * (1 + Growth(op, rows)) : seconds;
   }
 
   // By how much the roofline grows from `edge` rows to those of the operator, relative to it.
@@ -207,7 +220,6 @@ class ProfilePricer final : public OperatorPricer {
   // The table counts the (token, expert) pairs of one rank in tokens: of all that are routed, it
   // has the part of its experts.
   double ExpertSeconds(const Operator& op) const {
-    if (moe_.empty()) return roofline_->Seconds(op);
     const double tokens = op.rows / experts_per_token_;
     const double clamped = moe_.Clamp(tokens);
     const double seconds = moe_.Seconds(clamped, op.matrices);

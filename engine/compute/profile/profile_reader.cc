@@ -118,7 +118,7 @@ absl::StatusOr<ProfileTables> ReadProfile(const std::string& directory) {
   ProfileTables tables;
   tables.source = SourceOf(base);
   absl::Status status = ReadOperators(base / "dense.csv", "tokens", &tables.dense);
-  if (status.ok()) {
+  if (status.ok() && fs::exists(base / "per_sequence.csv", error)) {
     status = ReadOperators(base / "per_sequence.csv", "sequences", &tables.per_sequence);
   }
   if (status.ok()) status = ReadAttention(base / "attention.csv", &tables.attention);

@@ -3,9 +3,9 @@
 //   auto tables = ReadProfile("profiles/RTXPRO6000/meta-llama/Llama-3.1-8B/bf16/tp1");
 //
 //   dense.csv         layer,tokens,time_us
-//   per_sequence.csv  layer,sequences,time_us
+//   per_sequence.csv  layer,sequences,time_us                     (optional)
 //   attention.csv     prefill_chunk,kv_prefill,n_decode,kv_decode,time_us
-//   moe.csv           tokens,activated_experts,time_us            (mixtures of experts)
+//   moe.csv           tokens,activated_experts,time_us            (optional)
 //   skew.csv          n,nb,pc,alpha among others                  (optional)
 //
 // Comma-separated with a header; columns in any order, others are ignored (docs/profiles.md). The
@@ -19,7 +19,7 @@
 
 namespace tokensim {
 
-// Errors name file, line and column. Whether the tables suffice for a model: CheckProfile.
+// Errors name file, line and column. Whether the figures make sense: CheckProfile.
 [[nodiscard]] absl::StatusOr<ProfileTables> ReadProfile(const std::string& directory);
 
 }  // namespace tokensim

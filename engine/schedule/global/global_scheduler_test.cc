@@ -114,7 +114,7 @@ TEST(GlobalSchedulerTest, EveryPolicyIsRegisteredOnce) {
   }
   EXPECT_EQ(policies.size(), GlobalSchedulers().size());
   EXPECT_EQ(names.size(), GlobalSchedulers().size());
-  EXPECT_EQ(policies.size(), static_cast<size_t>(GlobalPolicy::kWeighted) + 1);
+  EXPECT_EQ(policies.size(), static_cast<size_t>(GlobalPolicy::kVllmDp) + 1);
 }
 
 TEST(RoundRobinTest, TakesTurns) {
