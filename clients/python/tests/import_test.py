@@ -161,7 +161,8 @@ def attention(*rows, heads=4, kv=2, kernel="fa3", window=0):
     return "".join(f"attention,{kernel},{batch},{isl},{heads},{kv},8,bfloat16,bfloat16,{step},"
                    f"{window},{time}\n" for batch, isl, step, time in rows)
 
-CONTEXT = ATTENTION_HEADER + attention((1, 16, 0, 0.01), (1, 64, 0, 0.03), (2, 16, 0, 0.05))
+CONTEXT = ATTENTION_HEADER + attention((1, 16, 0, 0.01), (1, 64, 0, 0.03), (2, 16, 0, 0.05),
+                                       (1, 32, 64, 0.09), (1, 32768, 0, 9))
 GENERATION = ATTENTION_HEADER + attention((1, 1, 15, 0.01), (1, 1, 63, 0.02), (4, 1, 15, 0.03),
                                           (8, 1, 15, 0.06), (8, 1, 63, 0.2))
 
@@ -230,14 +231,22 @@ class Kernels(KernelsTestCase):
         self.assertAlmostEqual(self.table("attention")[0, 0, 8, 100], 30.1 + 8 * 0.1 * 80)
 
     def test_fewer_heads_and_more_sequences_are_the_same_work(self):
-        rows = attention((1, 1, 15, 0.01), (2, 1, 15, 0.02), (3, 1, 15, 0.9), (8, 1, 15, 0.05),
-                         heads=2, kv=1)
-        context = attention((1, 16, 0, 0.5), (2, 16, 0, 0.7), heads=2, kv=1)
+        rows = attention((1, 1, 15, 0.01), (2, 1, 15, 0.02), (3, 1, 15, 0.04), (4, 1, 15, 0.05),
+                         (8, 1, 15, 0.074), heads=2, kv=1)
+        context = attention((2, 16, 0, 0.7), (4, 16, 0, 0.9), heads=2, kv=1)
         _, notes = self.kernels(generation=ATTENTION_HEADER + rows,
                                 context=ATTENTION_HEADER + context)
         self.assertEqual(self.table("attention"),
-                         {(16, 0, 0, 0): 700, (0, 0, 1, 16): 20, (0, 0, 4, 16): 50})
+                         {(16, 0, 0, 0): 700, (0, 0, 1, 16): 20,
+                          (0, 0, 2, 16): 50, (0, 0, 3, 16): 62, (0, 0, 4, 16): 74})
         self.assertIn("no rows with 4 heads and 2 KV heads: 2 sequences with 2 and 1", notes)
+
+    def test_between_batches_that_stand_for_one_time_is_linear(self):
+        rows = attention((1, 1, 15, 0.01), (3, 1, 15, 0.03), (8, 1, 15, 0.08), heads=2, kv=1)
+        context = attention((1, 16, 0, 0.5), (4, 16, 0, 0.8), (1, 64, 0, 0.9), heads=2, kv=1)
+        self.kernels(generation=ATTENTION_HEADER + rows, context=ATTENTION_HEADER + context)
+        self.assertEqual(self.table("attention"), {(0, 0, 1, 16): 20, (0, 0, 3, 16): 60,
+                                                   (16, 0, 0, 0): 600})
 
     def test_one_kernel_and_no_windows(self):
         more = attention((1, 1, 15, 0.5), kernel="fa4") + attention((1, 1, 15, 0.001), window=128)
