@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <future>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -53,14 +57,23 @@ class Objective {
   // The first thing that went wrong; nothing is computed after it.
   [[nodiscard]] const absl::Status& status() const { return status_; }
 
+  // Cases are computed side by side.
   std::vector<FitErrors> Errors(std::span<const double> x) {
-    std::vector<FitErrors> all;
-    for (size_t i = 0; i < cases_.size(); ++i) {
+    std::vector<std::future<absl::StatusOr<std::vector<Comparison>>>> running;
+    for (size_t i = 0; i < cases_.size() && status_.ok(); ++i) {
       for (size_t c = 0; c < constants_.size(); ++c) SetConstant(*constants_[c], x[c], &specs_[i]);
-      FitErrors errors;
-      if (status_.ok()) errors.comparisons = CompareCase(i);
-      errors.rms = RootMeanSquare(ErrorsOf(errors.comparisons));
-      all.push_back(std::move(errors));
+      running.push_back(
+          std::async(std::launch::async, CompareCase, std::cref(cases_[i]), std::cref(specs_[i])));
+    }
+    std::vector<FitErrors> all(cases_.size());
+    for (size_t i = 0; i < running.size(); ++i) {
+      absl::StatusOr<std::vector<Comparison>> comparisons = running[i].get();
+      if (!comparisons.ok()) {
+        if (status_.ok()) status_ = comparisons.status();
+        continue;
+      }
+      all[i].comparisons = *std::move(comparisons);
+      all[i].rms = RootMeanSquare(ErrorsOf(all[i].comparisons));
     }
     return all;
   }
@@ -83,18 +96,16 @@ class Objective {
   }
 
  private:
-  std::vector<Comparison> CompareCase(size_t i) {
-    const PreparedSpec prepared = PrepareSpec(specs_[i], TracePolicy::NoPaths());
+  static absl::StatusOr<std::vector<Comparison>> CompareCase(const FitCase& fit_case,
+                                                             const v1::Spec& spec) {
+    const PreparedSpec prepared = PrepareSpec(spec, TracePolicy::NoPaths());
     if (!prepared.ok()) {
-      status_ = absl::InvalidArgumentError(absl::StrCat(cases_[i].name, ": ",
-                                                        prepared.findings[0].field(), ": ",
-                                                        prepared.findings[0].message()));
-      return {};
+      return absl::InvalidArgumentError(absl::StrCat(
+          fit_case.name, ": ", prepared.findings[0].field(), ": ", prepared.findings[0].message()));
     }
-    absl::StatusOr<Replay> replay = RunReplay(prepared.plan);
-    if (replay.ok()) return Compare(cases_[i].truth, replay->records);
-    status_ = replay.status();
-    return {};
+    const absl::StatusOr<Replay> replay = RunReplay(prepared.plan);
+    if (!replay.ok()) return replay.status();
+    return Compare(fit_case.truth, replay->records);
   }
 
   std::span<const FitConstant* const> constants_;
@@ -104,11 +115,12 @@ class Objective {
   size_t count_ = 0;  // of residuals
 };
 
-// Four significant digits say all that a fit knows.
-double Rounded(double value) {
-  if (value == 0) return 0;
-  const double scale = std::pow(10, 3 - std::floor(std::log10(std::abs(value))));
-  return std::round(value * scale) / scale;
+// A hundredth of a width is all that a fit knows. By way of text, so that it reads back as short.
+double Rounded(const FitConstant& constant, double value) {
+  const double unit = constant.width / 100;
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.9g", std::round(value / unit) * unit);
+  return std::clamp(std::strtod(text, nullptr), constant.min, constant.max);
 }
 
 double RmsOf(const std::vector<FitErrors>& cases) {
@@ -139,7 +151,9 @@ absl::StatusOr<FitResult> FitToRuns(std::span<const FitCase> cases,
   }
   const LeastSquaresResult best =
       MinimizeSquares(variables, [&](std::span<const double> x) { return objective.Residuals(x); });
-  for (const double value : best.x) fit.values.push_back(Rounded(value));
+  for (size_t c = 0; c < constants.size(); ++c) {
+    fit.values.push_back(Rounded(*constants[c], best.x[c]));
+  }
   fit.evaluations = best.evaluations;
   fit.after = objective.Errors(fit.values);
   if (!objective.status().ok()) return objective.status();

@@ -11,10 +11,10 @@ namespace {
 using Vector = std::vector<double>;
 using Matrix = std::vector<Vector>;
 
-constexpr int kHalvings = 4;         // of the widths of differences
-constexpr double kLeastGain = 1e-4;  // a step that gains a smaller share is the last of its width
-constexpr double kFirstDamping = 1e-3;
-constexpr double kMostDamping = 1e6;
+constexpr int kHalvings = 3;         // of the widths of differences
+constexpr double kLeastGain = 1e-3;  // a step that gains a smaller share is the last of its width
+constexpr double kFirstDamping = 1e-6;
+constexpr double kMostDamping = 1e3;
 
 double SumOfSquares(const Vector& v) {
   double sum = 0;
@@ -112,14 +112,14 @@ class Fit {
     const std::vector<size_t> free = Free(gradient);
     if (free.empty()) return false;
     const double before = SumOfSquares(best_);
-    for (; damping_ <= kMostDamping; damping_ *= 8) {
+    for (; damping_ <= kMostDamping; damping_ *= 10) {
       const Vector moved = Moved(slopes, gradient, free);
       Vector residuals = Evaluate(moved);
       const double after = SumOfSquares(residuals);
       if (after < before) {
         x_ = moved;
         best_ = std::move(residuals);
-        damping_ = std::max(kFirstDamping / 64, damping_ / 8);
+        damping_ = std::max(kFirstDamping, damping_ / 10);
         return after < before * (1 - kLeastGain);
       }
       if (evaluations_ >= max_evaluations_) return false;

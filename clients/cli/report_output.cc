@@ -265,6 +265,31 @@ void WriteWorkers(const v1::Report& report, std::ostream& out) {
   }
 }
 
+// Which sources priced how many operators, when it was more than the plain roofline.
+void WriteSources(const v1::Report& report, std::ostream& out) {
+  for (const v1::WorkerReport& worker : report.workers()) {
+    std::vector<std::pair<std::string, int>> counts;
+    bool plain = true;
+    for (const v1::OperatorSource& op : worker.operators()) {
+      plain = plain && (op.source() == "roofline" || op.source() == "interconnect" ||
+                        op.source() == "formula");
+      const auto found = std::find_if(counts.begin(), counts.end(), [&](const auto& entry) {
+        return entry.first == op.source();
+      });
+      if (found == counts.end()) {
+        counts.emplace_back(op.source(), 1);
+      } else {
+        ++found->second;
+      }
+    }
+    if (plain) continue;
+    out << "\nOperators of " << worker.name() << " and its like are priced by\n";
+    for (const auto& [source, count] : counts) {
+      out << "  " << source << " (" << count << " of " << worker.operators_size() << ")\n";
+    }
+  }
+}
+
 // Sums of a series over all workers. Intervals double in width as a worker's time goes on: those of
 // a worker that ran for less of the time are merged.
 template <typename Series>
@@ -340,6 +365,7 @@ void WriteReportTable(const v1::Report& report, const ReportStyle& style, std::o
   WriteCache(report, out);
   WriteTransfers(report, out);
   WriteWorkers(report, out);
+  WriteSources(report, out);
   WriteTimelines(report, style, out);
   WriteFooter(report, style, out);
 }

@@ -261,6 +261,9 @@ void SummarizeWorkers(const Plan& plan, const Results& results, Report* report) 
     summary.kv_bytes_per_block = worker.kv_bytes_per_token * worker.block_size;
     summary.host_blocks_total = worker.host_blocks;
     if (changes_workers) summary.prefilled = summary.stats.prefilled;
+    if (worker.compute != nullptr && (i == 0 || worker.compute != plan.workers[i - 1].compute)) {
+      summary.operators = worker.compute->Sources();
+    }
     summary.timeline = results.timelines[i];
     if (report->simulated_seconds <= 0) continue;
     summary.utilization = ToSeconds(summary.stats.busy) / report->simulated_seconds;

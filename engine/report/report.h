@@ -87,6 +87,7 @@ struct WorkerSummary {
   int64_t kv_bytes_per_block = 0;  // 0: unknown
   int64_t host_blocks_total = 0;
   int64_t prefilled = 0;  // first tokens; only counted where requests may change workers
+  std::vector<OperatorSource> operators;  // of the first worker with a compute model
   WorkerTimeline timeline;
 };
 

@@ -90,6 +90,7 @@ constexpr NamedInfo kComputeBackends[] = {
     {"roofline", "operators of the model against the hardware's figures"},
     {"affine", "iteration + prefill tokens + decode tokens + context, each at a given cost"},
     {"profile", "operators as they were measured on a GPU (a profile bundle)"},
+    {"kernels", "the roofline times the efficiency that kernels reach on the hardware"},
     {"tiled", "operators mapped on the hardware's systolic arrays and buffers"},
 };
 
@@ -101,6 +102,14 @@ constexpr NamedInfo kBreakpoints[] = {
     {"OPERATOR", "an operator of the model, in each layer or in `layers`: log, put_kv"},
 };
 
+// Of the surfaces a catalog tells kernel, source and error.
+void ClearTables(v1::Hardware* hardware) {
+  for (v1::EfficiencySurface& surface : *hardware->mutable_kernels()) {
+    surface.clear_axes();
+    surface.clear_efficiency();
+  }
+}
+
 template <typename Message, typename Entries>
 void AddPresets(PresetFolder<Message>& folder, Entries* entries) {
   for (const std::string& name : folder.Names()) {
@@ -108,6 +117,7 @@ void AddPresets(PresetFolder<Message>& folder, Entries* entries) {
     if (preset == nullptr) continue;
     Message* entry = entries->Add();
     *entry = *preset;
+    if constexpr (std::is_same_v<Message, v1::Hardware>) ClearTables(entry);
     entry->set_preset(name);
   }
 }

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "engine/compute/affine.h"
+#include "engine/compute/kernels/kernel_pricer.h"
 #include "engine/compute/profile/profile_pricer.h"
 #include "engine/compute/roofline.h"
 #include "engine/compute/tiled/tiled_pricer.h"
@@ -11,20 +12,6 @@
 namespace tokensim {
 namespace {
 
-double BytesPerElement(v1::DataType type) {
-  switch (type) {
-    case v1::DATA_TYPE_FP32:
-      return 4;
-    case v1::DATA_TYPE_FP8:
-    case v1::DATA_TYPE_INT8:
-      return 1;
-    case v1::DATA_TYPE_INT4:
-      return 0.5;
-    default:
-      return 2;
-  }
-}
-
 std::unique_ptr<const OperatorPricer> MakePricer(const v1::WorkerGroup& group,
                                                  const TransformerConfig& model,
                                                  const ParallelismConfig& split) {
@@ -32,6 +19,9 @@ std::unique_ptr<const OperatorPricer> MakePricer(const v1::WorkerGroup& group,
   const DeviceConfig device = ToDevice(group.hardware());
   if (compute.has_profile()) {
     return MakeProfilePricer(ToProfileTables(compute.profile().tables()), model, device, split);
+  }
+  if (compute.has_kernels()) {
+    return MakeKernelPricer(model, device, ToSurfaces(group.hardware()), split);
   }
   if (compute.has_tiled()) {
     return MakeTiledPricer(model, device, ToTiledDevice(group.hardware().tiled()), split);
@@ -58,6 +48,20 @@ std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
 }
 
 }  // namespace
+
+double BytesPerElement(v1::DataType type) {
+  switch (type) {
+    case v1::DATA_TYPE_FP32:
+      return 4;
+    case v1::DATA_TYPE_FP8:
+    case v1::DATA_TYPE_INT8:
+      return 1;
+    case v1::DATA_TYPE_INT4:
+      return 0.5;
+    default:
+      return 2;
+  }
+}
 
 TransformerConfig ToTransformer(const v1::Model& model, v1::DataType kv_dtype) {
   TransformerConfig config;

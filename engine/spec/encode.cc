@@ -115,6 +115,11 @@ void Encode(const WorkerSummary& from, v1::WorkerReport* to) {
   to->set_host_bytes_total(from.host_blocks_total * from.kv_bytes_per_block);
   to->set_prefilled(from.prefilled);
   to->set_unavailable_seconds(ToSeconds(from.stats.unavailable));
+  for (const OperatorSource& op : from.operators) {
+    v1::OperatorSource* source = to->add_operators();
+    source->set_name(op.name);
+    source->set_source(op.source);
+  }
   Encode(from.timeline, from.kv_blocks_total, from.kv_bytes_per_block, to->mutable_timeline());
 }
 

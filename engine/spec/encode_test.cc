@@ -145,7 +145,8 @@ TEST(EncodeTest, FeaturesThatAreOffLeaveNoTrace) {
       "workers.mean_running workers.max_running workers.kv_blocks_total "
       "workers.block_size workers.mean_kv_utilization workers.max_kv_blocks_used "
       "workers.timeline workers.timeline.interval_seconds workers.timeline.running "
-      "workers.timeline.waiting workers.timeline.kv_utilization workers.timeline.busy");
+      "workers.timeline.waiting workers.timeline.kv_utilization workers.timeline.busy "
+      "workers.operators workers.operators.name workers.operators.source");
   const std::set<std::string> expected{std::istream_iterator<std::string>(words), {}};
   std::set<std::string> beyond_distributions;
   for (const std::string& name : names) {

@@ -51,9 +51,8 @@ TEST(PrepareCalibrationTest, IsTheSpecsUnlessTheGroupHasItsOwn) {
   const PreparedSpec all = PrepareChanged({{"calibration", "{iteration_seconds: 2ms}"}});
   EXPECT_NEAR(Seconds(all), plain + 2e-3, 1e-12);
   EXPECT_FALSE(all.resolved.has_calibration());
-  const PreparedSpec own =
-      PrepareChanged({{"calibration", "{iteration_seconds: 2ms}"},
-                      {"workers[0].calibration", "{sequence_seconds: 1ms}"}});
+  const PreparedSpec own = PrepareChanged({{"calibration", "{iteration_seconds: 2ms}"},
+                                           {"workers[0].calibration", "{sequence_seconds: 1ms}"}});
   EXPECT_NEAR(Seconds(own), plain + 4e-3, 1e-12);
   // What is resolved stays as it is.
   EXPECT_EQ(PrepareSpec(all.resolved, TracePolicy::NoPaths()).digest, all.digest);
@@ -67,9 +66,10 @@ TEST(PrepareCalibrationTest, TheFrontEndIsTheSpecs) {
   EXPECT_EQ(prepared.plan->response_delay, FromSeconds(4e-3));
   EXPECT_EQ(prepared.plan->workers[0].warm_up_seconds, 50e-3);
   EXPECT_EQ(PrepareSpec(prepared.resolved, TracePolicy::NoPaths()).digest, prepared.digest);
-  EXPECT_THAT(FindingsOf({{"workers[0].calibration", "{request_seconds: 3ms}"}}),
-              ElementsAre("ERROR workers[0].calibration.request_seconds: is of the front end, which "
-                          "all workers share: give it in the spec's own calibration"));
+  EXPECT_THAT(
+      FindingsOf({{"workers[0].calibration", "{request_seconds: 3ms}"}}),
+      ElementsAre("ERROR workers[0].calibration.request_seconds: is of the front end, which "
+                  "all workers share: give it in the spec's own calibration"));
 }
 
 TEST(PrepareCalibrationTest, ReplacesTheOverheadsOfTheHardware) {
@@ -137,14 +137,16 @@ TEST_F(PrepareFilesTest, AProfileMayEndTheSpec) {
   EXPECT_THAT(
       Texts(Prepare({{"workers[0].compute", "{profile: {path: bundle, outside_range: refuse}}"},
                      {"workers[0].local_scheduler", "{max_num_batched_tokens: 4096}"}})),
-      ::testing::Contains("ERROR workers[0].compute.profile.outside_range: is refuse, and tokens in "
-                          "an iteration (max_num_batched_tokens) may reach 4,096; the profile ends "
-                          "at 2,048"));
+      ::testing::Contains(
+          "ERROR workers[0].compute.profile.outside_range: is refuse, and tokens in "
+          "an iteration (max_num_batched_tokens) may reach 4,096; the profile ends "
+          "at 2,048"));
   EXPECT_THAT(Texts(Prepare({{"workers[0].compute", "{profile: {path: nowhere}}"}})),
               ElementsAre(HasSubstr("ERROR workers[0].compute.profile.path: no directory ")));
-  EXPECT_THAT(Texts(Prepare({{"workers[0].compute", "{profile: {}}"}})),
-              ElementsAre("ERROR workers[0].compute.profile: is empty: give path (a profile bundle) "
-                          "or tables"));
+  EXPECT_THAT(
+      Texts(Prepare({{"workers[0].compute", "{profile: {}}"}})),
+      ElementsAre("ERROR workers[0].compute.profile: is empty: give path (a profile bundle) "
+                  "or tables"));
   Write("bundle/dense.csv", "layer,tokens,time_us\nqkv_proj,0,100\n");
   EXPECT_THAT(Texts(Prepare({{"workers[0].compute", "{profile: {path: bundle}}"}})),
               ElementsAre("ERROR workers[0].compute.profile.tables: dense: size of row 1 is 0; it "

@@ -63,7 +63,7 @@ TEST(PrepareTiledTest, ArraysMakeThePeak) {
   const Changes twice = {{"workers[0].hardware.tiled.cores", "216"}};
   EXPECT_THAT(
       OnTiles(twice),
-      ElementsAre("ERROR workers[0].hardware.tiled: its arrays make 623.8 TFLOPS (2 x cores "
+      ElementsAre("ERROR workers[0].hardware.tiled: its arrays make 623.7 TFLOPS (2 x cores "
                   "x lanes x systolic_rows x systolic_columns x frequency_hertz), "
                   "peak_flops is 312 TFLOPS; they may differ by 10 %"));
   EXPECT_THAT(OnTiles({twice[0], {"workers[0].hardware.peak_flops", "624TFLOPS"}}), IsEmpty());

@@ -16,9 +16,9 @@ TEST(PrepareModelTest, UnknownPresets) {
   EXPECT_THAT(Texts(prepared), ElementsAre(HasSubstr("ERROR model.preset: unknown model preset "
                                                      "'llama2-7'; did you mean llama2-7b or ")));
   EXPECT_EQ(prepared.findings[0].reason(), "CATALOG_ENTRY_NOT_FOUND");
-  EXPECT_THAT(FindingsOf({{"workers[0].hardware", "tpu"}}),
+  EXPECT_THAT(FindingsOf({{"workers[0].hardware", "z9"}}),
               ElementsAre(HasSubstr("ERROR workers[0].hardware.preset: unknown hardware preset "
-                                    "'tpu'; known are a100-40g, ")));
+                                    "'z9'; known are a100-40g, ")));
 }
 
 TEST(PrepareModelTest, MissingFigures) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/compute/calibration.h"
+#include "engine/compute/kernels/efficiency_surface.h"
 #include "engine/compute/profile/profile_tables.h"
 #include "engine/core/plan.h"
 #include "engine/hardware/device.h"
@@ -36,11 +37,15 @@ void ResolveModel(const std::string& path, bool required, v1::Model* model, Find
 struct HardwareNeeds {
   bool compute = false;       // peak, bandwidth
   bool tiled = false;         // arrays and buffers
+  bool kernels = false;       // efficiency surfaces
   bool memory = false;        // memory_bytes
   bool interconnect = false;  // more than one device per worker
 };
 void ResolveHardware(const std::string& path, HardwareNeeds needs, v1::Hardware* hardware,
                      Findings* findings);
+// Hardware.kernels, which are removed when they are not used: they are large.
+void ResolveKernels(const Checker& check, bool used, v1::Hardware* hardware);
+[[nodiscard]] std::vector<EfficiencySurface> ToSurfaces(const v1::Hardware& hardware);
 // Hardware.tiled. `check` is the hardware's, whose other figures are resolved.
 void CheckTiled(const Checker& check, bool needed, const v1::Hardware& hardware);
 [[nodiscard]] TiledDeviceConfig ToTiledDevice(const v1::TiledDevice& tiled);
@@ -128,6 +133,7 @@ void CheckSlo(const Checker& check, const v1::Slo& slo);
 void ResolveRest(v1::Spec* spec, Findings* findings);
 
 // Plain structs of resolved messages.
+[[nodiscard]] double BytesPerElement(v1::DataType type);
 [[nodiscard]] TransformerConfig ToTransformer(const v1::Model& model, v1::DataType kv_dtype);
 [[nodiscard]] ParallelismConfig ToParallelism(const v1::Parallelism& parallelism);
 [[nodiscard]] ProfileTables ToProfileTables(const v1::ProfileTables& tables);

@@ -12,6 +12,7 @@ void ExpandPreset(const Checker& check, v1::Hardware* hardware) {
     return;
   }
   v1::Hardware expanded = *preset;
+  if (hardware->kernels_size() > 0) expanded.clear_kernels();
   expanded.MergeFrom(*hardware);
   if (expanded.name().empty()) expanded.set_name(hardware->preset());
   expanded.clear_preset();
@@ -87,6 +88,7 @@ void ResolveHardware(const std::string& path, HardwareNeeds needs, v1::Hardware*
                    hardware->has_memory_bandwidth_bytes_per_second(), kHint);
   }
   CheckTiled(check, needs.tiled, *hardware);
+  ResolveKernels(check, needs.kernels, hardware);
   if (needs.memory) {
     check.Required("memory_bytes", hardware->has_memory_bytes(),
                    "it sets the size of the KV cache; give it, a preset, or memory.kv_blocks");

@@ -157,6 +157,7 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
     const bool several = split.tensor() > 1 || split.pipeline() > 1 || split.expert() > 1;
     const HardwareNeeds needs = {.compute = operators,
                                  .tiled = group->compute().has_tiled(),
+                                 .kernels = group->compute().has_kernels(),
                                  .memory = !group->memory().has_kv_blocks(),
                                  .interconnect = operators && several};
     ResolveHardware(check.Path("hardware"), needs, group->mutable_hardware(), findings);
