@@ -257,7 +257,8 @@ class Kernels(KernelsTestCase):
     def test_a_rank_of_two(self):
         rows = attention((1, 1, 15, 0.01), heads=2, kv=1)
         context = attention((1, 16, 0, 0.5), heads=2, kv=1)
-        self.kernels("--tp", "1,2", "--memory-bandwidth", "0.001", generation=GENERATION + rows, context=CONTEXT + context,
+        self.kernels("--tp", "1,2", "--memory-bandwidth", "0.001",
+                     generation=GENERATION + rows, context=CONTEXT + context,
                      gemm=GEMMS + gemms((32, 16, CURVE), (32, 24, CURVE), (48, 32, CURVE),
                                         (51, 32, CURVE)))
         self.assertEqual(self.table("attention", tp=2), {(16, 0, 0, 0): 500, (0, 0, 1, 16): 10})
