@@ -154,10 +154,10 @@ void AddCaches(uint64_t seed, Plan* plan) {
 namespace {
 
 GlobalSchedulerConfig RandomGlobalScheduler(Draws& draws, uint64_t seed, const char* stream) {
-  constexpr std::array kPolicies = {GlobalPolicy::kRoundRobin,    GlobalPolicy::kRandom,
-                                    GlobalPolicy::kLeastRequests, GlobalPolicy::kLeastKv,
-                                    GlobalPolicy::kLeastWork,     GlobalPolicy::kPowerOfTwo,
-                                    GlobalPolicy::kWeighted,      GlobalPolicy::kSessionAffinity};
+  constexpr std::array kPolicies = {
+      GlobalPolicy::kRoundRobin, GlobalPolicy::kRandom,          GlobalPolicy::kLeastRequests,
+      GlobalPolicy::kLeastKv,    GlobalPolicy::kLeastWork,       GlobalPolicy::kPowerOfTwo,
+      GlobalPolicy::kWeighted,   GlobalPolicy::kSessionAffinity, GlobalPolicy::kVllmDp};
   GlobalSchedulerConfig config;
   config.policy = draws.OneOf(kPolicies);
   config.weights = {draws.Seconds(2), draws.Seconds(2), draws.Seconds(2), draws.Seconds(2)};
