@@ -11,7 +11,7 @@ namespace {
 using Vector = std::vector<double>;
 using Matrix = std::vector<Vector>;
 
-constexpr int kHalvings = 3;         // of the widths of differences
+constexpr double kScales[] = {4, 2, 1, 0.5};  // of the widths of differences
 constexpr double kLeastGain = 1e-3;  // a step that gains a smaller share is the last of its width
 constexpr double kFirstDamping = 1e-6;
 constexpr double kMostDamping = 1e3;
@@ -57,8 +57,7 @@ class Fit {
   }
 
   LeastSquaresResult Run() {
-    double scale = 1;
-    for (int halving = 0; halving <= kHalvings; ++halving, scale /= 2) {
+    for (const double scale : kScales) {
       while (evaluations_ < max_evaluations_ && Step(scale)) {
       }
     }

@@ -22,8 +22,8 @@ constexpr char kExamples[] = R"(Examples:
   tokensim catalog models                one kind
   tokensim catalog models llama2-7b      one entry, as YAML that a spec can hold
   tokensim catalog --server 127.0.0.1:50051 hardware
-Kinds: models, hardware, lengths, local_schedulers, global_schedulers, compute_backends,
-  queue_orders, breakpoints, trace_formats, schedulers (local and global).)";
+Kinds: models, hardware, lengths, links, calibrations, local_schedulers, global_schedulers,
+  compute_backends, queue_orders, breakpoints, trace_formats, schedulers (local and global).)";
 
 struct CatalogOptions {
   std::string kind;
@@ -83,6 +83,8 @@ std::vector<Section> Sections(const v1::Catalog& catalog) {
   return {PresetSection("models", catalog.models()),
           PresetSection("hardware", catalog.hardware()),
           PresetSection("lengths", catalog.lengths()),
+          PolicySection("links", catalog.links()),
+          PolicySection("calibrations", catalog.calibrations()),
           PolicySection("local_schedulers", catalog.local_schedulers()),
           PolicySection("global_schedulers", catalog.global_schedulers()),
           PolicySection("compute_backends", catalog.compute_backends()),

@@ -91,6 +91,7 @@ Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Result
       pool_link_ = network_.AddLink(Named(*plan.memory_pool->link, "memory pool"));
     }
   }
+  if (plan.signal_delay > 0) signals_.refreshes = 1;
   stale_signals_ = signals_;
   UpdateCandidates();
 }

@@ -3,101 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include "engine/report/test_runs.h"
 
 namespace tokensim {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-
-constexpr SimTime kMs = 1'000'000;
-constexpr SimTime kSecond = kNanosPerSecond;
-
-Plan OneWorkerPlan(int64_t num_requests) {
-  Plan plan;
-  plan.name = "hand";
-  plan.seed = 42;
-  plan.workers.push_back({.name = "gpu/0",
-                          .hardware = "A100",
-                          .compute = nullptr,
-                          .scheduler = {},
-                          .kv_blocks = 100,
-                          .block_size = 16,
-                          .max_model_len = 4096});
-  plan.workload.num_requests = num_requests;
-  plan.workload.arrivals = BurstArrivals{.size = 1, .interval_seconds = 1};
-  plan.workload.lengths = IndependentLengths{FixedLength{1}, FixedLength{1}};
-  return plan;
-}
-
-RequestRecord Finished(int64_t id, SimTime arrival, SimTime scheduled, SimTime first,
-                       SimTime finish, int32_t input, int32_t output, SimTime max_itl) {
-  RequestRecord r;
-  r.request_id = id;
-  r.arrival = arrival;
-  r.queued = arrival;
-  r.scheduled = scheduled;
-  r.first_token = first;
-  r.finish = finish;
-  r.max_itl = max_itl;
-  r.input_tokens = input;
-  r.output_tokens = output;
-  r.worker = 0;
-  return r;
-}
-
-RequestRecord Rejected(int64_t id, SimTime arrival, RejectReason reason) {
-  RequestRecord r;
-  r.request_id = id;
-  r.arrival = arrival;
-  r.finish = arrival;
-  r.worker = 0;
-  r.input_tokens = 9000;
-  r.output_tokens = 10;
-  r.reject_reason = reason;
-  return r;
-}
-
-Results OneWorkerResults() {
-  Results results;
-  results.first_arrival = 0;
-  results.end_reason = EndReason::kCompleted;
-  results.workers.resize(1);
-  results.timelines.resize(1);
-  return results;
-}
-
-// Three requests and a rejected one, computed by hand.
-Results SmallRun() {
-  Results results = OneWorkerResults();
-  results.first_arrival = 500 * kMs;
-  results.end_time = 11 * kSecond;
-  results.events = 17;
-  results.arrived = 4;
-  results.records = {
-      // TTFT 0.5, E2E 2.5, queueing 0.1, TPOT 2/4, normalized 2.5/5
-      Finished(1, 1 * kSecond, 1100 * kMs, 1500 * kMs, 3500 * kMs, 100, 5, 700 * kMs),
-      // TTFT 1, E2E 1, queueing 0.2, no TPOT, normalized 1/1
-      Finished(2, 3 * kSecond, 3200 * kMs, 4 * kSecond, 4 * kSecond, 200, 1, kUnset),
-      Rejected(0, 500 * kMs, RejectReason::kMaxModelLen),
-      // TTFT 2, E2E 6.5, queueing 0.6, TPOT 4.5/9, normalized 6.5/10
-      Finished(3, 4 * kSecond, 4600 * kMs, 6 * kSecond, 10500 * kMs, 300, 10, 900 * kMs),
-  };
-  results.records[3].preemptions = 2;
-  WorkerStats& worker = results.workers[0];
-  worker.finished = 3;
-  worker.busy = 5500 * kMs;
-  worker.running_integral = 22;
-  worker.kv_blocks_integral = 330;
-  results.timelines[0] = {.interval = kSecond,
-                          .running = {1, 2},
-                          .waiting = {0, 3},
-                          .kv_blocks_used = {10, 20},
-                          .busy = {0.5, 1}};
-  return results;
-}
 
 TEST(BuildReport, CountsAndThroughput) {
   const Report report = BuildReport(OneWorkerPlan(4), SmallRun());
@@ -222,54 +134,6 @@ TEST(BuildReport, EarlyStopCountsWhatIsLeft) {
                           "finished requests."));
 }
 
-// `num` requests, one a second; request i waits queueing(i).
-template <typename Queueing>
-Results Steady(int64_t num, Queueing queueing) {
-  Results results = OneWorkerResults();
-  results.arrived = num;
-  for (int64_t i = 0; i < num; ++i) {
-    const SimTime arrival = i * kSecond;
-    const SimTime scheduled = arrival + queueing(i);
-    results.records.push_back(Finished(i, arrival, scheduled, scheduled + kSecond,
-                                       scheduled + 3 * kSecond, 10, 3, kSecond));
-    results.end_time = std::max(results.end_time, scheduled + 3 * kSecond);
-  }
-  return results;
-}
-
-TEST(Notes, SaturationWhenTheQueueGrows) {
-  const Results results = Steady(400, [](int64_t i) { return i * kSecond; });
-  EXPECT_THAT(BuildReport(OneWorkerPlan(400), results).notes,
-              ElementsAre("Saturated: requests arrive at 1.00/s and finish at 0.50/s, and the "
-                          "median queueing time grows from 49.500 s in the first quarter of "
-                          "arrivals to 349.500 s in the last. Latencies depend on the length of "
-                          "the run."));
-}
-
-TEST(Notes, NoSaturationWhenTheQueueIsStable) {
-  const auto stable = [](int64_t i) { return (i * 7919 % 13) * 100 * kMs; };
-  EXPECT_THAT(BuildReport(OneWorkerPlan(400), Steady(400, stable)).notes, IsEmpty());
-  // Grows, but stays small against the latency.
-  const auto small = [](int64_t i) { return i * kMs; };
-  EXPECT_THAT(BuildReport(OneWorkerPlan(400), Steady(400, small)).notes, IsEmpty());
-  // A hump in the middle that goes away.
-  const auto hump = [](int64_t i) { return std::min(i, 400 - i) * kSecond; };
-  EXPECT_THAT(BuildReport(OneWorkerPlan(400), Steady(400, hump)).notes, IsEmpty());
-}
-
-TEST(Notes, HeavyPreemption) {
-  Results results = Steady(100, [](int64_t) { return 0; });
-  results.workers[0].preemptions = 12;
-  results.workers[0].prefill_tokens = 1500;
-  for (int i = 0; i < 4; ++i) results.records[static_cast<size_t>(i)].preemptions = 3;
-  EXPECT_THAT(BuildReport(OneWorkerPlan(100), results).notes,
-              ElementsAre("The KV cache is short: 12 preemptions, at least one for 4 of 100 "
-                          "finished requests; 1500 prompt tokens were computed, recomputation "
-                          "included."));
-  results.workers[0].preemptions = 4;
-  EXPECT_THAT(BuildReport(OneWorkerPlan(100), results).notes, IsEmpty());
-}
-
 TEST(BuildReport, PlainPlansHaveNoneOfTheOptionalParts) {
   Results results = SmallRun();
   results.records[0].cached_tokens = 10;
@@ -375,38 +239,6 @@ TEST(BuildReport, CacheHitsOfFinishedRequests) {
   EXPECT_EQ(BuildReport(plan, results).cache->hit_ratio, 0);
 }
 
-Plan DisaggregatedPlan() {
-  Plan plan = OneWorkerPlan(4);
-  plan.workers[0].role = Role::kPrefill;
-  plan.workers[0].kv_bytes_per_token = 1000;
-  plan.workers.push_back(plan.workers[0]);
-  plan.workers[1].name = "gpu/1";
-  plan.workers[1].role = Role::kDecode;
-  plan.workers[1].node = 3;
-  plan.workers[1].host_blocks = 50;
-  return plan;
-}
-
-Results DisaggregatedRun() {
-  Results results = SmallRun();
-  results.workers.resize(2);
-  results.timelines.resize(2);
-  results.workers[0].prefilled = 3;
-  results.workers[0].finished = 1;
-  results.workers[1].finished = 2;
-  results.records[0].kv_transfer = 100 * kMs;
-  results.records[3].kv_transfer = 300 * kMs;
-  results.links = {
-      {.name = "gpu/0 out",
-       .transfers = 2,
-       .bytes = 990,
-       .busy = 10 * kSecond,
-       .bytes_per_second = 100},
-      {.name = "unlimited", .transfers = 1, .bytes = 5, .busy = 0, .bytes_per_second = 0}};
-  results.migrations = 4;
-  return results;
-}
-
 TEST(BuildReport, Transfers) {
   const Report report = BuildReport(DisaggregatedPlan(), DisaggregatedRun());
   ASSERT_TRUE(report.transfers.has_value());
@@ -440,62 +272,6 @@ TEST(BuildReport, WorkersTellTheirPlaceAndTiers) {
   EXPECT_EQ(report.workers[1].node, 3);
   EXPECT_EQ(report.workers[1].host_blocks_total, 50);
   EXPECT_EQ(report.workers[1].kv_bytes_per_block, 16'000);
-}
-
-TEST(Notes, RequestsThatNoWorkerServed) {
-  Results results = OneWorkerResults();
-  results.arrived = 2;
-  results.records = {Rejected(0, 0, RejectReason::kNoWorker),
-                     Finished(1, 0, 0, kSecond, 2 * kSecond, 1, 2, kSecond)};
-  results.redispatched = 3;
-  const Report report = BuildReport(OneWorkerPlan(2), results);
-  EXPECT_EQ(report.rejected_no_worker, 1);
-  EXPECT_EQ(report.rejected(), 1);
-  EXPECT_THAT(report.notes,
-              ElementsAre("1 of 2 requests were rejected: they waited for a worker until the end "
-                          "of the run.",
-                          "Requests lost their worker or their KV cache to a failure 3 times and "
-                          "began again."));
-}
-
-// As DisaggregatedRun, without the rejected request.
-Results QuietRun() {
-  Results results = DisaggregatedRun();
-  results.records.erase(results.records.begin() + 2);
-  results.arrived = 3;
-  return results;
-}
-
-TEST(Notes, SaturatedLinks) {
-  Results results = QuietRun();
-  EXPECT_THAT(BuildReport(DisaggregatedPlan(), results).notes, IsEmpty());  // 90 % is not above
-  results.links[0].bytes = 1045;
-  EXPECT_THAT(BuildReport(DisaggregatedPlan(), results).notes,
-              ElementsAre("Links are saturated: 1 carried more than 90 % of what they can in the "
-                          "simulated time, gpu/0 out the most (95.0 %)."));
-  results.links[1].bytes_per_second = 1;
-  results.links[1].bytes = 11;
-  EXPECT_THAT(BuildReport(DisaggregatedPlan(), results).notes,
-              ElementsAre(HasSubstr("2 carried more than 90 % of what they can in the simulated "
-                                    "time, unlimited the most (100.0 %).")));
-}
-
-TEST(Notes, TheSideThatHoldsTheRunUp) {
-  const auto notes = [](double prefill, double decode, Role decode_role = Role::kDecode) {
-    Plan plan = DisaggregatedPlan();
-    plan.workers[1].role = decode_role;
-    Results results = QuietRun();
-    results.workers[0].busy = FromSeconds(prefill * 11);
-    results.workers[1].busy = FromSeconds(decode * 11);
-    return BuildReport(plan, results).notes;
-  };
-  EXPECT_THAT(notes(0.96, 0.49), ElementsAre("Prefill is the bottleneck: prefill workers are busy "
-                                             "96.0 % of the time, decode workers 49.0 %."));
-  EXPECT_THAT(notes(0.2, 1), ElementsAre("Decode is the bottleneck: prefill workers are busy "
-                                         "20.0 % of the time, decode workers 100.0 %."));
-  EXPECT_THAT(notes(0.96, 0.51), IsEmpty());
-  EXPECT_THAT(notes(0.94, 0.1), IsEmpty());
-  EXPECT_THAT(notes(1, 0.1, Role::kBoth), IsEmpty());
 }
 
 }  // namespace

@@ -102,14 +102,6 @@ constexpr NamedInfo kBreakpoints[] = {
     {"OPERATOR", "an operator of the model, in each layer or in `layers`: log, put_kv"},
 };
 
-// Of the surfaces a catalog tells kernel, source and error.
-void ClearTables(v1::Hardware* hardware) {
-  for (v1::EfficiencySurface& surface : *hardware->mutable_kernels()) {
-    surface.clear_axes();
-    surface.clear_efficiency();
-  }
-}
-
 template <typename Message, typename Entries>
 void AddPresets(PresetFolder<Message>& folder, Entries* entries) {
   for (const std::string& name : folder.Names()) {
@@ -117,7 +109,7 @@ void AddPresets(PresetFolder<Message>& folder, Entries* entries) {
     if (preset == nullptr) continue;
     Message* entry = entries->Add();
     *entry = *preset;
-    if constexpr (std::is_same_v<Message, v1::Hardware>) ClearTables(entry);
+    if constexpr (std::is_same_v<Message, v1::Hardware>) entry->clear_kernels();  // large
     entry->set_preset(name);
   }
 }

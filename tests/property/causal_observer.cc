@@ -220,7 +220,8 @@ void CausalObserver::OnSnapshot(SimTime now, std::span<const WorkerSnapshot> wor
     EXPECT_LE(worker.host_blocks_used, worker.host_blocks_total);
     EXPECT_GE(worker.waiting, 0);
     EXPECT_GE(worker.running, 0);
-    // What a layer-wise transfer or a failure holds shows in no event.
+    // What a layer-wise transfer or a failure holds shows in no event; memory_conservation_test.cc
+    // looks into the workers.
     if (present_[i] + outgoing_[i] > 0 || !plan_.worker_events.empty()) continue;
     if (plan_.network.mode == TransferMode::kLayerwise) continue;
     EXPECT_EQ(worker.kv_blocks_used, 0) << "worker " << i << " holds blocks for nobody";

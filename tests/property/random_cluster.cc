@@ -154,12 +154,13 @@ void AddCaches(uint64_t seed, Plan* plan) {
 namespace {
 
 GlobalSchedulerConfig RandomGlobalScheduler(Draws& draws, uint64_t seed, const char* stream) {
-  constexpr std::array kPolicies = {GlobalPolicy::kRoundRobin,    GlobalPolicy::kRandom,
-                                    GlobalPolicy::kLeastRequests, GlobalPolicy::kLeastKv,
-                                    GlobalPolicy::kLeastWork,     GlobalPolicy::kPowerOfTwo,
-                                    GlobalPolicy::kWeighted,      GlobalPolicy::kSessionAffinity};
+  constexpr std::array kPolicies = {
+      GlobalPolicy::kRoundRobin, GlobalPolicy::kRandom,          GlobalPolicy::kLeastRequests,
+      GlobalPolicy::kLeastKv,    GlobalPolicy::kLeastWork,       GlobalPolicy::kPowerOfTwo,
+      GlobalPolicy::kWeighted,   GlobalPolicy::kSessionAffinity, GlobalPolicy::kVllmDp};
   GlobalSchedulerConfig config;
   config.policy = draws.OneOf(kPolicies);
+  config.weights = {draws.Seconds(2), draws.Seconds(2), draws.Seconds(2), draws.Seconds(2)};
   config.affinity_load_factor = 1.1 + draws.Seconds(2);
   config.seed = seed;
   config.stream = stream;
@@ -209,12 +210,33 @@ void AddNetwork(uint64_t seed, Plan* plan) {
   }
 }
 
+namespace {
+
+// All workers that decode fail at once; perhaps some recover.
+void FailDecoders(Draws& draws, SimTime last, Plan* plan) {
+  const SimTime time = draws.Between(0, last);
+  const bool recover = !draws.OneIn(3);
+  for (size_t i = 0; i < plan->workers.size(); ++i) {
+    if (plan->workers[i].role == Role::kPrefill) continue;
+    const auto worker = static_cast<int32_t>(i);
+    plan->worker_events.push_back({.time = time, .action = WorkerAction::kFail, .worker = worker});
+    if (!recover || draws.OneIn(3)) continue;
+    plan->worker_events.push_back({.time = time + draws.Between(1, 300) * kGrid,
+                                   .action = WorkerAction::kRecover,
+                                   .worker = worker,
+                                   .delay = draws.Between(0, 50) * kGrid});
+  }
+}
+
+}  // namespace
+
 void AddFaults(uint64_t seed, Plan* plan) {
   Draws draws(seed, "faults");
   const auto workers = static_cast<int32_t>(plan->workers.size());
   for (WorkerPlan& worker : plan->workers) worker.serving = !draws.OneIn(6);
   plan->workers[0].serving = true;
   const SimTime last = draws.Between(1, 2000) * kGrid;
+  if (draws.OneIn(3)) FailDecoders(draws, last, plan);
   for (int64_t i = draws.Between(1, 12); i > 0; --i) {
     WorkerEvent event{.time = draws.OneIn(8) ? 0 : draws.Between(0, last)};
     event.action =

@@ -25,7 +25,7 @@ void AddCaches(uint64_t seed, Plan* plan);
 void AddRoles(uint64_t seed, Plan* plan);
 // Links with a limit, every sharing rule and mode of transfer.
 void AddNetwork(uint64_t seed, Plan* plan);
-// Workers that fail, recover, start and stop.
+// Workers that fail, recover, start and stop; at times all that decode fail at once.
 void AddFaults(uint64_t seed, Plan* plan);
 
 // All of the above, more or less often, with local and global policies of every kind.

@@ -46,6 +46,7 @@ class ReferenceRun {
     if (plan.memory_pool) pool_.emplace(*plan.memory_pool);
     next_signals_ = plan.signal_delay > 0 ? plan.signal_delay : kNever;
     stale_signals_ = Signals();
+    stale_signals_.refreshes = 1;
   }
 
   ReferenceResults Run() {
@@ -59,7 +60,9 @@ class ReferenceRun {
       // At one time: KV caches arrive, requests arrive, signals are read, iterations end.
       if (next_signals_ < now ||
           (next_signals_ == now && boundary == now && transfer > now && arrival > now)) {
+        const int64_t refreshes = stale_signals_.refreshes;
         stale_signals_ = Signals();
+        stale_signals_.refreshes = refreshes + 1;
         next_signals_ += plan_.signal_delay;
         continue;
       }

@@ -158,7 +158,7 @@ class Watch {
     int64_t preemptions = 0;
     int64_t prefilled = 0;
     SimTime end = kUnset;
-    bool front_is_swapped = false;
+    int64_t swapped_in = 0;
     std::optional<Offer> ahead;  // what was left when the batch after the current was formed
   };
 
@@ -167,14 +167,16 @@ class Watch {
     const bool formed = worker.iteration_end() != before->end && worker.iteration_end() != kUnset;
     const bool preempted = worker.stats().preemptions != before->preemptions;
     const bool ended = worker.iteration_end() == kUnset;
-    // vllm_v0 does not look at prompts behind swapped out requests, not even when those came back.
-    const bool passed_over =
-        worker.plan().scheduler.policy == LocalPolicy::kVllmV0 && before->front_is_swapped;
-    before->front_is_swapped = state.has_waiting() && state.front_is_swapped();
+    // vllm_v0 does not look at prompts behind swapped out requests, not even when those come back.
+    const bool passed_over = worker.plan().scheduler.policy == LocalPolicy::kVllmV0 &&
+                             (worker.stats().swapped_in_blocks != before->swapped_in ||
+                              state.slots_used() > state.present_count());
+    before->swapped_in = worker.stats().swapped_in_blocks;
     // A cache sent layer by layer may be there already: then the sender's blocks come free at once.
-    const bool handed_over = plan_.network.mode == TransferMode::kLayerwise &&
-                             worker.plan().role == Role::kPrefill &&
-                             worker.stats().prefilled != before->prefilled;
+    // (A prompt that is computed again after a failure is not counted as prefilled.)
+    const bool handed_over =
+        plan_.network.mode == TransferMode::kLayerwise && worker.plan().role == Role::kPrefill &&
+        (worker.stats().prefilled != before->prefilled || !plan_.worker_events.empty());
     before->prefilled = worker.stats().prefilled;
     before->preemptions = worker.stats().preemptions;
     before->end = worker.iteration_end();
@@ -198,7 +200,11 @@ class Watch {
     const IterationShape shape = worker.iteration_shape();
     EXPECT_FALSE(Admissible(config, offer, shape))
         << worker.plan().name << " leaves out " << offer.target << " tokens at " << moment_
-        << " ns, policy " << static_cast<int>(config.policy);
+        << " ns, policy " << static_cast<int>(config.policy) << ", depth " << config.async_depth
+        << ", beside " << shape.decode_count << " decodes and " << shape.prefill_tokens
+        << " tokens of prompts; " << offer.free << " of " << offer.total << " blocks free, "
+        << offer.promised << " promised; " << offer.slots << " slots used, " << offer.loading
+        << " loading";
     ++batches[static_cast<size_t>(config.policy)];
     for_blocks += offer.slots < config.max_num_seqs && BatchHasRoom(config, offer, shape);
   }

@@ -21,7 +21,7 @@ class Command(TestCase):
     def test_help_and_version(self):
         self.assertIn("examples:", self.run_cli("--help").stdout)
         self.assertRegex(self.run_cli("--version").stdout, r"^tokensim-profile \d+\.\d+\.\d+\n$")
-        for command in ("measure", "serve", "validate"):
+        for command in ("measure", "serve", "validate", "import-vidur", "import-kernels"):
             self.assertIn("usage: tokensim-profile " + command,
                           self.run_cli(command, "--help").stdout)
 

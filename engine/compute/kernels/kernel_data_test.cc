@@ -119,7 +119,7 @@ class MeanError {
   int count_ = 0;
 };
 
-// Largest mean errors, some 0.3 points above what the surfaces have; 0: not shipped.
+// Largest mean errors, 0.4 % above what the surfaces have; 0: not shipped.
 struct Device {
   const char* preset;
   const char* table;
@@ -131,11 +131,11 @@ struct Device {
   double all_reduce;
 };
 constexpr Device kDevices[] = {
-    {"a100-80g", "a100_sxm__vllm_0.14.0__", 0.065, 0, 0.056, 0.032, 0.09, 0.044},
-    {"h100", "h100_sxm__vllm_0.24.0__", 0.047, 0.07, 0.047, 0.034, 0.128, 0.024},
-    {"h200", "h200_sxm__vllm_0.24.0__", 0.048, 0.073, 0.048, 0.032, 0.137, 0.02},
+    {"a100-80g", "a100_sxm__vllm_0.14.0__", 0.065, 0, 0.056, 0.032, 0, 0.044},
+    {"h100", "h100_sxm__vllm_0.24.0__", 0.048, 0.070, 0.048, 0.034, 0.136, 0.024},
+    {"h200", "h200_sxm__vllm_0.24.0__", 0.048, 0.073, 0.048, 0.032, 0.148, 0.020},
     {"l40s", "l40s__vllm_0.24.0__", 0.081, 0.076, 0.042, 0.037, 0, 0},
-    {"rtx-pro-6000", "rtx_pro_6000_server__vllm_0.24.0__", 0.067, 0.053, 0.039, 0.039, 0, 0},
+    {"rtx-pro-6000", "rtx_pro_6000_server__vllm_0.24.0__", 0.067, 0.054, 0.039, 0.039, 0, 0},
 };
 
 HardwarePreset ReadDevice(const std::string& name) {
@@ -151,12 +151,12 @@ class KernelDataTest : public ::testing::TestWithParam<Device> {
     }
   }
   void Gemm(const std::string& dtype, double weight_bytes, double worst) const {
-    const TransformerConfig model{.num_layers = 1,
-                                  .num_attention_heads = 1,
-                                  .num_kv_heads = 1,
-                                  .head_dim = 128,
-                                  .weight_bytes_per_parameter = weight_bytes};
-    const Pricers pricers(device_, model, {});
+    const Pricers pricers(device_, {.num_layers = 1,
+                                    .num_attention_heads = 1,
+                                    .num_kv_heads = 1,
+                                    .head_dim = 128,
+                                    .weight_bytes_per_parameter = weight_bytes},
+                          {});
     MeanError error;
     ForEachRow(std::string(GetParam().table) + "gemm", [&](const Row& row) {
       if (!row.Is("gemm_dtype", dtype)) return;
@@ -186,8 +186,10 @@ class KernelDataTest : public ::testing::TestWithParam<Device> {
       if (dim != 64 && dim != 128 && dim != 256) return;  // as scripts/kernel_fit/kernels.py
       const int32_t heads = row.Int("num_heads");
       const int32_t kv_heads = row.Int("num_key_value_heads");
-      const TransformerConfig model{
-          .num_layers = 1, .num_attention_heads = heads, .num_kv_heads = kv_heads, .head_dim = dim};
+      const TransformerConfig model{.num_layers = 1,
+                                    .num_attention_heads = heads,
+                                    .num_kv_heads = kv_heads,
+                                    .head_dim = dim};
       const auto found =
           shapes.try_emplace({heads, kv_heads, dim}, device_, model, ParallelismConfig{}).first;
       visit(row, found->second);
@@ -232,7 +234,7 @@ TEST_P(KernelDataTest, Experts) {
   if (GetParam().moe == 0) GTEST_SKIP() << "not measured";
   MeanError error;
   ForEachRow(std::string(GetParam().table) + "moe", [&](const Row& row) {
-    if (!row.Is("moe_dtype", "bfloat16") || !row.Is("distribution", "power_law_1.01")) return;
+    if (!row.Is("moe_dtype", "bfloat16") || !row.Is("distribution", "balanced")) return;
     if (!row.Is("moe_ep_size", "1")) return;
     const int32_t tensor = row.Int("moe_tp_size");
     if (row.Int("inter_size") % tensor != 0) return;
@@ -264,8 +266,10 @@ TEST_P(KernelDataTest, AllReduce) {
   MeanError error;
   ForEachRow(std::string(GetParam().table) + "custom_allreduce", [&](const Row& row) {
     if (!row.Is("backend", "vllm_graph")) return;
-    const TransformerConfig model{
-        .num_layers = 1, .num_attention_heads = 8, .num_kv_heads = 8, .head_dim = 128};
+    const TransformerConfig model{.num_layers = 1,
+                                  .num_attention_heads = 8,
+                                  .num_kv_heads = 8,
+                                  .head_dim = 128};
     const Pricers pricers(device_, model, {.tensor = row.Int("num_gpus")});
     const Operator op{.name = "mlp_all_reduce",
                       .kind = OperatorKind::kAllReduce,

@@ -14,8 +14,9 @@ namespace {
 
 constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
 
-// Fills the gaps of a row of cells linearly from the measured ones on both sides, and the ends from
-// the nearest. False when none was measured.
+// Fills the gaps of a row of cells linearly from the measured ones on both sides. Before the first
+// it is taken for all, beyond the last the last piece goes on: large batches at long contexts are
+// often left out of measurements, and attention is linear there. False when none was measured.
 bool FillRow(const std::vector<double>& axis, float* cells, size_t stride) {
   std::vector<size_t> known;
   for (size_t i = 0; i < axis.size(); ++i) {
@@ -28,13 +29,15 @@ bool FillRow(const std::vector<double>& axis, float* cells, size_t stride) {
     const auto above = std::lower_bound(known.begin(), known.end(), i);
     if (above == known.begin()) {
       cell = cells[known.front() * stride];
-    } else if (above == known.end()) {
+    } else if (known.size() == 1) {
       cell = cells[known.back() * stride];
     } else {
-      const size_t a = *(above - 1);
-      const size_t b = *above;
+      const bool beyond = above == known.end();
+      const size_t a = beyond ? *(above - 2) : *(above - 1);
+      const size_t b = beyond ? *(above - 1) : *above;
       const double f = (axis[i] - axis[a]) / (axis[b] - axis[a]);
-      cell = static_cast<float>((1 - f) * cells[a * stride] + f * cells[b * stride]);
+      const double value = (1 - f) * cells[a * stride] + f * cells[b * stride];
+      cell = static_cast<float>(std::max<double>(value, beyond ? cells[b * stride] : value));
     }
   }
   return true;

@@ -82,6 +82,21 @@ TEST(AttentionTableTest, BeyondTheEdgesTheEdgeAnswers) {
   EXPECT_EQ(table.Clamp({0, 0, 3, 60}).context, 60);
 }
 
+TEST(AttentionTableTest, LargeBatchesAtLongContextsGoOnLinearly) {
+  AttentionTimesTable measured = Bilinear();
+  // Without the row of 16 decodes over 1,000 tokens.
+  for (size_t i = 0; i < measured.size(); ++i) {
+    if (measured.n_decode[i] != 16 || measured.kv_decode[i] != 1000) continue;
+    for (auto* column :
+         {&measured.prefill_chunk, &measured.kv_prefill, &measured.n_decode, &measured.kv_decode}) {
+      column->erase(column->begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    measured.microseconds.erase(measured.microseconds.begin() + static_cast<std::ptrdiff_t>(i));
+    break;
+  }
+  EXPECT_NEAR(AttentionTable(measured).Seconds({0, 0, 16, 1000}), 160e-6, 1e-10);
+}
+
 TEST(AttentionTableTest, NeedsDecodesAndChunks) {
   AttentionTimesTable table;
   Add(table, 16, 0, 0, 0, 1);

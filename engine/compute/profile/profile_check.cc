@@ -130,6 +130,9 @@ ProfileRange RangeOf(const ProfileTables& tables) {
       range.decodes = std::max(range.decodes, tables.attention.n_decode[i]);
     }
   }
+  // Not measured together, or not at all: what they are is added, or the roofline's.
+  if (range.decodes == 0) range.decodes = Largest(tables.attention.n_decode);
+  if (range.sequences == 0) range.sequences = range.decodes;
   return range;
 }
 

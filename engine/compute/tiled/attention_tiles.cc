@@ -8,6 +8,7 @@ namespace {
 
 constexpr double kActivationBytes = 2;
 constexpr double kAccumulatorBytes = 4;
+constexpr double kUsualTileRows = 64;  // the smallest of FlashAttention, which the lanes split
 constexpr double kMaxTileRows = 512;
 constexpr double kMaxTileKeys = 512;
 // A smaller tile is preferred when it is this close to the fastest.
@@ -60,6 +61,11 @@ double AttentionTiles::EdgeSeconds(double rows) const {
          2 * rows * head_dim_ * kActivationBytes * machine_.port_byte_seconds;
 }
 
+double AttentionTiles::LeastRows() const {
+  const double array = machine_.tiles.systolic_rows;
+  return std::max(array, std::min(array * machine_.tiles.lanes, kUsualTileRows));
+}
+
 AttentionTiles::Tile AttentionTiles::WithRows(double rows) const {
   Tile best;
   for (double keys = machine_.tiles.systolic_columns; keys <= kMaxTileKeys; keys *= 2) {
@@ -76,7 +82,7 @@ AttentionTiles::Tile AttentionTiles::PrefillTile() const {
   const auto seconds = [](const Tile& tile) {
     return tile.block_seconds / (tile.rows * tile.keys);
   };
-  Tile best = WithRows(machine_.tiles.lanes * machine_.tiles.systolic_rows);
+  Tile best = WithRows(LeastRows());
   for (double rows = 2 * best.rows; rows <= kMaxTileRows; rows *= 2) {
     if (!Fits(rows, machine_.tiles.systolic_columns)) break;
     const Tile tile = WithRows(rows);
@@ -87,7 +93,7 @@ AttentionTiles::Tile AttentionTiles::PrefillTile() const {
 
 // All heads that share keys, where they fit.
 AttentionTiles::Tile AttentionTiles::DecodeTile() const {
-  double rows = machine_.tiles.lanes * machine_.tiles.systolic_rows;
+  double rows = LeastRows();
   while (rows < heads_ / kv_heads_ && !machine_.tiles.near_memory &&
          Fits(2 * rows, machine_.tiles.systolic_columns)) {
     rows *= 2;

@@ -5,9 +5,9 @@
 //   double seconds = attention.Prefill(chunks, /*parts=*/1);
 //
 // A core holds `rows` queries of one head and walks through their keys and values, a block of
-// `keys` at a time: QK^T on the arrays, softmax on the vector units, PV on the arrays. The lanes
-// share the keys and split the rows. As a kernel is built for one tile, it is chosen once per head
-// size, the smallest within 5 % of the fastest; short rows are padded to it.
+// `keys` at a time: QK^T on the arrays, softmax on the vector units, PV on the arrays. As a kernel
+// is built for one tile, it is chosen once per head size, the smallest within 5 % of the fastest,
+// and what is shorter is padded to it: on an A100 it is FlashAttention's 64 x 128.
 //
 // A prompt has a tile for each head and `rows` tokens, which visits the history and half of its
 // own block in the mean. A decode packs the heads that share keys into one tile, and splits long
@@ -51,6 +51,8 @@ class AttentionTiles {
   [[nodiscard]] bool Fits(double rows, double keys) const;
   [[nodiscard]] double BlockSeconds(double rows, double keys) const;
   [[nodiscard]] double EdgeSeconds(double rows) const;
+  // One array high, or what the lanes have together up to 64.
+  [[nodiscard]] double LeastRows() const;
   // The best block for `rows` queries.
   [[nodiscard]] Tile WithRows(double rows) const;
   [[nodiscard]] Tile PrefillTile() const;

@@ -9,7 +9,7 @@ namespace {
 constexpr double kActivationBytes = 2;
 constexpr double kAccumulatorBytes = 4;
 constexpr double kMaxTileSide = 512;  // rows and columns: 16 arrays of 32, 4 of 128
-constexpr double kMaxDepth = 256;
+constexpr double kMaxDepth = 256;     // of k, in half the local buffer
 constexpr double kMaxSplits = 32;
 constexpr double kMinSplitDepth = 16;  // of k, in one core
 // Parts of k are added when the last core has written its own: two round trips to main memory.
@@ -102,13 +102,9 @@ GemmMapping GemmMapper::MapWith(const GemmShape& shape, const Tile& tile, double
 
   const double tiles =
       shape.matrices * Tiles(rows, tile.rows) * Tiles(shape.outer, tile.columns) * splits;
-  const double full = std::floor(tiles / machine_.cores);
-  const double rest = tiles / machine_.cores - full;  // share of the cores in the last wave
-  const double wave_memory = mapping.memory_seconds * machine_.cores / tiles;
-  mapping.waves = rest > 0 ? full + 1 : full;
-  mapping.seconds =
-      full * std::max(mapping.core_seconds, wave_memory) + mapping.waves * mapping.edge_seconds;
-  if (rest > 0) mapping.seconds += std::max(mapping.core_seconds, wave_memory * rest);
+  mapping.waves = Tiles(tiles, machine_.cores);
+  mapping.seconds = std::max(mapping.waves * mapping.core_seconds, mapping.memory_seconds) +
+                    mapping.waves * mapping.edge_seconds;
   if (splits > 1) {
     const double parts = splits * shape.rows * shape.outer * kAccumulatorBytes;
     mapping.seconds += kJoinSeconds + 2 * parts * machine_.buffer_byte_seconds;

@@ -7,9 +7,10 @@
 // accumulators hold the tile while x and W stream through the two halves of its local buffer,
 // `depth` of k at a time (double buffering: one half fills as the other is used). The cores take
 // tiles in waves; the last may be partly empty. k may be split over several cores, whose parts are
-// then added. Of one tiling:
+// then added. Of one tiling, a tile's time in its core and its edges, first load and store:
 //
-//   wave = max(arrays, port of the core, main memory's share) + first load + store of the tile
+//   tile    = max(arrays, port of the core)
+//   seconds = max(waves * tile, main memory) + waves * edge
 //
 // What crosses main memory is x, W and y once, and x or W again for each block of the output when
 // the global buffer does not keep them. This is LLMCompass's mapping (Zhang et al., ISCA 2024) in

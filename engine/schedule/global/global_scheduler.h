@@ -55,7 +55,7 @@ struct WorkerSignals {
   std::vector<int64_t> outstanding_tokens;  // prompt tokens sent there and not yet computed
   std::vector<int64_t> kv_used;             // KV blocks
   std::vector<int64_t> kv_total;
-  int64_t refreshes = 0;  // of stale signals; 0: these are live, or not refreshed yet
+  int64_t refreshes = 0;  // of stale signals, the first included; 0: these are live
 
   void Resize(size_t workers) {
     outstanding.resize(workers);

@@ -76,8 +76,7 @@ class Bundle:
                                 "differ): give another --output, or --overwrite")
             meta = dict(meta, tp_degrees=before.get("tp_degrees", []))
         elif path.exists():
-            for folder in root.glob("tp*"):
-                _remove_tables(folder)
+            _remove_tables(root)
         bundle = Bundle(root, dict(meta))
         bundle.meta.setdefault("tp_degrees", [])
         try:
@@ -93,9 +92,7 @@ class Bundle:
         return Table(folder / f"{name}.csv", TABLES[name])
 
     def replace(self, tp, tables):
-        """Writes all tables of a TP degree, {name: {key: microseconds}}, and removes any other."""
-        folder = self.root / f"tp{tp}"
-        _remove_tables(folder)
+        """Writes tables of a TP degree, {name: {key: microseconds}}, and forgets their rows."""
         for name, rows in tables.items():
             table = self.table(tp, name)
             table.rows = dict(rows)
@@ -167,7 +164,7 @@ def _replace(path, text):
     os.replace(beside, path)
 
 
-def _remove_tables(folder):
-    for path in folder.glob("*.csv"):
+def _remove_tables(root):
+    for path in root.glob("tp*/*.csv"):
         if path.stem in TABLES:
             path.unlink()

@@ -126,19 +126,17 @@ def _attention(rank, tp, options):
     heads = kernel_tables.Heads(rank.num_attention_heads, rank.num_kv_heads, rank.head_dim,
                                 options.attention_dtype, options.kv_dtype)
 
-    def chunk(row, sequences):
-        alone = row.size("batch_size", least=1) == sequences and row.size("step") == 0
-        tokens = row.size("isl", least=1)
-        return (tokens, 0, 0, 0) if alone and tokens <= options.max_tokens else None
-
-    def decodes(row, sequences):
-        batch, beyond = divmod(row.size("batch_size", least=1), sequences)
-        return None if beyond else (0, 0, batch, row.size("isl", least=1) + row.size("step"))
-
-    return {**kernel_tables.read_attention(options.context_attention,
-                                           f"tp{tp}: context attention", heads, chunk),
-            **kernel_tables.read_attention(options.generation_attention,
-                                           f"tp{tp}: generation attention", heads, decodes)}
+    what = f"tp{tp}: context attention"
+    chunks = kernel_tables.read_attention(options.context_attention, what, heads,
+                                          kernel_tables.chunks_alone)
+    rows = {(tokens, 0, 0, 0): microseconds for tokens, microseconds in chunks.items()
+            if tokens <= options.max_tokens}
+    what = f"tp{tp}: generation attention"
+    decodes = kernel_tables.read_attention(options.generation_attention, what, heads,
+                                           kernel_tables.decodes_alone)
+    rows.update({(0, 0, batch, context): microseconds
+                 for (batch, context), microseconds in decodes.items()})
+    return importing.extend_decodes(rows, what)
 
 
 def _number(text):

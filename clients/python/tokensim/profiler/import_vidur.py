@@ -123,7 +123,8 @@ def _read_attention(options, dimensions):
         for phase, decodes in (("prefill", False), ("decode", True)):
             if not any((key[0] == 0) == decodes for key in of_tp):
                 raise UserError(f"{options.attention}: has no {phase} rows for {_TP} {tp}")
-    return {tp: importing.median(of_tp) for tp, of_tp in times.items()}
+    return {tp: importing.extend_decodes(importing.median(of_tp), f"tp{tp}: attention")
+            for tp, of_tp in times.items()}
 
 
 def _attention_key(row):
@@ -152,7 +153,8 @@ def _same_model(row, dimensions):
 def _need_every_tp(path, times, present):
     for tp, of_tp in times.items():
         if not of_tp:
-            raise UserError(f"{path}: has no rows for {_TP} {tp}; there are {_and(sorted(present))}")
+            raise UserError(f"{path}: has no rows for {_TP} {tp}; there are "
+                            f"{_and(sorted(present))}")
 
 
 def _and(sizes):

@@ -33,6 +33,36 @@ def median(times):
     return {key: statistics.median(values) for key, values in times.items()}
 
 
+def extend_decodes(rows, what):
+    """Adds the decodes whose keys and values were too many to measure.
+
+    Tables stop where sequences times context reach what memory holds, so large batches have short
+    contexts only. Decode attention is then bound by memory and its time a straight line in the
+    context: it goes on as between the last two contexts, but no row is faster for its tokens than
+    the fastest that was measured.
+    """
+    by_batch = {}
+    for (chunk, _, batch, context), microseconds in rows.items():
+        if chunk == 0:
+            by_batch.setdefault(batch, {})[context] = microseconds
+    contexts = {context for times in by_batch.values() for context in times}
+    per_token = min(microseconds / (batch * context) for batch, times in by_batch.items()
+                    for context, microseconds in times.items())
+    added = {}
+    for batch, times in by_batch.items():
+        *before, last = sorted(times)
+        slope = batch * per_token
+        if before:
+            slope = max(slope, (times[last] - times[before[-1]]) / (last - before[-1]))
+        for context in contexts:
+            if context > last:
+                added[0, 0, batch, context] = times[last] + slope * (context - last)
+    if added:
+        note(f"{what}: {len(added)} of {len(by_batch) * len(contexts)} batches of decodes are "
+             "longer than was measured: their time grows as between the last two contexts")
+    return {**rows, **added}
+
+
 def write(options, meta, tables):
     """Writes the bundle, and says what is in it."""
     meta = {"profiler": f"tokensim-profile {options.command}",

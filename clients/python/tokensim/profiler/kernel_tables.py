@@ -2,7 +2,7 @@
 
     gemms = read_gemms("gemm.csv.gz", "bfloat16", max_tokens=8192)
     curve, how = gemms.curve(n=22016, k=4096)       # {m: microseconds}; how: "" or what was done
-    table = read_attention("generation.csv.gz", "generation_attention", heads, ...)
+    decodes = read_attention("generation.csv.gz", "decodes", Heads(...), decodes_alone)
 
 Columns: gemm has gemm_dtype, m, n, k, latency (ms). Attention has batch_size, isl, num_heads,
 num_key_value_heads, head_dim, attn_dtype, kv_cache_dtype, step, latency; a generation row attends
@@ -55,8 +55,9 @@ class GemmTable:
     def _mean(self, weights, factor, n, k):
         absent = [corner for corner in weights if corner not in self.curves]
         if absent:
-            raise UserError(f"{self.path}: n={n}, k={k} is not measured, nor its neighbour "
-                            f"n={absent[0][0]}, k={absent[0][1]}")
+            neighbour = "" if absent == [(n, k)] else (f", nor its neighbour n={absent[0][0]}, "
+                                                       f"k={absent[0][1]}")
+            raise UserError(f"{self.path}: n={n}, k={k} is not measured{neighbour}")
         common = set.intersection(*(set(self.curves[corner]) for corner in weights))
         if not common:
             raise UserError(f"{self.path}: the neighbours of n={n}, k={k} have no m in common")
@@ -116,9 +117,42 @@ class Heads:
                 if self.query % s == 0 and self.kv % s == 0]
 
 
-def read_attention(path, what, heads, convert):
-    """Rows of `what` for these heads: convert(row, s) gives a row's key when s sequences of it
-    stand for one, or None to leave it out."""
+def chunks_alone(times, s):
+    """{tokens: microseconds} of one prompt, which s sequences of the table stand for."""
+    prompts = {(batch, isl): microseconds for (batch, isl, step), microseconds in times.items()
+               if step == 0}
+    return {tokens: microseconds for (n, tokens), microseconds in _unfold(prompts, s).items()
+            if n == 1}
+
+
+def decodes_alone(times, s):
+    """{(sequences, context): microseconds}; s sequences of the table stand for one."""
+    return _unfold({(batch, isl + step): microseconds
+                    for (batch, isl, step), microseconds in times.items()}, s)
+
+
+def _unfold(times, s):
+    """{(n, length): microseconds} of n s sequences; linear between the batches that are there."""
+    if s == 1:
+        return times
+    by_length = collections.defaultdict(dict)
+    for (batch, length), microseconds in times.items():
+        by_length[length][batch] = microseconds
+    found = {}
+    for length, curve in by_length.items():
+        axis = sorted(curve)
+        for n in sorted({1, *(batch for batch, _ in times)}):
+            if axis[0] <= n * s <= axis[-1]:
+                above = bisect.bisect_left(axis, n * s)
+                low, high = axis[max(0, above - 1)], axis[above]
+                share = (n * s - low) / (high - low) if high > low else 0
+                found[n, length] = curve[low] + share * (curve[high] - curve[low])
+    return found
+
+
+def read_attention(path, what, heads, pick):
+    """pick(times, s) of the rows for these heads, or of others when s sequences of those stand for
+    one; times are {(batch, isl, step): microseconds}."""
     needed = ["batch_size", "isl", "num_heads", "num_key_value_heads", "head_dim", "attn_dtype",
               "kv_cache_dtype", "step", "latency"]
     there = collections.defaultdict(list)
@@ -137,14 +171,14 @@ def read_attention(path, what, heads, convert):
     for s, query, kv in heads.folds():
         times = collections.defaultdict(list)
         for row in there.get((query, kv), []):
-            key = convert(row, s)
-            if key is not None:
-                times[row.text("kernel_source", ""), key].append(1e3 * row.time("latency"))
-        if times:
+            key = (row.size("batch_size", least=1), row.size("isl", least=1), row.size("step"))
+            times[row.text("kernel_source", ""), key].append(1e3 * row.time("latency"))
+        picked = pick(_of_one_kernel(path, times), s) if times else {}
+        if picked:
             if s > 1:
                 importing.note(f"{what}: no rows with {heads.query} heads and {heads.kv} KV heads: "
                                f"{s} sequences with {query} and {kv} stand for one")
-            return _of_one_kernel(path, times)
+            return picked
     raise UserError(f"{path}: no rows with num_heads {heads.query}, num_key_value_heads "
                     f"{heads.kv}, nor a fraction of both; there are "
                     f"{_list(f'{query}/{kv}' for query, kv in sorted(there))}")

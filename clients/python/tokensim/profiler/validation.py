@@ -5,8 +5,8 @@
 
 Works on bundles of any origin: the expected points come from the axes that meta.yaml names. An
 axis that it does not name (dense_grid in bundles of other profilers) is only checked for order.
-Imported bundles (`imported` in meta.yaml) have no grid and may lack what other tools do not measure,
-which the engine's roofline prices: all but some operators of dense.csv and attention.csv.
+Imported bundles (`imported` in meta.yaml) have no grid, and may lack what the engine's roofline can
+price: all but dense.csv and attention.csv, and single operators of dense.csv.
 """
 
 import math

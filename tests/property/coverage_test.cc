@@ -1,0 +1,121 @@
+// What the random clusters draw and what then happens: a generator that lost a feature would prove
+// nothing about it.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "engine/core/cluster.h"
+#include "tests/property/random_cluster.h"
+#include "tests/property/run_engine.h"
+
+namespace tokensim {
+namespace {
+
+using Counts = std::map<std::string, int64_t>;
+
+std::string Name(const char* what, int value) { return what + (" " + std::to_string(value)); }
+
+bool Limited(const LinkConfig& link) { return link.bandwidth_bytes_per_second > 0; }
+
+void CountNetwork(const Plan& plan, Counts* counts) {
+  const NetworkConfig& network = plan.network;
+  const bool moves =
+      std::any_of(plan.workers.begin(), plan.workers.end(),
+                  [](const WorkerPlan& worker) { return worker.role != Role::kBoth; });
+  if (moves && Limited(network.intra_node) && Limited(network.inter_node)) {
+    ++(*counts)[Name("limited links, sharing", static_cast<int>(network.sharing))];
+    ++(*counts)[Name("limited links, mode", static_cast<int>(network.mode))];
+  }
+  const auto& pool = plan.memory_pool;
+  (*counts)["pool with a limited link"] += pool && pool->link && Limited(*pool->link);
+}
+
+void CountWorkers(const Plan& plan, Counts* counts) {
+  for (const WorkerPlan& worker : plan.workers) {
+    const LocalSchedulerConfig& scheduler = worker.scheduler;
+    ++(*counts)[Name("local policy", static_cast<int>(scheduler.policy))];
+    ++(*counts)[Name("queue order", static_cast<int>(scheduler.queue_order))];
+    ++(*counts)[Name("role", static_cast<int>(worker.role))];
+    (*counts)["formed ahead"] += scheduler.async_depth > 1;
+    (*counts)["watermark"] += scheduler.watermark > 0;
+    (*counts)["max_memory_ratio"] += scheduler.max_memory_ratio < 1;
+    (*counts)["swaps"] += worker.host_blocks > 0 && !worker.overlap_swap;
+    (*counts)["overlapped swaps"] += worker.host_blocks > 0 && worker.overlap_swap;
+    (*counts)["prefix cache"] += worker.prefix_caching;
+    (*counts)["dropped caches"] += worker.drops_cache;
+  }
+}
+
+void CountPlan(const Plan& plan, Counts* counts) {
+  ++(*counts)[Name("global policy", static_cast<int>(plan.global_scheduler.policy))];
+  ++(*counts)[Name("transfer policy", static_cast<int>(plan.transfer_scheduler.policy))];
+  if (plan.signal_delay > 0) {
+    ++(*counts)[Name("stale, global policy", static_cast<int>(plan.global_scheduler.policy))];
+  }
+  for (const WorkerEvent& event : plan.worker_events) {
+    ++(*counts)[Name("worker event", static_cast<int>(event.action))];
+  }
+  (*counts)["migration"] += plan.migrate_on_pressure;
+  (*counts)["intra-node first"] += plan.intra_node_first;
+  (*counts)["memory pool"] += plan.memory_pool.has_value();
+  (*counts)["conversations"] += plan.workload.conversations.has_value();
+  (*counts)["prefix groups"] += plan.workload.prefix_groups.has_value();
+  (*counts)["hash ids"] += !plan.workload.trace->hash_ids.empty();
+  (*counts)["classes"] += plan.classes.size() > 1;
+  (*counts)["closed loop"] += std::holds_alternative<ClosedLoopArrivals>(plan.workload.arrivals);
+  CountNetwork(plan, counts);
+  CountWorkers(plan, counts);
+}
+
+// Whether all workers that decode are down at some moment with requests in the system.
+bool LosesAllDecoders(const std::shared_ptr<Plan>& plan) {
+  bool lost = false;
+  const Results results =
+      RunEngineByEvents(plan, nullptr, [&lost, &plan](const Simulation& simulation) {
+        const Cluster& cluster = simulation.cluster();
+        bool any = cluster.live() == 0;
+        for (size_t i = 0; i < cluster.size(); ++i) {
+          any = any || (plan->workers[i].role != Role::kPrefill &&
+                        cluster.status(i) != WorkerStatus::kFailed);
+        }
+        lost = lost || !any;
+      });
+  EXPECT_EQ(results.end_reason, EndReason::kCompleted);
+  return lost;
+}
+
+TEST(Coverage, RandomClustersDrawEveryFeature) {
+  Counts counts;
+  constexpr int64_t kSeeds = 1000;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const auto plan = RandomCluster(seed);
+    CountPlan(*plan, &counts);
+    if (!plan->worker_events.empty()) counts["no decoder left"] += LosesAllDecoders(plan);
+  }
+  const auto expect = [&counts](const char* what, int values, int64_t least) {
+    for (int i = 0; i < values; ++i) EXPECT_GE(counts[Name(what, i)], least) << Name(what, i);
+  };
+  expect("limited links, sharing", 2, kSeeds / 10);
+  expect("limited links, mode", 3, kSeeds / 20);
+  expect("local policy", 4, kSeeds / 5);
+  expect("queue order", 5, kSeeds / 10);
+  expect("role", 3, kSeeds / 5);
+  expect("global policy", static_cast<int>(GlobalSchedulers().size()), kSeeds / 25);
+  expect("stale, global policy", static_cast<int>(GlobalSchedulers().size()), kSeeds / 100);
+  expect("worker event", 4, kSeeds / 10);
+  for (const char* what : {"formed ahead", "watermark", "max_memory_ratio", "swaps",
+                           "overlapped swaps", "prefix cache", "dropped caches", "migration",
+                           "intra-node first", "memory pool", "conversations", "prefix groups",
+                           "hash ids", "classes", "closed loop", "pool with a limited link"}) {
+    EXPECT_GE(counts[what], kSeeds / 20) << what;
+  }
+  EXPECT_GE(counts["no decoder left"], kSeeds / 25);
+}
+
+}  // namespace
+}  // namespace tokensim
