@@ -7,8 +7,8 @@
 // Levenberg-Marquardt (Marquardt, SIAM J. Appl. Math. 11, 1963) with slopes from differences of a
 // stated width: four times that, to see past the jumps of a discrete-event simulation, and half as
 // wide whenever no step helps any more, down to half of it. A variable at a bound that the slope
-// pushes against stays there. It follows narrow valleys, as of two constants that nearly do the same,
-// in which searches along the axes crawl; and it costs one evaluation per variable and step.
+// pushes against stays there. It follows narrow valleys, as of two constants that nearly do the
+// same, in which searches along the axes crawl; and it costs one evaluation per variable and step.
 // Deterministic.
 #pragma once
 

@@ -15,9 +15,6 @@
 namespace tokensim {
 namespace {
 
-// Attention and all-reduce are 16-bit whatever the weights are.
-constexpr double kActivationBytes = 2;
-
 // The surface of one kernel, at what this worker fixes of its sizes.
 struct Priced {
   EfficiencyGrid grid;
@@ -49,9 +46,9 @@ class KernelPricer final : public OperatorPricer {
         link_seconds_per_byte_(1 / device.interconnect.bandwidth_bytes_per_second),
         devices_(split.tensor),
         heads_(operators_.shard().attention_heads),
-        kv_heads_(operators_.shard().kv_heads),
-        walk_flops_(2.0 * model.head_dim),
-        walk_bytes_(6.0 * model.head_dim * kActivationBytes) {
+        kv_heads_(operators_.shard().kv_heads) {
+    // 16-bit attention and all-reduce whatever the weights are.
+    constexpr double kActivationBytes = 2;
     const double group = heads_ / kv_heads_;
     const double prefill[] = {group, 1.0 * model.head_dim};
     const double decode[] = {group, kv_heads_, 1.0 * model.head_dim};
@@ -59,11 +56,6 @@ class KernelPricer final : public OperatorPricer {
     const double weights = model.weight_bytes_per_parameter;
     gemm_ = Find(surfaces, SurfaceKernel::kGemm, weights);
     prefill_ = Find(surfaces, SurfaceKernel::kPrefillAttention, kActivationBytes, prefill);
-    if (prefill_) {
-      const double one_head[] = {1, 1.0 * model.head_dim};
-      walk_ = Find(surfaces, SurfaceKernel::kPrefillAttention, kActivationBytes, one_head)
-                  ->grid.Slice(0, 1);
-    }
     decode_ = Find(surfaces, SurfaceKernel::kDecodeAttention, kActivationBytes, decode);
     if (devices_ > 1) all_reduce_ = Find(surfaces, SurfaceKernel::kAllReduce, kActivationBytes);
     if (model.num_experts > 0) moe_ = Find(surfaces, SurfaceKernel::kMoe, weights, moe);
@@ -99,7 +91,17 @@ class KernelPricer final : public OperatorPricer {
       const Operator op = operators_.DecodeAttention(shape.decode_count, shape.decode_context);
       seconds.decode = AttentionWork(op) / (parts * decode_->grid.At(sizes));
     }
-    if (!shape.prefill.empty() && prefill_) seconds.prefill = Prefill(shape.prefill, parts);
+    if (!shape.prefill.empty() && prefill_) {
+      const auto chunks = static_cast<double>(shape.prefill.size());
+      double pairs = 0;  // twice the (query, key) pairs, nearly
+      for (const PrefillChunk& chunk : shape.prefill) {
+        const double n = chunk.new_tokens;
+        pairs += n * (2.0 * chunk.history + n);
+      }
+      const double sizes[] = {chunks / parts * heads_, std::sqrt(pairs / chunks)};
+      const Operator op = operators_.PrefillAttention(shape.prefill);
+      seconds.prefill = AttentionWork(op) / (parts * prefill_->grid.At(sizes));
+    }
     return seconds;
   }
 
@@ -109,30 +111,6 @@ class KernelPricer final : public OperatorPricer {
   }
 
  private:
-  double Prefill(std::span<const PrefillChunk> chunks, int32_t parts) const {
-    const auto count = static_cast<double>(chunks.size());
-    double pairs = 0;    // twice the (query, key) pairs, nearly
-    double longest = 0;  // keys that a query attends to, where there is a history
-    for (const PrefillChunk& chunk : chunks) {
-      const double n = chunk.new_tokens;
-      const double history = chunk.history;
-      pairs += n * (2 * history + n);
-      if (history > 0) longest = std::max(longest, history + n);
-    }
-    const double sizes[] = {count / parts * heads_, std::sqrt(pairs / count)};
-    const Operator op = operators_.PrefillAttention(chunks);
-    const double seconds = AttentionWork(op) / (parts * prefill_->grid.At(sizes));
-    return longest > 0 ? std::max(seconds, WalkSeconds(longest)) : seconds;
-  }
-
-  // Of one head's queries at the end of a prompt, past all `keys`: a block of queries is not split.
-  double WalkSeconds(double keys) const {
-    const double sizes[] = {keys};
-    return std::max(walk_flops_ * keys * keys * seconds_per_flop_,
-                    walk_bytes_ * keys * seconds_per_byte_) /
-           walk_->At(sizes);
-  }
-
   double AttentionWork(const Operator& op) const {
     return std::max(op.flops * seconds_per_flop_, op.bytes * seconds_per_byte_);
   }
@@ -177,13 +155,10 @@ class KernelPricer final : public OperatorPricer {
   double kv_heads_;
   // None: no surface.
   std::optional<Priced> gemm_;
-  std::optional<Priced> moe_;           // by rows per expert and active experts
-  std::optional<Priced> prefill_;       // by prompts x heads and length of a prompt
-  std::optional<EfficiencyGrid> walk_;  // by length of a lone prompt of one head
-  double walk_flops_;                   // of such a prompt, per token squared
-  double walk_bytes_;                   // per token
-  std::optional<Priced> decode_;        // by sequences x KV heads and context
-  std::optional<Priced> all_reduce_;    // by devices and bytes
+  std::optional<Priced> moe_;         // by rows per expert and active experts
+  std::optional<Priced> prefill_;     // by prompts x heads and length of a prompt
+  std::optional<Priced> decode_;      // by sequences x KV heads and context
+  std::optional<Priced> all_reduce_;  // by devices and bytes
   std::map<std::string, std::string, std::less<>> sources_;
 };
 

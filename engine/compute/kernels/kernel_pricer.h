@@ -9,8 +9,7 @@
 // Surfaces of attention are of equal sequences. Decodes of unequal contexts are taken at their
 // mean. A batch of chunks is taken as that many lone prompts, of equal length, with the same
 // arithmetic: a chunk of n tokens behind h is like a prompt of sqrt(n (2 h + n)) tokens. Its
-// roofline is that of the chunks themselves. A block of queries passes all keys by itself, however
-// many processors are idle, so a chunk takes no less than one head of a lone prompt of h + n.
+// roofline is that of the chunks themselves.
 //
 // Experts: a `moe` surface is of the whole block, so that what it contains besides the GEMMs takes
 // no time of its own. Without one, the grouped GEMM is taken for one of the rows of one expert with

@@ -119,19 +119,6 @@ TEST(KernelPricerTest, AxesAreTheSizesTheyAreNamedFor) {
   expect(SurfaceKernel::kAllReduce, {2, 3 * 4096 * 2});
 }
 
-// However idle the device is, one block of queries passes all keys.
-TEST(KernelPricerTest, AChunkTakesNoLessThanOneHeadOfItsPrompt) {
-  const TransformerConfig llama = ReadModelPreset("llama3.1-8b");
-  const EfficiencySurface surface = Flat(SurfaceKernel::kPrefillAttention, 0.5);
-  const auto pricer = MakeKernelPricer(llama, Device(), {&surface, 1}, {});
-  const PrefillChunk chunks[] = {{.new_tokens = 1, .history = 99999}, {.new_tokens = 50}};
-  EXPECT_DOUBLE_EQ(pricer->Attention({.prefill = chunks}, 1).prefill,
-                   4 * 128 * 1e5 * 1e5 / 2 / 1e12 / 0.5);
-  const PrefillChunk alone{.new_tokens = 100000};  // all heads of it
-  EXPECT_GT(pricer->Attention({.prefill = {&alone, 1}}, 1).prefill,
-            32 * 4 * 128 * 1e5 * 1e5 / 2 / 1e12 / 0.5);
-}
-
 TEST(KernelPricerTest, ExpertsByTheirBlockOrAsOneGemm) {
   const TransformerConfig mixtral = ReadModelPreset("mixtral-8x7b");
   const TransformerOperators operators(mixtral, {});

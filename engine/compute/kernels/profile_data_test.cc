@@ -72,8 +72,8 @@ struct Profile {
   double history;
 };
 constexpr Profile kProfiles[] = {
-    {"llama3.1-8b", "meta-llama/Llama-3.1-8B", 0.06, 0.12, 0.075, 0.075},
-    {"qwen3-32b", "Qwen/Qwen3-32B", 0.06, 0.13, 0.095, 0.08},
+    {"llama3.1-8b", "meta-llama/Llama-3.1-8B", 0.06, 0.12, 0.075, 0.31},
+    {"qwen3-32b", "Qwen/Qwen3-32B", 0.06, 0.13, 0.095, 0.27},
 };
 
 class ProfileDataTest : public ::testing::TestWithParam<Profile> {
