@@ -7,12 +7,15 @@
 //
 // Generator: xoshiro256++ (Blackman, Vigna, "Scrambled linear pseudorandom number generators", ACM
 // TOMS 2021), state filled by splitmix64 from the seed and an FNV-1a hash of the name. The standard
-// library's distributions differ between implementations, so ours are written out here.
+// library's distributions and functions differ between implementations, so ours are written out
+// here and in math.h.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 #include <string_view>
+
+#include "engine/base/math.h"
 
 namespace tokensim {
 
@@ -42,15 +45,15 @@ class RngStream {
   // Uniform in (0, 1], for logarithms.
   double UniformPositive() { return static_cast<double>((Next() >> 11) + 1) * 0x1.0p-53; }
   // Mean 1/rate.
-  double Exponential(double rate) { return -std::log(UniformPositive()) / rate; }
+  double Exponential(double rate) { return -math::Log(UniformPositive()) / rate; }
   // Uniform in [0, n), n >= 1. Multiply-shift; its bias is below n / 2^64.
   uint64_t Below(uint64_t n) {
     return static_cast<uint64_t>((static_cast<unsigned __int128>(Next()) * n) >> 64);
   }
   // Standard normal (Box-Muller, one of the pair).
   double Normal() {
-    const double r = std::sqrt(-2.0 * std::log(UniformPositive()));
-    return r * std::cos(6.283185307179586 * Uniform());
+    const double r = std::sqrt(-2.0 * math::Log(UniformPositive()));
+    return r * math::CosOfTurns(Uniform());
   }
 
  private:

@@ -30,4 +30,14 @@ inline SimTime FromSeconds(double seconds) {
   return static_cast<SimTime>(ns >= 0 ? ns + 0.5 : ns - 0.5);
 }
 
+// a + b for a, b >= 0.
+inline constexpr SimTime SaturatingAdd(SimTime a, SimTime b) {
+  return b > kNever - a ? kNever : a + b;
+}
+
+// a + b for a, b >= 0 of something that happens: before kNever, which would mean that it does not.
+inline constexpr SimTime SumBeforeNever(SimTime a, SimTime b) {
+  return b >= kNever - a ? kNever - 1 : a + b;
+}
+
 }  // namespace tokensim

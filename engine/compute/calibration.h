@@ -7,9 +7,12 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include "engine/base/invariant.h"
 
 namespace tokensim {
 
@@ -21,6 +24,7 @@ struct CollectiveTable {
 
   [[nodiscard]] bool empty() const { return bytes.empty(); }
   [[nodiscard]] double Seconds(double message) const {
+    TOKENSIM_INVARIANT(std::isfinite(message), "a message that is no number");
     if (bytes.size() == 1) return seconds[0];
     const auto above = std::upper_bound(bytes.begin() + 1, bytes.end() - 1, message);
     const auto i = static_cast<size_t>(above - bytes.begin());

@@ -64,13 +64,15 @@ class OperatorCosts {
     double seconds;  // of one repeat
   };
 
-  // `prefill`: the iteration has prompt tokens.
+  // `prefill`: the iteration has prompt tokens. Without rows there is nothing to compute.
   [[nodiscard]] PlaceSeconds Dense(int64_t rows, bool prefill) const {
+    if (rows == 0) return {};
     PlaceSeconds seconds = Sum([&](auto& out) { operators_.AppendDense(rows, out); }, prefill);
     seconds.layers += operators_.layers() * calibration_.layer_seconds;
     return seconds;
   }
   [[nodiscard]] double Experts(int64_t rows, bool prefill) const {
+    if (rows == 0) return 0;
     return Sum([&](auto& out) { operators_.AppendExperts(rows, out); }, prefill).layers;
   }
   [[nodiscard]] double Output(int64_t rows) const {

@@ -128,5 +128,41 @@ TEST(IterationModelTest, ExpertsSeeTheRowsOfAllRanks) {
   EXPECT_DOUBLE_EQ(model->IterationSeconds(alone), model->IterationSeconds(Decodes(4)));
 }
 
+// Qwen3-30B-A3B with two ranks that gather each other's rows: 48 layers of four dense operators and
+// five of the experts; embedding and final norm; LM head and sampler.
+TEST(IterationModelTest, GathersTakeHalfOfAMeasuredAllReduce) {
+  const CollectiveTable table{{1000, 2000}, {1, 2}};  // a second for 1,000 bytes
+  const auto model = Model({.all_reduce = table}, "qwen3-30b-a3b", {.expert = 2, .data = 2});
+  // Of 40 rows of 2048 16-bit numbers; one before the experts, one behind them.
+  const double gather = 40 * 2048 * 2 / 1000.0 / 2;
+  IterationShape shape = Decodes(4);
+  shape.gathered_tokens = 40;
+  EXPECT_DOUBLE_EQ(model->IterationSeconds(shape), 48 * (4 + 5 + 2 * gather + 10) + 2 + 2);
+}
+
+// A batch may have nothing to compute; measured figures have no place for no rows.
+TEST(IterationModelTest, WithoutRowsNothingIsPriced) {
+  class StrictPricer final : public OperatorPricer {
+   public:
+    double Seconds(const Operator& op) const override {
+      EXPECT_GE(op.rows, 1) << op.name;
+      EXPECT_GE(op.matrices, 1) << op.name;
+      return 1;
+    }
+    AttentionSeconds Attention(const IterationShape& /*shape*/, int32_t /*parts*/) const override {
+      return {};
+    }
+    std::string Source(const std::string& /*name*/) const override { return ""; }
+  };
+  for (const int32_t stages : {1, 2}) {
+    const auto model = MakeIterationModel({.model = ReadModelPreset("mixtral-8x7b"),
+                                           .parallelism = {.pipeline = stages},
+                                           .pricer = std::make_unique<StrictPricer>(),
+                                           .calibration = {},
+                                           .expected_max_tokens = 64});
+    EXPECT_EQ(model->IterationSeconds({}), 0);
+  }
+}
+
 }  // namespace
 }  // namespace tokensim

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <string_view>
 
+#include "engine/base/math.h"
+
 namespace tokensim {
 namespace {
 
@@ -45,16 +47,6 @@ constexpr std::string_view kExecutionOrder[] = {
     "sampler",
 };
 
-// base^exponent by squaring: the same bits on every platform, unlike std::pow.
-double Power(double base, int64_t exponent) {
-  double result = 1;
-  for (; exponent > 0; exponent /= 2) {
-    if (exponent % 2 == 1) result *= base;
-    base *= base;
-  }
-  return result;
-}
-
 }  // namespace
 
 int32_t ExecutionRank(const char* name) {
@@ -64,7 +56,7 @@ int32_t ExecutionRank(const char* name) {
 
 double ExpectedDistinctExperts(int32_t num_experts, int32_t experts_per_token, int64_t tokens) {
   const double experts = num_experts;
-  return experts * (1 - Power(1 - experts_per_token / experts, tokens));
+  return experts * (1 - math::PowerOf(1 - experts_per_token / experts, tokens));
 }
 
 TransformerOperators::TransformerOperators(const TransformerConfig& model,

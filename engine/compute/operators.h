@@ -72,7 +72,8 @@ class TransformerOperators {
   // Each of `count` sequences attends to its context, `context` tokens in all, the new ones
   // included.
   [[nodiscard]] Operator DecodeAttention(int64_t count, int64_t context) const {
-    return Attention("decode_attention", count, context, context);
+    const auto tokens = static_cast<double>(context);
+    return Attention("decode_attention", static_cast<double>(count), tokens, tokens);
   }
   [[nodiscard]] int32_t layers() const { return layers_; }
   [[nodiscard]] const TransformerConfig& model() const { return model_; }
@@ -83,12 +84,12 @@ class TransformerOperators {
   // the flops of a prompt do not depend on how it is cut. What is read again for each chunk is the
   // cache of its history.
   [[nodiscard]] Operator PrefillAttention(std::span<const PrefillChunk> chunks) const {
-    int64_t rows = 0;
-    int64_t pairs = 0;
-    int64_t context = 0;
+    double rows = 0;
+    double pairs = 0;
+    double context = 0;
     for (const PrefillChunk& chunk : chunks) {
-      const int64_t n = chunk.new_tokens;
-      const int64_t h = chunk.history;
+      const double n = chunk.new_tokens;
+      const double h = chunk.history;
       rows += n;
       pairs += n * h + n * (n + 1) / 2;
       context += h + n;
@@ -98,15 +99,14 @@ class TransformerOperators {
 
  private:
   // `rows` queries, `pairs` (query, key) pairs, the keys and values of `context` tokens.
-  [[nodiscard]] Operator Attention(const char* name, int64_t rows, int64_t pairs,
-                                   int64_t context) const {
-    return {
-        .name = name,
-        .kind = OperatorKind::kAttention,
-        .place = OperatorPlace::kLayer,
-        .repeats = layers_,
-        .flops = pair_flops_ * static_cast<double>(pairs),
-        .bytes = kv_bytes_ * static_cast<double>(context) + row_bytes_ * static_cast<double>(rows)};
+  [[nodiscard]] Operator Attention(const char* name, double rows, double pairs,
+                                   double context) const {
+    return {.name = name,
+            .kind = OperatorKind::kAttention,
+            .place = OperatorPlace::kLayer,
+            .repeats = layers_,
+            .flops = pair_flops_ * pairs,
+            .bytes = kv_bytes_ * context + row_bytes_ * rows};
   }
   // y[rows, n] = x[rows, k] W[k, n], the rows spread over `matrices` weight matrices.
   [[nodiscard]] Operator Gemm(const char* name, OperatorPlace place, double rows, double k,

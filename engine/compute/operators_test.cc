@@ -89,6 +89,11 @@ TEST(OperatorsTest, WholeExpertsComputeAndReadAsMuchAsSlices) {
   }
   EXPECT_EQ(Find(whole, "expert_dispatch").bytes, 7 * 2 / 2 * 4096 * 2);
   EXPECT_EQ(Find(whole, "expert_combine").bytes, 7 * 2 / 2 * 4096 * 2);
+  // Half of the 14 experts' rows are read and half of the 7 sums written.
+  EXPECT_EQ(Find(whole, "expert_sum").bytes, (7 + 3.5) * 4096 * 2);
+  EXPECT_EQ(Find(slices, "expert_sum").bytes, (14 + 7) * 4096 * 2);
+  EXPECT_EQ(Find(whole, "expert_activation").bytes, 7 * 3 * 14336 * 2);
+  EXPECT_EQ(Find(slices, "expert_activation").bytes, 14 * 3 * 7168 * 2);
 }
 
 TEST(OperatorsTest, EveryOperatorHasItsPlaceInTheOrder) {

@@ -29,8 +29,8 @@ void ObserveOperators(const WorkerPlan& plan, int32_t worker, const IterationSha
   for (const OperatorTime& op : plan.compute->OperatorTimes(shape)) {
     for (const Breakpoint& breakpoint : plan.breakpoints) {
       if (!logs(breakpoint) || breakpoint.after == kIteration || !IsAt(breakpoint, op)) continue;
-      const SimTime start = std::min(begin + FromSeconds(op.start_seconds), now);
-      const SimTime end = std::min(begin + FromSeconds(op.end_seconds()), now);
+      const SimTime start = std::min(SaturatingAdd(begin, FromSeconds(op.start_seconds)), now);
+      const SimTime end = std::min(SaturatingAdd(begin, FromSeconds(op.end_seconds())), now);
       observer->OnOperator(now, {.worker = worker,
                                  .name = op.name,
                                  .layer = op.layer,
@@ -50,7 +50,7 @@ LayerReleases FindLayerReleases(const WorkerPlan& plan, const IterationShape& sh
   bool found = false;
   for (const OperatorTime& op : plan.compute->OperatorTimes(shape)) {
     if (put->after != op.name) continue;
-    const SimTime time = std::min(begin + FromSeconds(op.end_seconds()), end);
+    const SimTime time = std::min(SaturatingAdd(begin, FromSeconds(op.end_seconds())), end);
     if (!found) releases.first = time;
     releases.last = time;
     found = true;

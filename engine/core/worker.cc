@@ -248,9 +248,7 @@ void Worker::Start(SimTime now, double seconds) {
   current_.blocks = state_.pool().used();
   stats_.max_kv_blocks_used = std::max(stats_.max_kv_blocks_used, current_.blocks);
   warm_ = true;
-  const SimTime duration = std::max<SimTime>(1, FromSeconds(seconds));
-  TOKENSIM_INVARIANT(duration < kNever - now, "simulated time overflows");
-  end_ = now + duration;
+  end_ = SumBeforeNever(now, std::max<SimTime>(1, FromSeconds(seconds)));
   state_.Start(current_, now, end_);
   if (context_.observer != nullptr && current_.decodes > 0) log_.push_back(end_);
   if (context_.layerwise && plan_.role == Role::kPrefill && !plan_.drops_cache &&

@@ -12,10 +12,8 @@ bool MemoryPool::Put(int64_t conversation, int32_t tokens, int64_t bytes_per_tok
   const int64_t old_bytes = id == kNone ? 0 : entries_[id].bytes;
   const bool was_pinned = id != kNone && entries_[id].pins > 0;
   const int64_t pinned_others = pinned_ - (was_pinned ? old_bytes : 0);
-  if (capacity_ > 0) {
-    if (bytes > capacity_ - pinned_others) return false;
-    EvictUntilFits(bytes - old_bytes, id);
-  }
+  if (bytes > capacity_ - pinned_others) return false;
+  EvictUntilFits(bytes - old_bytes, id);
   if (id == kNone) {
     id = Add(conversation);
   } else {

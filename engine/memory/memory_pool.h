@@ -24,7 +24,7 @@ namespace tokensim {
 enum class Eviction : uint8_t { kLru, kFifo };
 
 struct MemoryPoolConfig {
-  int64_t capacity_bytes = 0;  // 0: unlimited
+  int64_t capacity_bytes = 0;  // below 2^62; 0: 2^62, as good as unlimited
   double fetch_latency_per_block_seconds = 0;
   std::optional<LinkConfig> link = {};  // shared by all fetches
   Eviction eviction = Eviction::kLru;
@@ -33,11 +33,12 @@ struct MemoryPoolConfig {
 class MemoryPool {
  public:
   explicit MemoryPool(const MemoryPoolConfig& config)
-      : capacity_(config.capacity_bytes), eviction_(config.eviction) {}
+      : capacity_(config.capacity_bytes > 0 ? config.capacity_bytes : kUnlimited),
+        eviction_(config.eviction) {}
 
   // Replaces the conversation's older entry and evicts others until the new one fits. What cannot
   // fit, for its size or for pinned entries, is not kept: then nothing changes, and the result is
-  // false. tokens >= 1, bytes_per_token >= 0.
+  // false. tokens >= 1, bytes_per_token >= 0; their product is below 2^62.
   bool Put(int64_t conversation, int32_t tokens, int64_t bytes_per_token);
   // Tokens of the conversation that are kept; 0: none.
   int32_t Find(int64_t conversation);
@@ -56,6 +57,7 @@ class MemoryPool {
 
  private:
   static constexpr uint32_t kNone = HashIndex::kNotFound;
+  static constexpr int64_t kUnlimited = int64_t{1} << 62;  // sums with one entry fit an int64
 
   struct Entry {
     int64_t conversation = 0;

@@ -96,6 +96,30 @@ TEST(MemoryPoolTest, ErasingWaitsForTheFetch) {
   EXPECT_EQ(pool.Find(1), 200);
 }
 
+TEST(MemoryPoolTest, PuttingAgainRevivesWhatWasErasedDuringAFetch) {
+  MemoryPool pool = PoolOf(300);
+  pool.Put(1, 200, 1);
+  pool.Pin(1);
+  pool.Erase(1);
+  EXPECT_TRUE(pool.Put(1, 250, 1));
+  EXPECT_EQ(pool.Find(1), 250);
+  pool.Unpin(1);
+  EXPECT_EQ(pool.Find(1), 250);
+  EXPECT_EQ(pool.used_bytes(), 250);
+}
+
+TEST(MemoryPoolTest, WithoutACapacityTheLargestEntriesAddUp) {
+  constexpr int64_t kBytesPerToken = 1'000'000'000;  // the most that a spec may have
+  constexpr int32_t kTokens = 2'000'000'000;
+  MemoryPool pool = PoolOf(0);
+  for (int64_t i = 0; i < 20; ++i) EXPECT_TRUE(pool.Put(i, kTokens, kBytesPerToken));
+  EXPECT_EQ(pool.entries(), 2);
+  EXPECT_EQ(pool.used_bytes(), int64_t{2} * kTokens * kBytesPerToken);
+  pool.Pin(19);
+  pool.Pin(18);
+  EXPECT_FALSE(pool.Put(20, kTokens, kBytesPerToken));
+}
+
 TEST(MemoryPoolTest, RefusesUnbalancedPins) {
   MemoryPool pool = PoolOf(0);
   EXPECT_THROW(pool.Pin(1), InvariantError);

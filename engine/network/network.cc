@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "engine/base/invariant.h"
 #include "engine/network/fifo_sharing.h"
@@ -13,14 +14,16 @@ namespace {
 constexpr double kNanosPerSecondDouble = 1e9;
 constexpr double kSlackNanos = 1e-3;  // of floating point, below a picosecond
 
-// The whole nanosecond at or after `nanos` from now; kNever when time does not reach that far.
+// The whole nanosecond at or after `nanos` from now.
 SimTime After(SimTime now, double nanos) {
   const double whole = std::ceil(std::max(0.0, nanos - kSlackNanos));
-  if (whole >= static_cast<double>(kNever - now)) return kNever;
+  if (whole >= static_cast<double>(kNever - now)) return kNever - 1;
   return now + static_cast<SimTime>(whole);
 }
 
-SimTime Add(SimTime a, SimTime b) { return b >= kNever - a ? kNever : a + b; }
+int64_t SaturatingSum(int64_t a, int64_t b) {
+  return b > std::numeric_limits<int64_t>::max() - a ? std::numeric_limits<int64_t>::max() : a + b;
+}
 
 // The part of `total` before piece i of n, so that the pieces add up exactly.
 int64_t PartBefore(int64_t total, int32_t i, int32_t n) {
@@ -192,7 +195,7 @@ SimTime Network::ReadyTime(const Transfer& transfer) const {
   if (group > 0) {
     released += PartBefore(spec.last_release - spec.first_release, group, spec.groups - 1);
   }
-  return Add(std::max(requested, released), transfer.latency);
+  return SumBeforeNever(std::max(requested, released), transfer.latency);
 }
 
 // Sets the time at which the next group reaches the links.
@@ -229,7 +232,7 @@ void Network::FinishGroup(int32_t slot, SimTime now, std::vector<CompletedTransf
   const bool last = transfer.group + 1 == spec.groups;
   for (const LinkId id : spec.path) {
     LinkStats& stats = links_[static_cast<size_t>(id)].stats;
-    stats.bytes += bytes;
+    stats.bytes = SaturatingSum(stats.bytes, bytes);
     if (last) ++stats.transfers;
   }
   StopMoving(&transfer, now);

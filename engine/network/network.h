@@ -26,7 +26,8 @@
 //
 // What happens when groups meet on a link is a rule: FIFO (fifo_sharing.h) or max-min fair
 // (max_min_sharing.h). Times are whole nanoseconds: the end of a group is rounded up, after a
-// picosecond that absorbs the noise of floating point.
+// picosecond that absorbs the noise of floating point. What SimTime does not hold ends just before
+// kNever.
 //
 // Deterministic; not thread-safe. A start or an event costs O(flows connected by shared links) and
 // allocates nothing once it has reached its size.

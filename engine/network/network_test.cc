@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "engine/base/invariant.h"
 
 namespace tokensim {
@@ -247,6 +249,23 @@ TEST(NetworkTest, CancelFreesTheLinks) {
   }
 }
 
+TEST(NetworkTest, ACancelledTransferLeavesItsLinksIdle) {
+  for (const LinkSharing sharing : {LinkSharing::kFifo, LinkSharing::kFair}) {
+    Driver d(Config(sharing));
+    const Path path = d.network.WorkerPath(0, 1);
+    const TransferId id = d.Start(0, path, 1000);
+    EXPECT_TRUE(d.network.Cancel(300, id));
+    for (const LinkId link : path) {
+      EXPECT_EQ(d.network.Stats(link, 300).busy, 300);
+      EXPECT_EQ(d.network.Stats(link, 2000).busy, 300) << "nothing moves any more";
+      EXPECT_EQ(d.network.Stats(link, 2000).transfers, 0);
+    }
+    d.Start(2000, path, 100);
+    EXPECT_THAT(d.Finish(), ElementsAre(Pair(1, 2100)));
+    EXPECT_EQ(d.network.Stats(*path.begin(), 3000).busy, 400);
+  }
+}
+
 TEST(NetworkTest, CancelBeforeTheGroupIsReady) {
   Driver d(Config(LinkSharing::kFair, 1e-3));
   const TransferId id = d.Start(0, d.network.WorkerPath(0, 1), 100);
@@ -286,14 +305,25 @@ TEST(NetworkTest, WithoutLimitOnlyLatencyCounts) {
   }
 }
 
-TEST(NetworkTest, TransfersThatNeverEnd) {
+TEST(NetworkTest, TransfersThatTimeDoesNotHoldEndLast) {
   NetworkConfig config;
   config.intra_node.bandwidth_bytes_per_second = 1e-9;
   Driver d(config);
   const TransferId id = d.Start(0, d.network.WorkerPath(0, 1), int64_t{1} << 60);
   d.AdvanceTo(10);
-  EXPECT_EQ(d.network.NextEvent(), kNever);
+  EXPECT_EQ(d.network.NextEvent(), kNever - 1);
   EXPECT_TRUE(d.network.Cancel(10, id));
+  // Nor a release that late.
+  d.Start(10, {.bytes = 1, .first_release = kNever, .last_release = kNever});
+  EXPECT_EQ(d.network.NextEvent(), kNever - 1);
+}
+
+TEST(NetworkTest, BytesOfALinkDoNotOverflow) {
+  Driver d(NetworkConfig{});
+  const Path path = d.network.WorkerPath(0, 1);
+  for (int i = 0; i < 9; ++i) d.Start(i, path, int64_t{1} << 60);
+  d.Finish();
+  EXPECT_EQ(d.network.Stats(*path.begin(), 100).bytes, std::numeric_limits<int64_t>::max());
 }
 
 TEST(NetworkTest, StartsBehindEventsAreOurBugs) {

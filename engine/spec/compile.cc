@@ -89,7 +89,8 @@ ParallelismConfig ToParallelism(const v1::Parallelism& parallelism) {
   if (parallelism.has_expert()) config.expert = parallelism.expert();
   // Replicas that share their experts.
   const int32_t data = parallelism.has_data() ? parallelism.data() : 1;
-  if (config.expert > 1 && config.expert == config.tensor * data) config.data = data;
+  const bool shared = config.expert == int64_t{config.tensor} * data;
+  if (config.expert > 1 && shared) config.data = data;
   if (parallelism.has_micro_batches()) config.micro_batches = parallelism.micro_batches();
   return config;
 }
@@ -131,9 +132,10 @@ std::shared_ptr<const Plan> CompilePlan(const v1::Spec& resolved,
   plan->classes = CompileClasses(resolved);
   if (resolved.has_memory_pool()) plan->memory_pool = CompileMemoryPool(resolved.memory_pool());
   plan->worker_events = CompileFaults(resolved);
-  if (resolved.stop().has_max_simulated_seconds()) {
-    plan->max_simulated_time = FromSeconds(resolved.stop().max_simulated_seconds());
-  }
+  // However slow the machine: time does not overflow.
+  plan->max_simulated_time = FromSeconds(resolved.stop().has_max_simulated_seconds()
+                                             ? resolved.stop().max_simulated_seconds()
+                                             : kMaxSimulatedSeconds);
   plan->request_delay = FromSeconds(resolved.calibration().request_seconds());
   plan->response_delay = FromSeconds(resolved.calibration().response_seconds());
   plan->max_events = resolved.stop().max_events();

@@ -19,7 +19,7 @@ inline constexpr char kSpecInvalid[] = "SPEC_INVALID";
 inline constexpr char kModelDoesNotFit[] = "MODEL_DOES_NOT_FIT";
 inline constexpr char kCatalogEntryNotFound[] = "CATALOG_ENTRY_NOT_FOUND";
 
-inline constexpr double kMaxSimulatedSeconds = 9e9;  // 285 years; SimTime holds 292
+inline constexpr double kMaxSimulatedSeconds = 4e9;  // 126 years; SimTime holds the sum of two
 
 // At most 200; the rest is counted.
 class Findings {

@@ -136,7 +136,7 @@ TEST(PrepareGlobalTest, Ranges) {
                            "{policy: weighted, signal_delay_seconds: -1s, "
                            "weights: {queue_depth: -1, load: .nan}}"}}),
               ElementsAre("ERROR global_scheduler.signal_delay_seconds: is -1; allowed are 0 .. "
-                          "9e+09",
+                          "4e+09",
                           HasSubstr("ERROR global_scheduler.weights.queue_depth: is -1; allowed "
                                     "are 0 .. "),
                           HasSubstr("ERROR global_scheduler.weights.load: is .nan; allowed are")));

@@ -8,6 +8,7 @@
 namespace tokensim {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -59,6 +60,33 @@ TEST(PrepareMemoryTest, EveryDeviceHasItsHostLink) {
   EXPECT_EQ(worker.host_link.bandwidth_bytes_per_second, 128e9);
   EXPECT_EQ(worker.host_link.latency_seconds, 2e-6);
   EXPECT_TRUE(worker.overlap_swap);
+}
+
+// A stage has its part of the layers of every block, and its own link.
+TEST(PrepareMemoryTest, EveryStageHasItsHostLink) {
+  const WorkerPlan worker = Compiled({{"memory", "{host_memory_bytes: 1GiB}"},
+                                      {"workers[0].parallelism", "{tensor: 4, pipeline: 2}"}});
+  EXPECT_EQ(worker.kv_bytes_per_token, 512 << 10);
+  EXPECT_EQ(worker.host_link.bandwidth_bytes_per_second, 8 * 32e9);
+}
+
+Changes HugeCache(const std::string& layers) {
+  return {{"model", "{num_layers: " + layers + ", hidden_size: 4096, num_attention_heads: 25, " +
+                        "head_dim: 10000, intermediate_size: 1, vocab_size: 1}"},
+          {"workers[0].memory.kv_blocks", "1000000"},
+          {"workers[0].compute", "{affine: {iteration_seconds: 5ms}}"}};
+}
+
+TEST(PrepareMemoryTest, TheCacheOfATokenIsBounded) {
+  EXPECT_EQ(PrepareChanged(HugeCache("1000")).plan->workers[0].kv_bytes_per_token, 1'000'000'000);
+  Changes changes = HugeCache("1000");
+  changes.push_back({"workers[0].memory.kv_cache_dtype", "fp32"});
+  const std::string message =
+      "the KV cache of a token has 2,000,000,000 bytes; at most 1,000,000,000 are allowed: "
+      "num_layers, num_kv_heads and head_dim make it";
+  EXPECT_THAT(FindingsOf(changes), Contains("ERROR model: " + message));
+  changes[0].first = "workers[0].model";
+  EXPECT_THAT(FindingsOf(changes), Contains("ERROR workers[0].model: " + message));
 }
 
 TEST(PrepareMemoryTest, HostMemoryRanges) {

@@ -81,7 +81,7 @@ TEST(PrepareArrivalTest, Piecewise) {
               ElementsAre("ERROR workload.arrival.piecewise.segments: have no rate above 0"));
   EXPECT_THAT(findings("[{duration_seconds: 5, start_rate_per_second: 1e-9}]"),
               ElementsAre("ERROR workload.arrival.piecewise.segments: are too long or too slow: "
-                          "the last request would arrive after 285 years"));
+                          "the last request would arrive after 126 years"));
   const auto compiled = std::get<PiecewiseArrivals>(
       Compiled({{kArrival,
                  "{piecewise: {segments: [{duration_seconds: 2min, start_rate_per_second: 3}, "
@@ -120,7 +120,7 @@ TEST(PrepareArrivalTest, ClosedLoop) {
       FindingsOf({{"workload.num_requests", "1000000"},
                   {kArrival, "{closed_loop: {users: 1, think_time: {fixed_seconds: 1e5}}}"}}),
       ElementsAre("ERROR workload.arrival.closed_loop.think_time: is too long: the last "
-                  "request would arrive after 285 years"));
+                  "request would arrive after 126 years"));
   const auto loop =
       std::get<ClosedLoopArrivals>(Compiled({{kArrival, "{closed_loop: {users: 8}}"}}).arrivals);
   EXPECT_EQ(loop.users, 8);

@@ -199,9 +199,9 @@ TEST(PrepareRestTest, SloStopOutput) {
   EXPECT_THAT(FindingsOf({{"slo.ttft_seconds", "0"},
                           {"stop", "{max_simulated_seconds: -1, max_events: 0}"},
                           {"output.snapshot_interval_seconds", "1ns"}}),
-              ElementsAre("ERROR slo.ttft_seconds: is 0; it must be above 0 and at most 9e+09",
+              ElementsAre("ERROR slo.ttft_seconds: is 0; it must be above 0 and at most 4e+09",
                           "ERROR stop.max_simulated_seconds: is -1; it must be above 0 and at most "
-                          "9e+09",
+                          "4e+09",
                           HasSubstr("ERROR stop.max_events: is 0; allowed are 1 .. "),
                           "ERROR output.snapshot_interval_seconds: must be 0 (none) or at least "
                           "1us"));

@@ -33,7 +33,7 @@ TEST(PrepareArrivalTest, Rates) {
                           "0 and at most 1e+09"));
   EXPECT_THAT(FindingsOf({{kArrival, "{poisson: {rate_per_second: 1e-9}}"}}),
               ElementsAre("ERROR workload.arrival.poisson.rate_per_second: is too low: the last "
-                          "request would arrive after 285 years"));
+                          "request would arrive after 126 years"));
   EXPECT_THAT(FindingsOf({{kArrival, "{poisson: {rate_per_second: 1e6}}"}}),
               ElementsAre("WARNING workload.arrival.poisson.rate_per_second: is 1e+06 requests per "
                           "second: practically all arrive at once"));
@@ -52,7 +52,7 @@ TEST(PrepareArrivalTest, UniformAndBurst) {
                           "1,000,000,000"));
   EXPECT_THAT(FindingsOf({{kArrival, "{burst: {size: 1, interval_seconds: 1e9}}"}}),
               ElementsAre("ERROR workload.arrival.burst.interval_seconds: is too long: the last "
-                          "request would arrive after 285 years"));
+                          "request would arrive after 126 years"));
 }
 
 TEST(PrepareLengthsTest, Distributions) {

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "engine/base/math.h"
 #include "engine/spec/nearest.h"
 
 namespace tokensim {
@@ -274,8 +275,9 @@ std::string FormatReal(double value, Units units) {
   for (size_t i = table.size(); i-- > 0;) {
     const Unit& unit = table[i];
     if (i > 0 && SameSize(table[i - 1], unit)) continue;  // the first name of each
+    const double power = math::PowerOf(10, std::abs(unit.exponent));
     const double scaled =
-        value / (std::pow(10.0, unit.exponent) * static_cast<double>(unit.factor));
+        value / ((unit.exponent < 0 ? 1 / power : power) * static_cast<double>(unit.factor));
     if (std::abs(scaled) < 1 || std::abs(scaled) >= 1e6) continue;
     char buffer[40];
     const auto result =

@@ -5,6 +5,9 @@
 
 #include <cmath>
 #include <limits>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "engine/base/rng.h"
 
@@ -50,6 +53,43 @@ TEST(QuantityTest, DecimalUnitsAreTheNearestDouble) {
   EXPECT_EQ(*ParseReal("1.979PFLOPS", Units::kFlops), 1.979e15);
   EXPECT_EQ(*ParseReal("2039GB/s", Units::kBytesPerSecond), 2039e9);
   EXPECT_EQ(*ParseReal("1GiB/s", Units::kBytesPerSecond), 1073741824);
+}
+
+TEST(QuantityTest, EveryUnitOfEveryTable) {
+  const auto expect = [](Units units, const std::vector<std::pair<std::string, double>>& sizes) {
+    for (const auto& [unit, size] : sizes) {
+      EXPECT_EQ(*ParseReal("3" + unit, units), 3 * size) << unit;
+      if (size < 1) continue;
+      const auto whole = static_cast<int64_t>(size);
+      EXPECT_EQ(*ParseInteger("3" + unit, units, kMin, kMax), 3 * whole) << unit;
+    }
+  };
+  const double ki = 1024;
+  const double mi = 1024 * ki;
+  const double gi = 1024 * mi;
+  const double ti = 1024 * gi;
+  std::vector<std::pair<std::string, double>> bytes = {
+      {"B", 1},    {"kB", 1e3}, {"KB", 1e3}, {"KiB", ki},  {"MB", 1e6},
+      {"MiB", mi}, {"GB", 1e9}, {"GiB", gi}, {"TB", 1e12}, {"TiB", ti}};
+  expect(Units::kBytes, bytes);
+  for (auto& [unit, size] : bytes) unit += "/s";
+  expect(Units::kBytesPerSecond, bytes);
+  expect(Units::kFlops, {{"FLOPS", 1},
+                         {"kFLOPS", 1e3},
+                         {"MFLOPS", 1e6},
+                         {"GFLOPS", 1e9},
+                         {"TFLOPS", 1e12},
+                         {"PFLOPS", 1e15}});
+  std::vector<std::pair<std::string, double>> times = {{"s", 1}, {"min", 60}, {"h", 3600}};
+  expect(Units::kSeconds, times);
+  for (auto& [unit, size] : times) size *= 1e9;
+  expect(Units::kNanoseconds, times);
+  expect(Units::kNanoseconds, {{"ns", 1}, {"us", 1e3}, {"\u00B5s", 1e3}, {"\u03BCs", 1e3}, {"ms", 1e6}});
+  for (const char* micro : {"us", "\u00B5s", "\u03BCs"}) {
+    EXPECT_EQ(*ParseReal(std::string("3") + micro, Units::kSeconds), 3e-6) << micro;
+  }
+  EXPECT_EQ(*ParseReal("3ns", Units::kSeconds), 3e-9);
+  EXPECT_EQ(*ParseReal("3ms", Units::kSeconds), 3e-3);
 }
 
 TEST(QuantityTest, PlainNumbersAreInTheBaseUnit) {

@@ -15,13 +15,13 @@ constexpr double kMaxVariation = 100;
 constexpr int kMaxSegments = 10'000;
 constexpr int64_t kMaxUsers = 10'000'000;
 constexpr double kMaxWaitSeconds = 1e6;  // of one think time
-constexpr char kTooLate[] = "the last request would arrive after 285 years";
+constexpr char kTooLate[] = "the last request would arrive after 126 years";
 
 void CheckRate(const Checker& check, bool present, double rate, int64_t requests) {
   if (!check.Required("rate_per_second", present, "requests per second")) return;
   if (!check.Positive("rate_per_second", rate, kMaxRate)) return;
   if (static_cast<double>(requests) / rate > kMaxSimulatedSeconds) {
-    check.Error("rate_per_second", "is too low: the last request would arrive after 285 years");
+    check.Error("rate_per_second", "is too low: the last request would arrive after 126 years");
   } else if (rate > kSuspiciousRate) {
     check.Warning("rate_per_second",
                   absl::StrCat("is ", FormatReal(rate, Units::kNone),
@@ -54,7 +54,7 @@ void ResolveBurst(const Checker& check, int64_t requests, v1::BurstArrival* burs
   }
   const double bursts = static_cast<double>(requests / burst->size());
   if (bursts * burst->interval_seconds() > kMaxSimulatedSeconds) {
-    check.Error("interval_seconds", "is too long: the last request would arrive after 285 years");
+    check.Error("interval_seconds", "is too long: the last request would arrive after 126 years");
   }
 }
 
@@ -74,7 +74,7 @@ void ResolveTraceArrival(const Checker& check, const v1::Workload& workload,
   const double cycles = 1 + static_cast<double>(workload.num_requests()) / rows.input_tokens_size();
   if (2 * span * cycles / arrival->speedup() > kMaxSimulatedSeconds ||
       2 * span * cycles > kMaxSimulatedSeconds) {
-    check.Error("speedup", "the last request would arrive after 285 years");
+    check.Error("speedup", "the last request would arrive after 126 years");
   }
 }
 

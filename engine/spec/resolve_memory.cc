@@ -8,6 +8,8 @@ namespace {
 
 constexpr int64_t kMaxBlocks = 1'000'000'000'000;
 constexpr int64_t kMaxBytes = 1'000'000'000'000'000;
+// Of the KV cache of a token. That of the longest request fits an int64 four times.
+constexpr int64_t kMaxTokenBytes = 1'000'000'000;
 
 // Tokens and bytes are blocks of one token.
 void ResolveGranularity(const Checker& check, v1::Memory* m) {
@@ -70,6 +72,13 @@ void CheckKvBytes(const v1::Spec& spec, const std::vector<WorkerCapacity>& capac
     const v1::WorkerGroup& group = spec.workers(static_cast<int>(i));
     const Checker check(findings, absl::StrCat("workers[", i, "]"));
     const int64_t token_bytes = capacities[i].kv_bytes_per_token;
+    if (token_bytes > kMaxTokenBytes) {
+      findings->Error(group.has_model() ? check.Path("model") : "model",
+                      absl::StrCat("the KV cache of a token has ", Grouped(token_bytes),
+                                   " bytes; at most ", Grouped(kMaxTokenBytes),
+                                   " are allowed: num_layers, num_kv_heads and head_dim make it"));
+      continue;
+    }
     const double block_bytes =
         static_cast<double>(token_bytes) * static_cast<double>(group.memory().block_size());
     if (group.memory().host_memory_bytes() > 0) {

@@ -14,7 +14,7 @@ namespace tokensim {
 namespace {
 
 constexpr int64_t kMaxHashBlock = 1'000'000;
-constexpr SimTime kMaxTraceSpan = 9'000'000'000 * kNanosPerSecond;
+constexpr SimTime kMaxTraceSpan = 4'000'000'000 * kNanosPerSecond;
 
 std::vector<std::string> FormatNames() {
   std::vector<std::string> names;
@@ -169,7 +169,7 @@ bool CheckRows(const Checker& check, const v1::TraceRows& rows) {
     if (delta < 0 || delta > kMaxTraceSpan - time) {
       check.Error(field("arrival_delta_ns"),
                   delta < 0 ? absl::StrCat("is ", delta, "; rows must be in order of time")
-                            : std::string("puts the row beyond 285 years"));
+                            : std::string("puts the row beyond 126 years"));
       return false;
     }
     time += delta;

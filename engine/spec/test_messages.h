@@ -1,7 +1,9 @@
 // Random messages of any type, for tests.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <string>
 
@@ -14,7 +16,10 @@ namespace tokensim {
 // Fills messages through reflection: fields at random, with ordinary and extreme values.
 class RandomMessages {
  public:
-  explicit RandomMessages(uint64_t seed) : rng_(seed, "messages") {}
+  // kLarge: powers of ten and bounds of fields rather than ordinary values.
+  enum class Values { kAny, kLarge };
+  explicit RandomMessages(uint64_t seed, Values values = Values::kAny)
+      : rng_(seed, "messages"), values_(values) {}
 
   // Each field is set with probability `density`.
   void Fill(double density, google::protobuf::Message* message) {
@@ -58,6 +63,14 @@ class RandomMessages {
   uint64_t Below(uint64_t n) { return rng_.Below(n); }
 
   int64_t Integer() {
+    if (values_ == Values::kLarge) {
+      static constexpr int kPowers[] = {2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 18};
+      int64_t value = Below(8) == 0 ? 65'536 : 1;
+      if (value == 1) {
+        for (int i = kPowers[Below(std::size(kPowers))]; i > 0; --i) value *= 10;
+      }
+      return Below(3) == 0 ? value - 1 : value;
+    }
     switch (Below(6)) {
       case 0:
         return std::numeric_limits<int64_t>::max();
@@ -72,6 +85,11 @@ class RandomMessages {
     }
   }
   double Real() {
+    if (values_ == Values::kLarge) {
+      static constexpr double kLarge[] = {1e-300, 1e-12, 1e-6, 1e-3, 1,   100,  1e3,
+                                          1e6,    1e9,   4e9,  1e12, 1e15, 1e21};
+      return kLarge[Below(std::size(kLarge))];
+    }
     static constexpr double kReals[] = {0,      -0.0,   1,      0.5, -1,  1e-9,   1e300,
                                         1e-300, 6.6e-6, 312e12, 2e6, 0.9, 1.0 / 3};
     switch (Below(8)) {
@@ -94,7 +112,10 @@ class RandomMessages {
     for (uint64_t n = many ? Below(4) : 1; n > 0; --n) {
       switch (field.cpp_type()) {
         case FieldDescriptor::CPPTYPE_INT32: {
-          const auto value = static_cast<int32_t>(Integer());
+          const auto value = static_cast<int32_t>(
+              values_ == Values::kAny
+                  ? Integer()
+                  : std::min<int64_t>(Integer(), std::numeric_limits<int32_t>::max()));
           many ? r->AddInt32(message, f, value) : r->SetInt32(message, f, value);
           break;
         }
@@ -125,6 +146,7 @@ class RandomMessages {
   }
 
   RngStream rng_;
+  Values values_;
 };
 
 }  // namespace tokensim

@@ -20,8 +20,8 @@ double WeibullShape(double cv) {
   double high = 16;
   for (int i = 0; i < 100; ++i) {
     const double x = 0.5 * (low + high);
-    const double mean = std::tgamma(1 + x);
-    (std::tgamma(1 + 2 * x) / (mean * mean) < wanted ? low : high) = x;
+    const double mean = math::Gamma(1 + x);
+    (math::Gamma(1 + 2 * x) / (mean * mean) < wanted ? low : high) = x;
   }
   return 2 / (low + high);
 }
@@ -29,7 +29,7 @@ double WeibullShape(double cv) {
 WeibullProcess::WeibullProcess(const WeibullArrivals& config, uint64_t seed)
     : rng_(seed, kArrivalStream),
       inverse_shape_(1 / WeibullShape(config.cv)),
-      scale_(1 / (config.rate_per_second * std::tgamma(1 + inverse_shape_))) {}
+      scale_(1 / (config.rate_per_second * math::Gamma(1 + inverse_shape_))) {}
 
 PiecewiseProcess::PiecewiseProcess(const PiecewiseArrivals& config, uint64_t seed)
     : rng_(seed, kArrivalStream), repeat_(config.repeat) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "engine/base/invariant.h"
+#include "engine/base/math.h"
 #include "engine/base/rng.h"
 #include "engine/base/time.h"
 #include "engine/workload/workload.h"
@@ -22,9 +23,6 @@
 namespace tokensim {
 
 inline constexpr const char kArrivalStream[] = "arrival";
-
-// a + b for a, b >= 0.
-inline SimTime SaturatingAdd(SimTime a, SimTime b) { return b > kNever - a ? kNever : a + b; }
 
 // A time of a trace that is replayed `speedup` times as fast.
 inline SimTime Replayed(SimTime time, double speedup) {
@@ -82,7 +80,7 @@ class UniformProcess {
 
   SimTime Next() {
     log_rest_ -= rng_.Exponential(static_cast<double>(remaining_--));
-    now_ = std::max(now_, FromSeconds(start_ - span_ * std::expm1(log_rest_)));
+    now_ = std::max(now_, FromSeconds(start_ - span_ * math::Expm1(log_rest_)));
     return now_;
   }
 
@@ -155,13 +153,13 @@ class GammaProcess {
 
  private:
   double DrawStandard() {
-    const double boost = shape_ < 1 ? std::exp(std::log(rng_.UniformPositive()) / shape_) : 1;
+    const double boost = shape_ < 1 ? math::Exp(math::Log(rng_.UniformPositive()) / shape_) : 1;
     while (true) {
       const double x = rng_.Normal();
       const double root = 1 + c_ * x;
       if (root <= 0) continue;
       const double v = root * root * root;
-      if (std::log(rng_.UniformPositive()) < 0.5 * x * x + d_ * (1 - v + std::log(v))) {
+      if (math::Log(rng_.UniformPositive()) < 0.5 * x * x + d_ * (1 - v + math::Log(v))) {
         return boost * d_ * v;
       }
     }
@@ -184,7 +182,8 @@ class WeibullProcess {
   WeibullProcess(const WeibullArrivals& config, uint64_t seed);
 
   SimTime Next() {
-    now_ = SaturatingAdd(now_, FromSeconds(scale_ * std::pow(rng_.Exponential(1), inverse_shape_)));
+    const double power = math::Exp(inverse_shape_ * math::Log(rng_.Exponential(1)));
+    now_ = SaturatingAdd(now_, FromSeconds(scale_ * power));
     return now_;
   }
 

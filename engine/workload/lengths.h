@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "engine/base/invariant.h"
+#include "engine/base/math.h"
 #include "engine/base/rng.h"
 #include "engine/workload/workload.h"
 
@@ -74,7 +75,7 @@ class LengthSampler {
       case Kind::kUniform:
         return min_ + static_cast<int32_t>(rng.Below(uniform_count_));
       case Kind::kLogNormal:
-        return RoundLength(median_ * std::exp(sigma_ * rng.Normal()), min_, max_);
+        return RoundLength(median_ * math::Exp(sigma_ * rng.Normal()), min_, max_);
       case Kind::kQuantiles:
         return quantiles_.front().Draw(rng);
     }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/math.h"
 
 namespace tokensim {
 namespace {
@@ -57,7 +58,7 @@ std::vector<double> Shares(const std::vector<ClientClassConfig>& classes) {
 std::vector<double> Popularities(const std::optional<PrefixGroupConfig>& config) {
   std::vector<double> weights(config.has_value() ? static_cast<size_t>(config->groups) : 0);
   for (size_t i = 0; i < weights.size(); ++i) {
-    weights[i] = std::pow(static_cast<double>(i + 1), -config->zipf);
+    weights[i] = math::Exp(-config->zipf * math::Log(static_cast<double>(i + 1)));
   }
   return weights;
 }

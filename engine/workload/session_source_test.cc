@@ -247,6 +247,41 @@ TEST(Conversations, ContentsDoNotDependOnTheServer) {
   EXPECT_GT(both, 4500);
 }
 
+// Turns of 100 + 50 tokens: the second has 250 + 50, the third 400 + 50.
+TEST(Conversations, ATurnMayReachTheContextExactly) {
+  ConversationConfig config;
+  config.single_turn_share = 0;
+  config.min_turns = config.max_turns = 4;
+  config.think_time = FixedDuration{1};
+  Workload workload =
+      Make(30, ConstantArrivals{0.001}, IndependentLengths{FixedLength{100}, FixedLength{50}});
+  for (const auto& [limit, turns] : {std::pair(450, 3u), std::pair(449, 2u), std::pair(451, 3u)}) {
+    config.max_context_tokens = limit;
+    workload.conversations = config;
+    EXPECT_EQ(ByConversation(FakeServer{1, 1}.Run(workload))[0].size(), turns) << limit;
+  }
+}
+
+// The second arrival is known before the second turn of the first conversation, so it goes first.
+TEST(Conversations, EqualTimesGoInTheOrderTheyBecameKnown) {
+  ConversationConfig config;
+  config.single_turn_share = 0;
+  config.min_turns = config.max_turns = 2;
+  config.think_time = FixedDuration{1};
+  Workload workload = Make(4, ConstantArrivals{0.5});
+  workload.conversations = config;
+  auto source = MakeRequestSource(workload, kSeed);
+  const int64_t first = source->Peek()->source_tag;
+  source->Pop();
+  source->OnEnded(first, kSecond);  // its next turn is at 2 s
+  ASSERT_EQ(source->Peek()->arrival, 2 * kSecond);
+  EXPECT_EQ(source->Peek()->conversation, 1);
+  source->Pop();
+  ASSERT_EQ(source->Peek()->arrival, 2 * kSecond);
+  EXPECT_EQ(source->Peek()->conversation, 0);
+  EXPECT_EQ(source->Peek()->turn, 1);
+}
+
 TEST(Conversations, EndBeforeTheContextIsExceeded) {
   ConversationConfig config;
   config.single_turn_share = 0;

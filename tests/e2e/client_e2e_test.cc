@@ -96,7 +96,9 @@ TEST_F(ClientE2e, StoppedReadersCostTheServerLittleAndNobodyWaits) {
   // Other work goes on beside them.
   EXPECT_EQ(WaitForEnd(Create()), v1::Simulation::SUCCEEDED);
   EXPECT_EQ(ReadAll(*client_.StreamEvents(Events(name))), whole);
+#ifndef __SANITIZE_ADDRESS__  // which keeps what is freed for a while, and zones around the rest
   EXPECT_LT(server_.resident_bytes() - before, kReaders * int64_t{4} * 1024 * 1024);
+#endif
   // And they can go on.
   EXPECT_GT(ReadAll(*stopped.front()).size(), whole.size() / 2);
 }

@@ -1,10 +1,10 @@
 #include "engine/compute/kernels/efficiency_surface.h"
 
 #include <array>
-#include <cmath>
 #include <iterator>
 
 #include "engine/base/invariant.h"
+#include "engine/base/math.h"
 #include "engine/compute/profile/axis.h"
 
 namespace tokensim {
@@ -58,9 +58,9 @@ EfficiencyGrid::EfficiencyGrid(const EfficiencySurface& surface) {
     points *= axis.values.size();
     std::vector<double>& logs = axes_.emplace_back();
     for (const double value : axis.values) {
-      TOKENSIM_INVARIANT(value > 0 && (logs.empty() || std::log(value) > logs.back()),
+      TOKENSIM_INVARIANT(value > 0 && (logs.empty() || math::Log(value) > logs.back()),
                          "sizes of an axis descend");
-      logs.push_back(std::log(value));
+      logs.push_back(math::Log(value));
     }
   }
   TOKENSIM_INVARIANT(axes_.size() == AxesOf(surface.kernel).size() && points > 0 &&
@@ -68,12 +68,12 @@ EfficiencyGrid::EfficiencyGrid(const EfficiencySurface& surface) {
                      "a surface of the wrong size");
   for (const double share : surface.efficiency) {
     TOKENSIM_INVARIANT(share > 0 && share <= 1, "an efficiency out of range");
-    logs_.push_back(std::log(share));
+    logs_.push_back(math::Log(share));
   }
 }
 
 EfficiencyGrid EfficiencyGrid::Slice(size_t axis, double size) const {
-  const AxisPosition p = Locate(axes_[axis], std::log(size));
+  const AxisPosition p = Locate(axes_[axis], math::Log(size));
   size_t inner = 1;  // points of the axes behind
   for (size_t i = axis + 1; i < axes_.size(); ++i) inner *= axes_[i].size();
   EfficiencyGrid slice;
@@ -99,7 +99,7 @@ double EfficiencyGrid::At(std::span<const double> sizes) const {
   corners[0] = 0;
   weights[0] = 1;
   for (size_t axis = 0; axis < axes_.size(); ++axis) {
-    const AxisPosition p = Locate(axes_[axis], std::log(sizes[axis]));
+    const AxisPosition p = Locate(axes_[axis], math::Log(sizes[axis]));
     const size_t before = count;
     for (size_t i = 0; i < before; ++i) {
       const size_t below = corners[i] * axes_[axis].size() + p.below;
@@ -112,7 +112,7 @@ double EfficiencyGrid::At(std::span<const double> sizes) const {
   }
   double log = 0;
   for (size_t i = 0; i < count; ++i) log += weights[i] * logs_[corners[i]];
-  return std::exp(log);
+  return math::Exp(log);
 }
 
 }  // namespace tokensim

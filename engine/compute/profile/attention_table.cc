@@ -155,6 +155,7 @@ size_t AttentionTable::SlabBelow(double chunk) const {
 // Chunks below the smallest measured one take its time: a kernel with a chunk is another kernel
 // than one with decodes only, there is nothing to interpolate between.
 double AttentionTable::Seconds(const AttentionPoint& point) const {
+  TOKENSIM_INVARIANT(std::isfinite(point.chunk), "a chunk that is no number");
   if (point.chunk <= 0) return decode_only_.Seconds(point);
   const size_t i = SlabBelow(point.chunk);
   const double low = slabs_[i].Seconds(point);

@@ -97,6 +97,31 @@ TEST(AttentionTableTest, LargeBatchesAtLongContextsGoOnLinearly) {
   EXPECT_NEAR(AttentionTable(measured).Seconds({0, 0, 16, 1000}), 160e-6, 1e-10);
 }
 
+// Where more was not measured, it is not taken for faster, though the last piece descends.
+TEST(AttentionTableTest, WhatWasNotMeasuredNeverDescends) {
+  AttentionTimesTable measured;
+  for (const int32_t k : {100, 200, 300}) Add(measured, 0, 0, 1, k, 10);
+  Add(measured, 0, 0, 8, 100, 50);
+  Add(measured, 0, 0, 8, 200, 40);  // and none at 300
+  Add(measured, 16, 0, 0, 0, 5);
+  const AttentionTable table(measured);
+  EXPECT_NEAR(table.Seconds({0, 0, 8, 300}), 40e-6, kTolerance);
+  EXPECT_NEAR(table.Seconds({0, 0, 8, 250}), 40e-6, kTolerance);
+}
+
+// A chunk between two measured ones has the ranges of both.
+TEST(AttentionTableTest, ClampsToTheChunksOnBothSides) {
+  AttentionTimesTable measured;
+  Add(measured, 0, 0, 1, 100, 10);
+  for (const int32_t h : {0, 1000}) Add(measured, 16, h, 0, 0, 10);
+  for (const int32_t h : {0, 400}) Add(measured, 24, h, 0, 0, 10);
+  const AttentionTable table(measured);
+  EXPECT_EQ(table.Clamp({20, 700, 0, 0}).history, 400);
+  EXPECT_EQ(table.Clamp({24, 700, 0, 0}).history, 400);
+  EXPECT_EQ(table.Clamp({10, 300, 0, 0}).history, 300);
+  EXPECT_EQ(table.Clamp({10, 300, 0, 0}).chunk, 16);
+}
+
 TEST(AttentionTableTest, NeedsDecodesAndChunks) {
   AttentionTimesTable table;
   Add(table, 16, 0, 0, 0, 1);

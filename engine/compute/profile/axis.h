@@ -2,8 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <vector>
+
+#include "engine/base/invariant.h"
 
 namespace tokensim {
 
@@ -12,8 +15,9 @@ struct AxisPosition {
   double fraction = 0;
 };
 
-// `axis` is not empty.
+// `axis` is not empty, `value` is finite.
 [[nodiscard]] inline AxisPosition Locate(const std::vector<double>& axis, double value) {
+  TOKENSIM_INVARIANT(std::isfinite(value), "a position that is no number");
   if (value <= axis.front()) return {0, 0};
   if (value >= axis.back()) return {axis.size() - 1, 0};
   const auto above = std::upper_bound(axis.begin(), axis.end(), value);
