@@ -22,7 +22,6 @@ void PrefixCache::Take(int64_t blocks) {
     } else {
       index_.Erase(front.key);
       --cached_free_;
-      ++evictions_;
       --blocks;
     }
     Unlink(id);

@@ -42,8 +42,6 @@ class PrefixCache {
   [[nodiscard]] int64_t cached_free() const { return cached_free_; }
   // Findable blocks, held or free.
   [[nodiscard]] int64_t cached() const { return static_cast<int64_t>(index_.size()); }
-  // Blocks that lost their content to new ones.
-  [[nodiscard]] int64_t evictions() const { return evictions_; }
 
   // `blocks` anonymous blocks for the caller, from the front of the queue.
   void Take(int64_t blocks);
@@ -83,7 +81,6 @@ class PrefixCache {
   int64_t total_;
   int64_t free_ = 0;
   int64_t cached_free_ = 0;
-  int64_t evictions_ = 0;
   HashIndex index_;  // hash -> node
   std::vector<Node> nodes_;
   BlockId unused_ = kNoBlock;

@@ -10,8 +10,8 @@
 // device every collective costs nothing.
 //
 // Sources. Ring: Patarasu, Yuan, "Bandwidth optimal all-reduce algorithms for clusters of
-// workstations", JPDC 2009. Tree and pairwise exchange: Thakur, Rabenseifner, Gropp, "Optimization
-// of collective communication operations in MPICH", IJHPCA 2005.
+// workstations", JPDC 2009. Pairwise exchange: Thakur, Rabenseifner, Gropp, "Optimization of
+// collective communication operations in MPICH", IJHPCA 2005.
 #pragma once
 
 #include <cstdint>
@@ -39,27 +39,11 @@ struct LinearCost {
   return {steps / devices / bytes_per_second, steps * latency_seconds};
 }
 
-// The same steps backwards.
-[[nodiscard]] inline LinearCost RingReduceScatter(int32_t devices, double bytes_per_second,
-                                                  double latency_seconds) {
-  return RingAllGather(devices, bytes_per_second, latency_seconds);
-}
-
-// A reduce-scatter, then an all-gather.
+// A reduce-scatter, which is an all-gather backwards, then an all-gather.
 [[nodiscard]] inline LinearCost RingAllReduce(int32_t devices, double bytes_per_second,
                                               double latency_seconds) {
   const LinearCost half = RingAllGather(devices, bytes_per_second, latency_seconds);
   return {2 * half.seconds_per_byte, 2 * half.latency_seconds};
-}
-
-// A binomial tree up (reduce) and down (broadcast): 2 ceil(log2 n) steps of the whole message.
-// Fewer steps than the ring, more bytes: better for short messages.
-[[nodiscard]] inline LinearCost TreeAllReduce(int32_t devices, double bytes_per_second,
-                                              double latency_seconds) {
-  int32_t levels = 0;
-  for (int64_t reached = 1; reached < devices; reached *= 2) ++levels;
-  const double steps = 2 * levels;
-  return {steps / bytes_per_second, steps * latency_seconds};
 }
 
 // Pairwise exchange: n-1 steps, in each of which every device sends 1/n of its bytes to another.

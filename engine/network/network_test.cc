@@ -254,6 +254,7 @@ TEST(NetworkTest, ACancelledTransferLeavesItsLinksIdle) {
     Driver d(Config(sharing));
     const Path path = d.network.WorkerPath(0, 1);
     const TransferId id = d.Start(0, path, 1000);
+    d.AdvanceTo(300);
     EXPECT_TRUE(d.network.Cancel(300, id));
     for (const LinkId link : path) {
       EXPECT_EQ(d.network.Stats(link, 300).busy, 300);

@@ -184,7 +184,6 @@ class WorkerState {
   void AppendRunning(RequestHandle handle);
   void RemoveRunning(RequestHandle handle);
   [[nodiscard]] RequestHandle Victim() const;
-  void FindUnfinished();
   void ChargeClasses();
   void ChargeDecodes(int32_t client_class);
   void Join(RequestHandle handle, bool first_gap_apart);
@@ -194,7 +193,6 @@ class WorkerState {
   void AddLateDecode(RequestHandle handle);
   void CompletePrefill(RequestHandle handle, SimTime end, Batch* batch);
   void RegisterBlocks(LiveRequest& r, int32_t tokens);
-  void AllocateForFront(LiveRequest& r, const Admission& admission, int32_t tokens);
   [[nodiscard]] bool HasRoom(int64_t blocks, bool is_new) const;
   void StartLoad(RequestHandle handle);
   void SwapIn(RequestHandle handle);
