@@ -222,6 +222,18 @@ TEST(NetworkTest, OtherModesSendAfterTheLastLayer) {
   EXPECT_THAT(buffered.Finish(), ElementsAre(Pair(0, 1000 + 50 + 200)));
 }
 
+// Four groups of 50 ns, two of them under way: the third is requested when the first is there.
+//   0: 1120 .. 1170, 1: .. 1220, 2: 1170 + 120 .. 1340, 3: .. 1390
+TEST(NetworkTest, BufferedHasSoManyGroupsUnderWay) {
+  NetworkConfig config = Config(LinkSharing::kFair, 120e-9);
+  config.mode = TransferMode::kBuffered;
+  config.groups = 4;
+  config.buffered_groups = 2;
+  Driver d(config);
+  d.Start(1000, d.network.KvTransfer({.from = 0, .to = 1, .bytes = 200, .last_layer = 1000}));
+  EXPECT_THAT(d.Finish(), ElementsAre(Pair(0, 1390)));
+}
+
 TEST(NetworkTest, CancelFreesTheLinks) {
   for (const LinkSharing sharing : {LinkSharing::kFifo, LinkSharing::kFair}) {
     Driver d(Config(sharing));

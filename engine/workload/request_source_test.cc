@@ -295,6 +295,32 @@ TEST(HashIds, ComeWithTheRow) {
   for (const RequestInput& r : Draw(workload)) ASSERT_TRUE(r.content.hash_ids.empty());
 }
 
+// A class with lengths of its own has its own prompts too; the others have those of the workload.
+TEST(HashIds, AreThoseOfTheClassThatReadsTheTrace) {
+  TraceTable trace = {{}, {600, 100}, {1, 2}};
+  trace.hash_ids = {5, 6, 7};
+  trace.hash_begin = {0, 2, 3};
+  trace.hash_block_tokens = 512;
+  const IndependentLengths drawn{FixedLength{9}, FixedLength{9}};
+  for (const bool own_trace : {true, false}) {
+    Workload workload = Make(100, ConstantArrivals{1}, drawn, trace);
+    workload.classes = {{1, std::nullopt}, {1, TraceLengths{}}};
+    if (!own_trace) {
+      workload.lengths = TraceLengths{};
+      workload.classes[1].lengths = drawn;
+    }
+    int from_trace = 0;
+    for (const RequestInput& r : Draw(workload)) {
+      const bool reads = (r.client_class == 1) == own_trace;
+      ASSERT_EQ(r.content.hash_ids.empty(), !reads);
+      if (!reads) continue;
+      ++from_trace;
+      ASSERT_EQ(r.content.hash_ids.size(), r.input_tokens == 600 ? 2u : 1u);
+    }
+    EXPECT_GT(from_trace, 20);
+  }
+}
+
 // ---- Streams
 
 const JointLengths& SomeJoint() {
