@@ -103,14 +103,13 @@ inline double Log(double x) {
   const double s = f / (2 + f);
   const double z = s * s;
   const double w = z * z;
-  const double even =
-      w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
+  const double even = w * (3.999999999940941908e-01 +
+                           w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
   const double odd = z * (6.666666666666735130e-01 +
                           w * (2.857142874366239149e-01 +
                                w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)));
   const double half = 0.5 * f * f;
-  return k * internal::kLn2High -
-         ((half - (s * (half + even + odd) + k * internal::kLn2Low)) - f);
+  return k * internal::kLn2High - ((half - (s * (half + even + odd) + k * internal::kLn2Low)) - f);
 }
 
 inline double Exp(double x) {
@@ -155,11 +154,10 @@ inline double CosOfTurns(double u) {
     const double w = 1 - half;
     result = w + (((1 - w) - half) + z * r);
   } else {
-    const double r =
-        8.33333333332248946124e-03 +
-        z * (-1.98412698298579493134e-04 +
-             z * (2.75573137070700676789e-06 +
-                  z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)));
+    const double r = 8.33333333332248946124e-03 +
+                     z * (-1.98412698298579493134e-04 +
+                          z * (2.75573137070700676789e-06 +
+                               z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)));
     result = x + z * x * (-1.66666666666666324348e-01 + z * r);  // the sine
   }
   // The cosine of half a turn is -1, the sine falls behind a quarter and rises behind three.

@@ -37,8 +37,7 @@ class Simulation::Impl {
   bool StopsBefore(SimTime time);
   void PeekArrival() {
     const RequestInput* next = source_->Peek();
-    next_arrival_ =
-        next != nullptr ? SumBeforeNever(next->arrival, plan_->request_delay) : kNever;
+    next_arrival_ = next != nullptr ? SumBeforeNever(next->arrival, plan_->request_delay) : kNever;
   }
   void End(EndReason reason, SimTime time);
 

@@ -33,9 +33,9 @@ constexpr const char* kLargest[] = {
 model: {num_layers: 1000, hidden_size: 1000, num_attention_heads: 25, head_dim: 10000,
         intermediate_size: 1, vocab_size: 1}
 workers:
-  - {name: prefill, role: prefill, node: 0}
-  - {name: decode, role: decode, node: 99999, count: 2}
-compute: {affine: {iteration_seconds: 1000}}
+  - {name: prefill, role: prefill, node: 0, compute: {affine: {iteration_seconds: 1000}}}
+  - {name: decode, role: decode, node: 99999, count: 2,
+     compute: {affine: {iteration_seconds: 1000}}}
 memory: {kv_blocks: 1000000000000, block_size: 65536}
 local_scheduler: {max_model_len: 1000000000, max_num_batched_tokens: 100000000,
                   max_num_seqs: 1000000}
@@ -52,8 +52,7 @@ output: {snapshot_interval_seconds: 4e9, timeline_points: 2}
     R"(
 model: {num_layers: 1000, hidden_size: 1000, num_attention_heads: 25, head_dim: 10000,
         intermediate_size: 1, vocab_size: 1}
-workers: [{count: 2}]
-compute: {affine: {iteration_seconds: 1us}}
+workers: [{count: 2, compute: {affine: {iteration_seconds: 1us}}}]
 memory: {kv_blocks: 1000000000000}
 local_scheduler: {policy: orca, max_model_len: 1000000000}
 memory_pool: {fetch_latency_per_block_seconds: 0, link: {bandwidth_bytes_per_second: 1e21}}
@@ -67,8 +66,9 @@ workload:
     R"(
 model: {num_layers: 1000, hidden_size: 1000, num_attention_heads: 25, head_dim: 10000,
         intermediate_size: 1, vocab_size: 1}
-workers: [{hardware: {host_link: {bandwidth_bytes_per_second: 1000, latency_seconds: 1000}}}]
-compute: {affine: {iteration_seconds: 1us}}
+workers:
+  - hardware: {host_link: {bandwidth_bytes_per_second: 1000, latency_seconds: 1000}}
+    compute: {affine: {iteration_seconds: 1us}}
 memory: {kv_blocks: 25, block_size: 65536, host_memory_bytes: 1000000000000000}
 local_scheduler: {policy: vllm_v0, preemption_mode: swap, max_model_len: 1000000000,
                   watermark: 0}
@@ -93,15 +93,15 @@ faults:
 slo: {ttft_seconds: 4e9, e2e_seconds: 4e9}
 output: {snapshot_interval_seconds: 4e9}
 )",
-    // The largest model that any machine could be asked for.
+    // A model of 10^16 parameters: an iteration takes hours.
     R"(
-model: {num_layers: 1000, hidden_size: 1000000, num_attention_heads: 10000, num_kv_heads: 1,
-        head_dim: 65536, intermediate_size: 10000000, vocab_size: 10000000,
+model: {num_layers: 1000, hidden_size: 100000, num_attention_heads: 100, num_kv_heads: 1,
+        head_dim: 65536, intermediate_size: 10000, vocab_size: 10000000,
         moe: {num_experts: 10000, experts_per_token: 10000}}
 workers:
   - hardware: {preset: h100, memory_bytes: 1000000000000000}
     parallelism: {tensor: 1, data: 4, expert: 4}
-compute: {roofline: {}}
+    compute: {roofline: {}}
 memory: {kv_blocks: 1000000000000, block_size: 65536}
 local_scheduler: {max_model_len: 1000000, max_num_batched_tokens: 1000, max_num_seqs: 1000}
 workload:
@@ -120,7 +120,7 @@ TEST(PrepareExtremesTest, WhatIsAcceptedRuns) {
     for (int edits = whole ? 0 : 1 + i % 4; edits > 0; --edits) random.Mutate(&spec);
     const PreparedSpec prepared = PrepareSpec(spec, TracePolicy::NoPaths());
     if (whole) {
-      ASSERT_TRUE(prepared.ok()) << i << ": " << Texts(prepared).front();
+      ASSERT_TRUE(prepared.ok()) << i << testing::PrintToString(Texts(prepared));
     }
     // More workers are only more of the same, and gigabytes of it.
     if (!prepared.ok() || prepared.plan->workers.size() > 100) continue;

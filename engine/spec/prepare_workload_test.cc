@@ -188,8 +188,8 @@ TEST(PrepareTraceTest, BadRows) {
               ElementsAre("ERROR workload.trace.rows.arrival_delta_ns[1]: is -1; rows must be in "
                           "order of time"));
   EXPECT_THAT(TraceFindings("{rows: {input_tokens: [1, 1], output_tokens: [1, 1], "
-                            "arrival_delta_ns: [9e18, 9e18]}}"),
-              ElementsAre("ERROR workload.trace.rows.arrival_delta_ns[1]: puts the row beyond 285 "
+                            "arrival_delta_ns: [4e18, 4e18]}}"),
+              ElementsAre("ERROR workload.trace.rows.arrival_delta_ns[1]: puts the row beyond 126 "
                           "years"));
   EXPECT_THAT(TraceFindings("{rows: {input_tokens: [1], output_tokens: [1]}}"),
               ElementsAre("ERROR workload.arrival.trace: the trace has no timestamps; use another "

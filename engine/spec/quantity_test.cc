@@ -84,7 +84,8 @@ TEST(QuantityTest, EveryUnitOfEveryTable) {
   expect(Units::kSeconds, times);
   for (auto& [unit, size] : times) size *= 1e9;
   expect(Units::kNanoseconds, times);
-  expect(Units::kNanoseconds, {{"ns", 1}, {"us", 1e3}, {"\u00B5s", 1e3}, {"\u03BCs", 1e3}, {"ms", 1e6}});
+  expect(Units::kNanoseconds,
+         {{"ns", 1}, {"us", 1e3}, {"\u00B5s", 1e3}, {"\u03BCs", 1e3}, {"ms", 1e6}});
   for (const char* micro : {"us", "\u00B5s", "\u03BCs"}) {
     EXPECT_EQ(*ParseReal(std::string("3") + micro, Units::kSeconds), 3e-6) << micro;
   }

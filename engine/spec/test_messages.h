@@ -86,7 +86,7 @@ class RandomMessages {
   }
   double Real() {
     if (values_ == Values::kLarge) {
-      static constexpr double kLarge[] = {1e-300, 1e-12, 1e-6, 1e-3, 1,   100,  1e3,
+      static constexpr double kLarge[] = {1e-300, 1e-12, 1e-6, 1e-3, 1,    100, 1e3,
                                           1e6,    1e9,   4e9,  1e12, 1e15, 1e21};
       return kLarge[Below(std::size(kLarge))];
     }
