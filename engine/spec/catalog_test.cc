@@ -125,8 +125,7 @@ TEST(CatalogTest, ListsWhatSpecsCanName) {
     return out;
   };
   EXPECT_EQ(catalog.models_size(), static_cast<int>(ModelPresetNames().size()));
-  EXPECT_THAT(names(catalog.local_schedulers()),
-              IsSupersetOf({"chunked", "orca", "static", "vllm_v0"}));
+  EXPECT_THAT(names(catalog.local_schedulers()), IsSupersetOf({"chunked", "orca", "static", "vllm_v0"}));
   EXPECT_THAT(names(catalog.queue_orders()), IsSupersetOf({"fcfs", "fair"}));
   EXPECT_THAT(names(catalog.breakpoints()), IsSupersetOf({"dispatch", "prefill", "iteration"}));
   EXPECT_THAT(names(catalog.global_schedulers()), IsSupersetOf({"round_robin", "least_requests"}));

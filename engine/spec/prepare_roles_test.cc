@@ -139,11 +139,10 @@ TEST(PrepareBreakpointsTest, SubmitAloneLeavesTheCacheBehind) {
 }
 
 TEST(PrepareBreakpointsTest, UnknownOperatorsAreNamedAsGiven) {
-  const std::vector<std::string> findings =
-      FindingsOf({{"workers[0]",
-                   "{hardware: a100-80g, breakpoints: [{after: prefill, action: put_kv}, "
-                   "{after: qkv, action: log}]}"},
-                  {"workers[1]", kDecodeGroup}});
+  const std::vector<std::string> findings = FindingsOf(
+      {{"workers[0]", "{hardware: a100-80g, breakpoints: [{after: prefill, action: put_kv}, "
+                      "{after: qkv, action: log}]}"},
+       {"workers[1]", kDecodeGroup}});
   ASSERT_EQ(findings.size(), 1u);
   EXPECT_THAT(findings[0], testing::HasSubstr("workers[0].breakpoints[1].after: "));
 }
