@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "engine/core/simulation.h"
+#include "engine/cluster/simulation.h"
 #include "tests/golden/digest_file.h"
 #include "tests/property/event_log.h"
 #include "tests/property/random_cluster.h"

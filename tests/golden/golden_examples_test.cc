@@ -7,12 +7,12 @@
 #include <iterator>
 #include <sstream>
 
-#include "engine/core/simulation.h"
+#include "engine/cluster/simulation.h"
+#include "engine/io/events/replay_reader.h"
+#include "engine/io/plan/test_specs.h"
+#include "engine/io/report/encode.h"
 #include "engine/report/export.h"
 #include "engine/report/report.h"
-#include "engine/spec/encode.h"
-#include "engine/spec/test_specs.h"
-#include "server/replay/replay_reader.h"
 #include "tests/golden/digest_file.h"
 
 namespace tokensim {
