@@ -12,21 +12,21 @@ namespace tokensim {
 namespace {
 
 void AddRecord(const RequestRecord& r, Fnv1a* digest) {
-  for (const int64_t field :
-       {r.request_id, r.arrival, r.queued, r.scheduled, r.first_token, r.finish, r.max_itl,
-        int64_t{r.input_tokens}, int64_t{r.output_tokens}, int64_t{r.cached_tokens},
-        int64_t{r.worker}, int64_t{r.preemptions}, static_cast<int64_t>(r.reject_reason),
-        int64_t{r.client_class}, int64_t{r.turn}, int64_t{r.prefill_worker}, r.conversation,
-        r.kv_transfer}) {
+  for (const int64_t field : std::initializer_list<int64_t>{
+           r.request_id, r.arrival, r.queued, r.scheduled, r.first_token, r.finish, r.max_itl,
+           int64_t{r.input_tokens}, int64_t{r.output_tokens}, int64_t{r.cached_tokens},
+           int64_t{r.worker}, int64_t{r.preemptions}, static_cast<int64_t>(r.reject_reason),
+           int64_t{r.client_class}, int64_t{r.turn}, int64_t{r.prefill_worker}, r.conversation,
+           r.kv_transfer}) {
     digest->Add(field);
   }
 }
 
 void AddStats(const WorkerStats& s, Fnv1a* digest) {
-  for (const int64_t field :
-       {s.finished, s.iterations, s.prefill_tokens, s.decode_tokens, s.preemptions, s.busy,
-        int64_t{s.max_running}, s.max_kv_blocks_used, s.prefilled, s.swapped_out_blocks,
-        s.swapped_in_blocks, s.max_host_blocks_used, s.unavailable}) {
+  for (const int64_t field : std::initializer_list<int64_t>{
+           s.finished, s.iterations, s.prefill_tokens, s.decode_tokens, s.preemptions, s.busy,
+           int64_t{s.max_running}, s.max_kv_blocks_used, s.prefilled, s.swapped_out_blocks,
+           s.swapped_in_blocks, s.max_host_blocks_used, s.unavailable}) {
     digest->Add(field);
   }
 }

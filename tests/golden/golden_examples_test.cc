@@ -54,7 +54,7 @@ TEST(GoldenTest, Examples) {
     if (path.extension() != ".yaml") continue;
     SCOPED_TRACE(path.filename());
     std::ifstream text(path);
-    v1::Spec spec = ParseSpec({std::istreambuf_iterator<char>(text), {}});
+    v1::Spec spec = ParseSpec(std::string(std::istreambuf_iterator<char>(text), {}));
     // The data of measured traces is not everywhere.
     if (!spec.workload().trace().path().empty()) continue;
     if (spec.workload().num_requests() > kMostRequests) {
