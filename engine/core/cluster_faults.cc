@@ -34,8 +34,6 @@ void Cluster::SetStatus(int32_t index, WorkerStatus status, SimTime now) {
 }
 
 void Cluster::StartWorker(int32_t index, SimTime now) {
-  // It may have failed while it started.
-  if (members_[static_cast<size_t>(index)].status != WorkerStatus::kStarting) return;
   SetStatus(index, WorkerStatus::kServing, now);
   PlaceHomeless(now);
 }
@@ -52,6 +50,9 @@ void Cluster::ApplyWorkerEvent(const WorkerEvent& event, SimTime now) {
     case WorkerAction::kFail: {
       const WorkerStatus status = members_[static_cast<size_t>(event.worker)].status;
       if (status == WorkerStatus::kFailed || status == WorkerStatus::kStopped) return;
+      if (status == WorkerStatus::kStarting) {
+        queue_.Erase(EventKind::kWorkerStart, static_cast<uint32_t>(event.worker));
+      }
       SetStatus(event.worker, WorkerStatus::kFailed, now);
       if (workers_[static_cast<size_t>(event.worker)].Fail()) FailWorker(event.worker, now);
       return;

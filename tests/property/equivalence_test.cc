@@ -27,6 +27,7 @@ void ExpectSameStats(const WorkerStats& expected, const WorkerStats& actual) {
   EXPECT_EQ(expected.swapped_out_blocks, actual.swapped_out_blocks);
   EXPECT_EQ(expected.swapped_in_blocks, actual.swapped_in_blocks);
   EXPECT_EQ(expected.max_host_blocks_used, actual.max_host_blocks_used);
+  EXPECT_EQ(expected.unavailable, actual.unavailable);
   // Sums of products in another order.
   EXPECT_NEAR(expected.running_integral, actual.running_integral, 1e-9 * expected.running_integral);
   EXPECT_NEAR(expected.kv_blocks_integral, actual.kv_blocks_integral,
@@ -38,7 +39,9 @@ void ExpectSame(const ReferenceResults& expected, const Results& actual) {
   EXPECT_EQ(expected.end_reason, actual.end_reason);
   EXPECT_EQ(expected.end_time, actual.end_time);
   EXPECT_EQ(expected.arrived, actual.arrived);
+  EXPECT_EQ(expected.events, actual.events);
   EXPECT_EQ(expected.migrations, actual.migrations);
+  EXPECT_EQ(expected.redispatched, actual.redispatched);
   EXPECT_EQ(expected.pool.hit_tokens, actual.pool.hit_tokens);
   EXPECT_EQ(expected.pool.evicted_tokens, actual.pool.evicted_tokens);
   EXPECT_EQ(expected.pool.max_bytes, actual.pool.max_bytes);
@@ -230,6 +233,28 @@ TEST(MixedPolicies, EngineEqualsReference) {
     ExpectSame(RunReference(*plan), RunEngine(plan));
     if (testing::Test::HasFailure()) return;
   }
+}
+
+// Everything at once: every kind of link and transfer, faults, recoveries, scaling.
+TEST(RandomClusters, EngineEqualsReference) {
+  int64_t with_faults = 0;
+  int64_t redispatched = 0;
+  int64_t no_worker = 0;
+  for (uint64_t seed = 1; seed <= Seeds(2000); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const auto plan = RandomCluster(seed);
+    const ReferenceResults expected = RunReference(*plan);
+    ExpectSame(expected, RunEngine(plan));
+    if (testing::Test::HasFailure()) return;
+    with_faults += !plan->worker_events.empty();
+    redispatched += expected.redispatched;
+    for (const RequestRecord& r : expected.records) {
+      no_worker += r.reject_reason == RejectReason::kNoWorker;
+    }
+  }
+  EXPECT_GE(with_faults, 500);
+  EXPECT_GE(redispatched, 2000);
+  EXPECT_GE(no_worker, 1000);
 }
 
 }  // namespace

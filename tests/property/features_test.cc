@@ -86,6 +86,7 @@ const Feature kFeatures[] = {
      [](Plan* plan) {
        NoRoles(plan);
        plan->workers.resize(1);
+       plan->workers[0].scheduler.async_depth = 1;
        plan->worker_events.clear();
      },
      [](Plan* plan) { plan->migrate_on_pressure = true; }},

@@ -36,6 +36,14 @@ void AddSwap(Draws& draws, WorkerPlan* worker) {
   worker->overlap_swap = draws.OneIn(2);
 }
 
+// As specs must: workers whose requests migrate form no batches ahead.
+void FormNoneAheadOfMigrations(Plan* plan) {
+  if (!plan->migrate_on_pressure) return;
+  for (WorkerPlan& worker : plan->workers) {
+    if (worker.role != Role::kPrefill) worker.scheduler.async_depth = 1;
+  }
+}
+
 }  // namespace
 
 void AddKnobs(uint64_t seed, Plan* plan) {
@@ -50,6 +58,7 @@ void AddKnobs(uint64_t seed, Plan* plan) {
     AddSchedulerKnobs(own, &worker.scheduler);
     AddSwap(own, &worker);
   }
+  FormNoneAheadOfMigrations(plan);
 }
 
 namespace {
@@ -192,6 +201,7 @@ void AddRoles(uint64_t seed, Plan* plan) {
   plan->network.intra_node.latency_seconds = draws.OneIn(3) ? 0 : draws.Seconds(1e-3);
   plan->network.inter_node.latency_seconds = draws.OneIn(3) ? 1e-3 : draws.Seconds(1e-2);
   plan->network.groups = draws.Between32(1, 3);
+  FormNoneAheadOfMigrations(plan);
 }
 
 void AddNetwork(uint64_t seed, Plan* plan) {
