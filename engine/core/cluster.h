@@ -96,6 +96,7 @@ class Cluster final : public MigrationPlanner {
     int32_t to = -1;
     int32_t tokens = 0;
     Holdings holdings;  // of the sender
+    int64_t order = 0;  // in which the moves were made
     SimTime start = kUnset;
     TransferId transfer = kNoTransfer;
   };
@@ -145,6 +146,7 @@ class Cluster final : public MigrationPlanner {
   void FailWorker(int32_t worker, SimTime now);
   void SendCache(RequestHandle handle, SimTime now, DispatchReason reason);
   void CleanUpMoves(int32_t failed, SimTime now);
+  void CleanUpMove(uint32_t index, int32_t failed, SimTime now);
   void SetStatus(int32_t worker, WorkerStatus status, SimTime now);
   void UpdateCandidates();
   void PlaceHomeless(SimTime now);
@@ -181,6 +183,7 @@ class Cluster final : public MigrationPlanner {
   SimTime pool_accounted_ = 0;
   std::vector<Move> moves_;
   std::vector<uint32_t> free_moves_;
+  int64_t moves_made_ = 0;
   std::vector<CompletedTransfer> completed_;
   std::vector<WorkerMessage> inbox_;
   std::deque<RequestHandle> homeless_;
