@@ -73,6 +73,24 @@ TEST(LockstepTest, StopsAtMaxEventsThoughTheFirstRankIsIdle) {
   }
 }
 
+TEST(LockstepTest, WhatARankWithoutABatchSwappedOutHoldsUpNobodyElse) {
+  // The cache of 0 loads [26, 126) into two of the four blocks of rank 1. So 1, which decodes
+  // there, finds no third block at 62: it is swapped out, 2 ms, and nothing is left to run. 2
+  // decodes beside it: [62, 74), [74, 86). At 126 rank 1 decodes 0, and swaps first: [126, 140).
+  WorkerPlan rank = MakeWorker(Role::kBoth, 4);
+  rank.lockstep_first = 1;
+  rank.lockstep_ranks = 2;
+  rank.scheduler.preemption = PreemptionMode::kSwap;
+  rank.host_blocks = 10;
+  rank.host_link = {.bandwidth_bytes_per_second = 4e6};
+  auto plan = MakePlan({{0, 5, 2}, {0, 4, 9}, {0, 4, 7}}, {MakeWorker(Role::kPrefill), rank, rank});
+  plan->network.intra_node = {.latency_seconds = 0.100};
+  const Results results = RunPlan(plan);
+  EXPECT_EQ(results.records[1].preemptions, 1);
+  EXPECT_EQ(results.records[2].finish, 86 * kMs);
+  EXPECT_EQ(results.records[0].finish, 140 * kMs);
+}
+
 TEST(FrontEndTest, DelaysRequestsAndTokens) {
   auto plan = MakeLonePlan({{10 * kMs, 5, 2}});
   plan->request_delay = 3 * kMs;

@@ -226,7 +226,8 @@ double Worker::BatchSeconds(int64_t gathered_tokens) const {
   shape.gathered_tokens = gathered_tokens;
   double seconds = plan_.compute->IterationSeconds(shape);
   if (!warm_ && !current_.empty()) seconds += plan_.warm_up_seconds;
-  if (current_.swapped_blocks > 0) {
+  // What an empty batch swapped lengthens the next one of this worker, not that of other ranks.
+  if (current_.swapped_blocks > 0 && !current_.empty()) {
     const double bytes = static_cast<double>(current_.swapped_blocks) * plan_.block_size *
                          static_cast<double>(plan_.kv_bytes_per_token);
     seconds += plan_.host_link.latency_seconds;

@@ -261,6 +261,33 @@ void AddFaults(uint64_t seed, Plan* plan) {
   }
   std::stable_sort(plan->worker_events.begin(), plan->worker_events.end(),
                    [](const WorkerEvent& a, const WorkerEvent& b) { return a.time < b.time; });
+  for (WorkerPlan& worker : plan->workers) {
+    if (draws.OneIn(3)) worker.warm_up_seconds = draws.Seconds(0.05);
+  }
+}
+
+// What specs let go together: policy chunked, both roles, serving from the start, all alike.
+void AddLockstep(uint64_t seed, Plan* plan) {
+  Draws draws(seed, "lockstep");
+  WorkerPlan rank =
+      plan->workers[static_cast<size_t>(draws.Between(0, std::ssize(plan->workers) - 1))];
+  rank.role = Role::kBoth;
+  rank.serving = true;
+  rank.drops_cache = false;
+  rank.scheduler.policy = LocalPolicy::kChunked;
+  rank.scheduler.max_num_batched_tokens =
+      std::max(rank.scheduler.max_num_batched_tokens, rank.scheduler.max_num_seqs);
+  if (plan->worker_events.empty() && draws.OneIn(3)) plan->workers.clear();
+  for (int64_t groups = draws.Between(1, 2); groups > 0; --groups) {
+    rank.lockstep_first = static_cast<int32_t>(plan->workers.size());
+    rank.lockstep_ranks = draws.Between32(2, 4);
+    rank.scheduler.async_depth = plan->migrate_on_pressure ? 1 : draws.Between32(1, 2);
+    rank.warm_up_seconds = draws.OneIn(3) ? draws.Seconds(0.05) : 0;
+    for (int32_t i = 0; i < rank.lockstep_ranks; ++i) {
+      rank.name = "rank/" + std::to_string(plan->workers.size());
+      plan->workers.push_back(rank);
+    }
+  }
 }
 
 std::shared_ptr<Plan> RandomCluster(uint64_t seed) {
@@ -288,6 +315,7 @@ std::shared_ptr<Plan> RandomCluster(uint64_t seed) {
   AddKnobs(seed, plan.get());
   AddNetwork(seed, plan.get());
   if (draws.OneIn(3)) AddFaults(seed, plan.get());
+  if (draws.OneIn(6)) AddLockstep(seed, plan.get());
   return plan;
 }
 

@@ -52,7 +52,7 @@ class ReferenceRun {
       const SimTime event = NextWorkerEvent();
       const SimTime start = NextStart();
       const SimTime transfer = moves_.Next();
-      const SimTime arrival = source_->Peek() != nullptr ? source_->Peek()->arrival : kNever;
+      const SimTime arrival = NextArrival();
       const SimTime boundary = NextBoundary();
       const bool waits = std::min({event, start, boundary}) == kNever;
       if (std::min(transfer, arrival) == kNever && (live_ == 0 || waits)) {
@@ -79,7 +79,7 @@ class ReferenceRun {
       } else if (transfer == now) {
         for (ReferenceMove* move : moves_.Arrived(now)) EndMove(move, now);
       } else if (arrival == now) {
-        Arrive();
+        Arrive(now);
       } else {
         EndIteration(now);
       }
@@ -99,6 +99,11 @@ class ReferenceRun {
   const WorkerPlan& PlanOf(int32_t i) const { return plan_.workers[static_cast<size_t>(i)]; }
   Member& MemberAt(int32_t i) { return members_[static_cast<size_t>(i)]; }
 
+  // Of a request at the global scheduler.
+  SimTime NextArrival() const {
+    const RequestInput* next = source_->Peek();
+    return next != nullptr ? next->arrival + plan_.request_delay : kNever;
+  }
   SimTime NextWorkerEvent() const {
     return next_event_ < plan_.worker_events.size() ? plan_.worker_events[next_event_].time
                                                     : kNever;
@@ -141,7 +146,7 @@ class ReferenceRun {
 
   // ---- Dispatch
 
-  void Arrive() {
+  void Arrive(SimTime now) {
     ReferenceRequest& request = requests_.emplace_back();
     request.input = *source_->Peek();
     const RequestInput& input = request.input;
@@ -163,7 +168,7 @@ class ReferenceRun {
     request.target = input.input_tokens;
     source_->Pop();
     ++live_;
-    Dispatch(&request, request.record.arrival);
+    Dispatch(&request, now);
   }
 
   // To a worker that computes its prompt, as soon as there is one.
@@ -337,7 +342,9 @@ class ReferenceRun {
                    WorkerAt(request->record.worker).plan().kv_bytes_per_token);
       }
     }
-    source_->OnEnded(input.source_tag, now);
+    request->record.first_token += plan_.response_delay;
+    request->record.finish += plan_.response_delay;
+    source_->OnEnded(input.source_tag, now + plan_.response_delay);
   }
 
   // ---- Running
