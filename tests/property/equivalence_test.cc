@@ -159,6 +159,34 @@ TEST_P(EquivalenceTest, EngineEqualsReferenceWithCaches) {
   EXPECT_GE(fetched, 10'000);
 }
 
+// Workers that fail, recover, start and stop, with and without KV caches on their way.
+TEST_P(EquivalenceTest, EngineEqualsReferenceWithFaults) {
+  int64_t redispatched = 0;
+  int64_t no_worker = 0;
+  int64_t moved = 0;  // and lost a worker
+  for (uint64_t seed = 1; seed <= Seeds(200); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    auto plan = std::make_shared<Plan>(*RandomPlan(seed, GetParam()));
+    if (seed % 2 == 0) AddTraffic(seed, plan.get());
+    AddKnobs(seed, plan.get());
+    if (seed % 4 < 2) AddCaches(seed, plan.get());
+    if (seed % 3 > 0) AddRoles(seed, plan.get());
+    if (seed % 5 > 1) AddNetwork(seed, plan.get());
+    AddFaults(seed, plan.get());
+    const ReferenceResults expected = RunReference(*plan);
+    ExpectSame(expected, RunEngine(plan));
+    if (HasFailure()) return;
+    redispatched += expected.redispatched;
+    for (const RequestRecord& r : expected.records) {
+      no_worker += r.reject_reason == RejectReason::kNoWorker;
+      moved += expected.redispatched > 0 && r.kv_transfer > 0;
+    }
+  }
+  EXPECT_GE(redispatched, 500);
+  EXPECT_GE(no_worker, 200);
+  EXPECT_GE(moved, 500);
+}
+
 // Long enough for rings and logs to wrap and be trimmed.
 TEST_P(EquivalenceTest, EngineEqualsReferenceOnLongRuns) {
   auto plan = std::make_shared<Plan>(*RandomPlan(5, GetParam()));
