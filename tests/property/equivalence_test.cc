@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <vector>
 
 #include "tests/property/random_cluster.h"
 #include "tests/property/random_plan.h"
@@ -35,6 +36,9 @@ void ExpectSameStats(const WorkerStats& expected, const WorkerStats& actual) {
 }
 
 void ExpectSame(const ReferenceResults& expected, const Results& actual) {
+  std::vector<int64_t> ended;
+  for (const RequestRecord& r : actual.records) ended.push_back(r.request_id);
+  EXPECT_EQ(expected.ended, ended);
   EXPECT_TRUE(SameRecords(expected.records, Sorted(actual.records)));
   EXPECT_EQ(expected.end_reason, actual.end_reason);
   EXPECT_EQ(expected.end_time, actual.end_time);

@@ -316,6 +316,7 @@ class ReferenceRun {
       DropMove(request);
     }
     --live_;
+    results_.ended.push_back(request->record.request_id);
     const RequestRecord& had = request->record;
     request->record = {.request_id = had.request_id,
                        .arrival = had.arrival,
@@ -333,6 +334,7 @@ class ReferenceRun {
 
   void End(ReferenceRequest* request, SimTime now) {
     --live_;
+    results_.ended.push_back(request->record.request_id);
     const RequestInput& input = request->input;
     if (pool_ && input.conversation >= 0) {
       if (input.last_turn) {

@@ -35,6 +35,7 @@ struct ReferenceResults {
   SimTime end_time = 0;
   int64_t arrived = 0;
   std::vector<RequestRecord> records;  // by request id
+  std::vector<int64_t> ended;          // request ids, in the order in which they ended
   std::vector<WorkerStats> workers;
   PoolStats pool;
   int64_t events = 0;
