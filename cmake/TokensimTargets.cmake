@@ -3,7 +3,10 @@
 #   tokensim_library(engine_core SOURCES a.cc b.cc DEPS tokensim::engine_base)
 #     static library tokensim_engine_core, alias tokensim::engine_core; includes start at the root.
 #   tokensim_test(block_pool_test SOURCES block_pool_test.cc DEPS tokensim::engine_memory)
-#     a GoogleTest binary, each test registered with ctest under LABELS (default: unit).
+#     a GoogleTest binary, each test registered with ctest under LABELS (default: unit). A test that
+#     runs longer than TIMEOUT seconds (default 60) fails.
+#   tokensim_test_timeout(seconds 120)
+#     for other tests: sets the variable to the time-out in this build; sanitizers get ten times it.
 
 add_library(tokensim_options INTERFACE)
 target_compile_features(tokensim_options INTERFACE cxx_std_20)
@@ -38,18 +41,31 @@ function(tokensim_library name)
                                          PRIVATE ${ARG_PRIVATE_DEPS})
 endfunction()
 
+# Time-outs end a test that hangs; they are far from what it takes, and measure nothing.
+function(tokensim_test_timeout variable seconds)
+  if(TOKENSIM_SANITIZE OR TOKENSIM_COVERAGE)
+    math(EXPR seconds "${seconds} * 10")
+  endif()
+  set(${variable} ${seconds} PARENT_SCOPE)
+endfunction()
+
 function(tokensim_test name)
   if(NOT TOKENSIM_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
   if(NOT ARG_LABELS)
     set(ARG_LABELS unit)
   endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 60)
+  endif()
+  tokensim_test_timeout(timeout ${ARG_TIMEOUT})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE tokensim_options ${ARG_DEPS} GTest::gtest GTest::gmock
                                         GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/test)
   include(GoogleTest)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "${ARG_LABELS}")
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT ${timeout}
+                       PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${timeout})
 endfunction()
