@@ -36,6 +36,12 @@ using RunnerMemoryTest = RunnerTest;
 // end. Each fails that run only, and the next run on the same thread goes as far as it may.
 TEST_F(RunnerMemoryTest, FailsThatRunOnly) {
   Start({.threads = 1});
+  // protobuf builds its tables of types when they are first needed, and does not survive it when
+  // that fails: a run before has them built.
+  const SimulationRecord first = Store("first", MakeTestSpec(3));
+  Queue(first);
+  ASSERT_EQ(WaitForEnd(first).state, v1::Simulation::SUCCEEDED);
+
   int64_t failing = 0;
   std::atomic<bool> none_failed = false;
   journal_.on_started = [&] { allocations_left = failing; };
@@ -58,7 +64,7 @@ TEST_F(RunnerMemoryTest, FailsThatRunOnly) {
   }
   EXPECT_GT(failures, 50);
   EXPECT_EQ(journal_.Count("FAILED"), failures);
-  EXPECT_EQ(journal_.Count("FAILED") + journal_.Count("SUCCEEDED"), failing);
+  EXPECT_EQ(journal_.Count("FAILED") + journal_.Count("SUCCEEDED"), failing + 1);
 }
 
 }  // namespace
