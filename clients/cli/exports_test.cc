@@ -48,9 +48,8 @@ bool StartsWithAny(const std::string& path, const std::vector<std::string>& pref
 void ExpectAllExist(const std::vector<std::string>& prefixes, v1::Report report) {
   for (const std::string& prefix : prefixes) {
     bool found = false;
-    ForEachLeaf(&report, [&](const Leaf& leaf) {
-      found = found || StartsWithAny(leaf.pattern, {prefix});
-    });
+    ForEachLeaf(&report,
+                [&](const Leaf& leaf) { found = found || StartsWithAny(leaf.pattern, {prefix}); });
     EXPECT_TRUE(found) << prefix << " is not in the report: it needs no exception";
   }
 }
@@ -89,8 +88,8 @@ std::string MetricName(const Leaf& leaf) {
   std::string name = leaf.path;
   constexpr std::string_view kKvTransfer = "transfers.kv_transfer_seconds.";
   if (name.starts_with(kKvTransfer)) return name.substr(std::string_view("transfers.").size());
-  for (const auto& [element, client] : {std::pair<std::string, std::string>{"classes[0].", "chat"},
-                                        {"classes[1].", "batch"}}) {
+  for (const auto& [element, client] :
+       {std::pair<std::string, std::string>{"classes[0].", "chat"}, {"classes[1].", "batch"}}) {
     if (!name.starts_with(element)) continue;
     std::string rest = name.substr(element.size());
     if (rest == "finished" || rest == "rejected") rest = "requests." + rest;
@@ -101,8 +100,9 @@ std::string MetricName(const Leaf& leaf) {
 
 // What is no figure of the run, is a list, or tells of the machine. JSON has it.
 const std::vector<std::string> kNoMetrics = {
-    "spec_name", "seed",      "engine_version",  "end_reason",       "notes",       "classes.name",
-    "workers",   "execution", "transfers.links", "cache.pool_bytes", "classes.priority"};
+    "spec_name",       "seed",    "engine_version", "end_reason",      "notes",
+    "classes.name",    "workers", "execution",      "transfers.links", "cache.pool_bytes",
+    "classes.priority"};
 
 TEST(Exports, CsvAndMetricsHaveEveryFigure) {
   v1::Report report = FullReport();

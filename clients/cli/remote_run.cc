@@ -88,7 +88,8 @@ std::string TooLargeText(const v1::Spec& sent, const client::Error& error,
   if (rows == 0) return text + "  Run it here, with --local.\n";
   return text + "  workload.trace has " + FormatCount(rows) +
          " rows, and they are sent along. Run it here, with --local; or use fewer of them\n"
-         "  (--set workload.trace.limit=N); or put the file below the --data-dir of the server, name "
+         "  (--set workload.trace.limit=N); or put the file below the --data-dir of the server, "
+         "name "
          "it from there,\n  and add --server-files.\n";
 }
 

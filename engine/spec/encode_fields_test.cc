@@ -74,7 +74,8 @@ void Collect(const Message& message, const std::string& path, std::map<std::stri
                   at + '.', out);
           break;
         case FieldDescriptor::CPPTYPE_INT32:
-          (*out)[at] = repeated ? r.GetRepeatedInt32(message, field, k) : r.GetInt32(message, field);
+          (*out)[at] =
+              repeated ? r.GetRepeatedInt32(message, field, k) : r.GetInt32(message, field);
           break;
         case FieldDescriptor::CPPTYPE_INT64:
           (*out)[at] = static_cast<double>(repeated ? r.GetRepeatedInt64(message, field, k)

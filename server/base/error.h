@@ -72,7 +72,7 @@ struct FieldViolation {
 [[nodiscard]] absl::Status Overloaded(std::string_view message, const ErrorMetadata& metadata);
 [[nodiscard]] absl::Status Draining();
 
-// An answer of `bytes` that is larger than a message may be; `hint` says how to get it all the same.
+// An answer of `bytes` that is larger than a message may be; `hint` says how to get it anyway.
 [[nodiscard]] absl::Status MessageTooLarge(size_t bytes, size_t limit, std::string_view hint);
 
 // In a catch block: what was thrown as an error. Memory that is not there is RESOURCE_EXHAUSTED

@@ -264,8 +264,8 @@ TEST(ReplayReader, StopsAtUntilSequence) {
   EXPECT_FALSE(some.ended);
 }
 
-// Wherever it stops and however small the batches are: events beyond a full batch are held back, and
-// must come out before the end.
+// Wherever it stops and however small the batches are: events beyond a full batch are held back,
+// and must come out before the end.
 TEST(ReplayReader, StopsAtEveryUntilSequenceWithTheSmallestBatches) {
   const auto plan = MakeTestPlan(20);
   const Reading all = Read(plan, {});

@@ -52,8 +52,8 @@ struct ServerOptions {
 
 class Server {
  public:
-  // INVALID_ARGUMENT for bad options, UNAVAILABLE when a port is in use, the store's error when what
-  // it has left unfinished cannot be taken up.
+  // INVALID_ARGUMENT for bad options, UNAVAILABLE when a port is in use, the store's error when
+  // what it has left unfinished cannot be taken up.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options);
   ~Server();  // Shutdown
   Server(const Server&) = delete;

@@ -115,7 +115,8 @@ TEST_F(ServerTest, AReportOfAnySizeCanBeRead) {
   EXPECT_EQ(report.requests().finished(), 200);
 }
 
-// A long trace is shown only to those who ask for it, and then refused by name when it is too large.
+// A long trace is shown only to those who ask for it, and then refused by name when it is too
+// large.
 TEST_F(ServerTest, ALongTraceIsLeftOutOfAnswers) {
   ServerOptions options = TestOptions();
   options.max_send_bytes = 20'000;

@@ -52,9 +52,9 @@ grpc::ServerUnaryReactor* ServeUnary(const CallEnvironment& env, const MethodMet
     guard->Finish(status.code());
     reactor->Finish(ToGrpcStatus(status));  // request, response and context end here
   };
-  const bool posted = env.executor.TryPost(
-      [&clock = env.clock, max_bytes = env.max_answer_bytes, context, request, response, finish,
-       handler = std::move(handler)] {
+  const bool posted =
+      env.executor.TryPost([&clock = env.clock, max_bytes = env.max_answer_bytes, context, request,
+                            response, finish, handler = std::move(handler)] {
         // Nobody waits for the answer any more: do not compute it.
         if (context->deadline() < clock.Now()) {
           finish(MakeError(absl::StatusCode::kDeadlineExceeded, reason::kDeadlineExceeded,

@@ -48,12 +48,9 @@ v1::Report Merge(const std::vector<v1::Report>& parts) {
 }
 
 TEST(ReportParts, MergeIntoTheReport) {
-  const v1::Report reports[] = {v1::Report(),
-                                MakeReport(0, 0, 0, 0),
-                                MakeReport(0, 0, 1, 1000),
-                                MakeReport(3, 0, 0, 0),
-                                MakeReport(0, 5, 0, 0),
-                                MakeReport(3, 5, 20, 10)};
+  const v1::Report reports[] = {
+      v1::Report(),           MakeReport(0, 0, 0, 0), MakeReport(0, 0, 1, 1000),
+      MakeReport(3, 0, 0, 0), MakeReport(0, 5, 0, 0), MakeReport(3, 5, 20, 10)};
   for (const v1::Report& report : reports) {
     for (const size_t bytes : {size_t{0}, size_t{1}, size_t{100}, size_t{1000}, size_t{1} << 20}) {
       EXPECT_EQ(Merge(Parts(report, bytes)).SerializeAsString(), report.SerializeAsString())

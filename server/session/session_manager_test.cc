@@ -276,7 +276,8 @@ TEST_F(SessionManagerTest, TheQueueIsBoundedAfterARestart) {
 TEST_F(SessionManagerTest, AnErrorOfTheStoreAtTheStartIsReturned) {
   store_.before_unfinished = [] { return absl::DataLossError("broken"); };
   executor_ = std::make_unique<Executor>("test", 2);
-  manager_ = std::make_unique<SessionManager>(SessionOptions(), store_, *executor_, clock_, metrics_);
+  manager_ =
+      std::make_unique<SessionManager>(SessionOptions(), store_, *executor_, clock_, metrics_);
   EXPECT_EQ(manager_->Recover().code(), absl::StatusCode::kDataLoss);
   manager_.reset();
 
@@ -285,7 +286,8 @@ TEST_F(SessionManagerTest, AnErrorOfTheStoreAtTheStartIsReturned) {
   CreateOk(MakeEndlessSpec());
   manager_->Stop();
   store_.before_update = [](const SimulationName&) { return absl::DataLossError("broken"); };
-  manager_ = std::make_unique<SessionManager>(SessionOptions(), store_, *executor_, clock_, metrics_);
+  manager_ =
+      std::make_unique<SessionManager>(SessionOptions(), store_, *executor_, clock_, metrics_);
   EXPECT_EQ(manager_->Recover().code(), absl::StatusCode::kDataLoss);
 }
 

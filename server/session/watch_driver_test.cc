@@ -103,7 +103,7 @@ TEST_F(WatchDriverTest, AChangeDuringAWriteIsNotLost) {
   ASSERT_TRUE(manager_.Cancel(name, "").ok());
   while (manager_.Get(name)->state() != v1::Simulation::CANCELLED) std::this_thread::yield();
   while (manager_.running() > 0) std::this_thread::yield();  // it has notified for the last time
-  for (int i = 0; i < 4; ++i) {  // and its watchers were called
+  for (int i = 0; i < 4; ++i) {                              // and its watchers were called
     std::promise<void> done;
     executor_.Post([&] { done.set_value(); });
     done.get_future().wait();
