@@ -26,10 +26,12 @@ TEST_F(ServerTest, RunsASimulation) {
   std::vector<v1::Simulation> seen;
   ASSERT_TRUE(Watch(created.name(), &seen).ok());
   EXPECT_EQ(seen.back().state(), v1::Simulation::SUCCEEDED);
-  EXPECT_EQ(seen.back().report().requests().finished(), 1000);
+  EXPECT_EQ(seen.back().progress().requests_finished(), 1000);
+  EXPECT_FALSE(seen.back().has_spec() || seen.back().has_report());
 
   v1::Simulation got;
   ASSERT_TRUE(Get(created.name(), &got).ok());
+  EXPECT_EQ(got.report().requests().finished(), 1000);
   EXPECT_EQ(got.etag(), seen.back().etag());
   v1::GetReportRequest report_request;
   report_request.set_name(created.name());
