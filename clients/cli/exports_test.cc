@@ -14,8 +14,8 @@
 #include "clients/cli/message_walk.h"
 #include "clients/cli/metrics.h"
 #include "clients/cli/report_output.h"
+#include "engine/io/report/encode.h"
 #include "engine/report/export.h"
-#include "engine/spec/encode.h"
 
 namespace tokensim::cli {
 namespace {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/core/results.h"
+#include "engine/run/results.h"
 #include "tokensim/v1/events.pb.h"
 
 namespace tokensim::cli {

@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/core/results.h"
+#include "engine/run/results.h"
 
 namespace tokensim {
 

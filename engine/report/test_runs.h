@@ -4,8 +4,8 @@
 //   EXPECT_EQ(report.finished, 3);
 #pragma once
 
-#include "engine/core/plan.h"
-#include "engine/core/results.h"
+#include "engine/run/plan.h"
+#include "engine/run/results.h"
 
 namespace tokensim {
 

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "engine/spec/prepare.h"
+#include "engine/io/plan/prepare.h"
 #include "gtest/gtest.h"
 #include "server/base/error.h"
 #include "server/session/runner.h"
