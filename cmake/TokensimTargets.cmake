@@ -3,7 +3,10 @@
 #   tokensim_library(engine_run SOURCES a.cc b.cc DEPS tokensim::engine_base)
 #     static library tokensim_engine_run, alias tokensim::engine_run; includes start at the root.
 #   tokensim_test(block_pool_test SOURCES block_pool_test.cc DEPS tokensim::engine_memory)
-#     a GoogleTest binary, each test registered with ctest under LABELS (default: unit).
+#     a GoogleTest binary, each test registered with ctest under LABELS (default: unit). A test that
+#     runs longer than TIMEOUT seconds (default 60) fails.
+#   tokensim_test_timeout(seconds 120)
+#     for other tests: sets the variable to the time-out in this build; sanitizers get ten times it.
 
 add_library(tokensim_options INTERFACE)
 target_compile_features(tokensim_options INTERFACE cxx_std_20)
@@ -44,13 +47,23 @@ function(tokensim_library name)
                                          PRIVATE ${ARG_PRIVATE_DEPS})
 endfunction()
 
+# Time-outs end a test that hangs; they are far from what it takes, and measure nothing.
+function(tokensim_test_timeout variable seconds)
+  if(TOKENSIM_SANITIZE OR TOKENSIM_COVERAGE)
+    math(EXPR seconds "${seconds} * 10")
+  endif()
+  set(${variable} ${seconds} PARENT_SCOPE)
+endfunction()
+
 # Registers the tests of a GoogleTest binary with ctest. gtest_discover_tests takes no list for a
 # property: of several labels it would set the first, and a property named like the second.
 function(tokensim_discover name)
-  cmake_parse_arguments(ARG "" "" "LABELS;ENVIRONMENT" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT" "LABELS;ENVIRONMENT" ${ARGN})
+  tokensim_test_timeout(timeout ${ARG_TIMEOUT})
   include(GoogleTest)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_LIST tokensim_tests_of_${name})
-  set(properties "LABELS \"${ARG_LABELS}\" TIMEOUT 300")
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT ${timeout}
+                       TEST_LIST tokensim_tests_of_${name})
+  set(properties "LABELS \"${ARG_LABELS}\" TIMEOUT ${timeout}")
   if(ARG_ENVIRONMENT)
     string(APPEND properties " ENVIRONMENT \"${ARG_ENVIRONMENT}\"")
   endif()
@@ -67,13 +80,16 @@ function(tokensim_test name)
   if(NOT TOKENSIM_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
   if(NOT ARG_LABELS)
     set(ARG_LABELS unit)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 60)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE tokensim_options ${ARG_DEPS} GTest::gtest GTest::gmock
                                         GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/test)
-  tokensim_discover(${name} LABELS ${ARG_LABELS})
+  tokensim_discover(${name} TIMEOUT ${ARG_TIMEOUT} LABELS ${ARG_LABELS})
 endfunction()

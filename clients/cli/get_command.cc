@@ -14,11 +14,13 @@ namespace {
 
 constexpr char kExamples[] = R"(Examples:
   tokensim get nightly-17
-  tokensim get nightly-17 -o json      with the resolved spec and the report)";
+  tokensim get nightly-17 -o json            with the resolved spec and the report
+  tokensim get nightly-17 -o json --trace    also with the rows of a long trace)";
 
 struct GetOptions {
   std::string name;
   Format format = Format::kTable;
+  bool trace = false;
   ServerOptions server;
   TalkOptions talk;
 };
@@ -27,6 +29,8 @@ ExitCode RunGet(const GetOptions& options) {
   client::Client client(ToClientOptions(options.server, options.talk.quiet));
   v1::GetSimulationRequest request;
   request.set_name(FullName(options.name));
+  if (options.format == Format::kTable) request.set_view(v1::SIMULATION_VIEW_BASIC);
+  if (options.trace) request.set_view(v1::SIMULATION_VIEW_FULL);
   const client::Result<v1::Simulation> simulation = client.GetSimulation(request);
   if (!simulation.ok()) return PrintServerError(simulation.error(), options.server.server);
   if (options.format == Format::kJson) {
@@ -45,6 +49,7 @@ void AddGetCommand(CLI::App& app, ExitCode* exit_code) {
   command->footer(kExamples);
   AddNameOption(command, &options->name);
   AddFormatOption(command, &options->format, {Format::kTable, Format::kJson});
+  command->add_flag("--trace", options->trace, "With the rows of a trace of more than 1,000 rows");
   AddServerOptions(command, &options->server);
   AddTalkOptions(command, &options->talk);
   command->callback([options, exit_code] { *exit_code = RunGet(*options); });

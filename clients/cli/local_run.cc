@@ -1,6 +1,5 @@
 #include "clients/cli/local_run.h"
 
-#include <algorithm>
 #include <chrono>
 
 #include "clients/cli/interrupt.h"
@@ -23,27 +22,9 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-v1::Progress ToProto(const Progress& progress) {
-  v1::Progress out;
-  out.set_requests_total(progress.total);
-  out.set_requests_finished(progress.finished);
-  out.set_simulated_seconds(ToSeconds(progress.now));
-  out.set_fraction(static_cast<double>(progress.finished) /
-                   static_cast<double>(std::max<int64_t>(1, progress.total)));
-  return out;
-}
-
 ExitCode Interrupted() {
   PrintError("interrupted");
   return ExitCode::kInterrupted;
-}
-
-void SetExecution(const Report& report, double wall_seconds, v1::Execution* out) {
-  out->set_wall_seconds(wall_seconds);
-  out->set_events(report.events);
-  if (wall_seconds <= 0) return;
-  out->set_requests_per_second(static_cast<double>(report.finished) / wall_seconds);
-  out->set_speedup(report.simulated_seconds / wall_seconds);
 }
 
 // Writes the events of a run that succeeded, by replaying it.
@@ -77,13 +58,13 @@ ExitCode RunLocal(const SpecInput& input, const TalkOptions& talk, RunResults* r
     const absl::Status status = simulation.Advance(kSliceEvents);
     if (!status.ok()) return results->Fail(plan->name, std::string(status.message()));
     if (interrupt.requested()) return Interrupted();
-    bar.Update(ToProto(simulation.progress()));
+    bar.Update(ToProto(simulation.progress(), *plan));
   }
   const Report report = BuildReport(*plan, simulation.results());
   const double wall_seconds = SecondsSince(start);
   bar.Erase();
 
-  v1::Report message = tokensim::ToProto(report);
+  v1::Report message = ToProto(report);
   SetExecution(report, wall_seconds, message.mutable_execution());
   if (results->files().wants_events()) {
     const ExitCode code = ReplayEvents(plan, interrupt, talk, &results->files());

@@ -1,5 +1,7 @@
 // `tokensim`: simulate LLM inference serving, here or on a server. docs/cli.md is the reference.
 #include <CLI/CLI.hpp>
+#include <iostream>
+#include <new>
 
 #include "clients/cli/commands.h"
 
@@ -33,6 +35,9 @@ int Main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+  } catch (const std::bad_alloc&) {
+    std::cerr << "tokensim: not enough memory (`tokensim validate` estimates what a run takes)\n";
+    return static_cast<int>(ExitCode::kRunFailed);
   }
   return static_cast<int>(exit_code);
 }

@@ -50,6 +50,13 @@ void AddSlo(const std::string& metric, bool present, const v1::SloReport& slo, M
               slo.goodput_requests_per_second());
   list->AddIf(present, metric, "goodput_output_tokens_per_second", Unit::kNumber,
               slo.goodput_output_tokens_per_second());
+  const auto add_met = [&](const char* statistic, bool asked, int64_t met) {
+    list->AddIf(present && asked, metric, statistic, Unit::kNumber, static_cast<double>(met));
+  };
+  add_met("met_ttft", slo.has_met_ttft(), slo.met_ttft());
+  add_met("met_tpot", slo.has_met_tpot(), slo.met_tpot());
+  add_met("met_max_itl", slo.has_met_max_itl(), slo.met_max_itl());
+  add_met("met_e2e", slo.has_met_e2e(), slo.met_e2e());
 }
 
 void AddCounts(const v1::RequestCounts& requests, MetricList* list) {

@@ -92,6 +92,8 @@ void AddCreateOptions(CLI::App* command, CreateOptions* options) {
       ->delimiter(',')
       ->check(CLI::Validator(KeyValueError, ""))
       ->option_text("KEY=VALUE,...");
+  command->add_flag("--server-files", options->server_files,
+                    "Files in the spec are below the server's --data-dir: send their names only");
 }
 
 void AddResultOptions(CLI::App* command, ResultOptions* options) {

@@ -44,6 +44,7 @@ void AddOverrideOptions(CLI::App* command, SpecOptions* options);
 struct CreateOptions {
   std::string simulation_id;
   std::vector<std::string> labels;  // key=value
+  bool server_files = false;        // the files that the spec names are the server's
 };
 void AddCreateOptions(CLI::App* command, CreateOptions* options);
 

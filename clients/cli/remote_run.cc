@@ -1,5 +1,6 @@
 #include "clients/cli/remote_run.h"
 
+#include <cstdlib>
 #include <iostream>
 #include <utility>
 
@@ -70,11 +71,35 @@ std::string FailureText(const v1::Simulation& simulation) {
 
 }  // namespace
 
+ExitCode LoadSpecToSend(const SpecOptions& spec, const CreateOptions& create, bool quiet,
+                        SpecInput* input) {
+  return create.server_files ? ReadSpec(spec, input) : LoadSpec(spec, quiet, input);
+}
+
+std::string TooLargeText(const v1::Spec& sent, const client::Error& error,
+                         const std::string& server) {
+  const auto bytes = [&error](const char* key) {
+    const auto found = error.metadata.find(key);
+    return FormatBytes(found == error.metadata.end() ? 0 : std::atoll(found->second.c_str()));
+  };
+  const int rows = sent.workload().trace().rows().input_tokens_size();
+  std::string text = "the spec as it is sent has " + bytes("bytes") + "; " + server +
+                     " accepts at most " + bytes("limit") + " (MESSAGE_TOO_LARGE)\n";
+  if (rows == 0) return text + "  Run it here, with --local.\n";
+  return text + "  workload.trace has " + FormatCount(rows) +
+         " rows, and they are sent along. Run it here, with --local; or use fewer of them\n"
+         "  (--set workload.trace.limit=N); or put the file below the --data-dir of the server, "
+         "name "
+         "it from there,\n  and add --server-files.\n";
+}
+
 ExitCode Submit(client::Client& client, const SpecInput& input, const CreateOptions& options,
                 const std::string& server, v1::Simulation* created) {
   v1::CreateSimulationRequest request;
   request.set_simulation_id(options.simulation_id);
-  *request.mutable_simulation()->mutable_spec() = input.prepared.resolved;
+  // As completed here; as given when only the server can read its files.
+  const v1::Spec& spec = input.prepared.ok() ? input.prepared.resolved : input.spec;
+  *request.mutable_simulation()->mutable_spec() = spec;
   for (const std::string& label : options.labels) {
     const size_t equals = label.find('=');
     (*request.mutable_simulation()->mutable_labels())[label.substr(0, equals)] =
@@ -86,6 +111,10 @@ ExitCode Submit(client::Client& client, const SpecInput& input, const CreateOpti
     return ExitCode::kOk;
   }
   client::Error error = result.error();
+  if (error.reason == "MESSAGE_TOO_LARGE") {
+    std::cerr << "tokensim: " << TooLargeText(spec, error, server);
+    return ExitCodeOf(error);
+  }
   for (const client::FieldViolation& violation : std::exchange(error.violations, {})) {
     v1::Finding finding;
     finding.set_field(SpecField(violation.field));
@@ -105,7 +134,7 @@ ExitCode Follow(RemoteSession& session, const std::string& name, const TalkOptio
   const client::Result<v1::Simulation> ended = WatchToEnd(client, name, talk);
   if (!ended.ok()) return end_with(ended.error());
   if (ended.value().state() != v1::Simulation::SUCCEEDED) {
-    return results->Fail(ended.value().spec().name(), FailureText(ended.value()));
+    return results->Fail(ended.value().spec_name(), FailureText(ended.value()));
   }
   v1::GetReportRequest request;
   request.set_name(name);

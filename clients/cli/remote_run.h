@@ -11,6 +11,15 @@
 
 namespace tokensim::cli {
 
+// Reads the spec of a command that sends it. It is checked here, unless its files are the server's:
+// then only the server can. Not kOk: the exit code to end with.
+[[nodiscard]] ExitCode LoadSpecToSend(const SpecOptions& spec, const CreateOptions& create,
+                                      bool quiet, SpecInput* input);
+
+// What to do about a spec that is too large to be sent, with the reason why it is.
+[[nodiscard]] std::string TooLargeText(const v1::Spec& sent, const client::Error& error,
+                                       const std::string& server);
+
 // Creates the simulation on the server; errors go to stderr, findings with their lines.
 [[nodiscard]] ExitCode Submit(client::Client& client, const SpecInput& input,
                               const CreateOptions& options, const std::string& server,

@@ -48,7 +48,9 @@ ExitCode RunRemote(const RunOptions& options, const SpecInput& input, RunResults
 ExitCode Run(const RunOptions& options) {
   RunResults results(options.results, options.talk);
   SpecInput input;
-  const ExitCode code = LoadSpec(options.spec, options.talk.quiet, &input);
+  const ExitCode code =
+      options.local ? LoadSpec(options.spec, options.talk.quiet, &input)
+                    : LoadSpecToSend(options.spec, options.create, options.talk.quiet, &input);
   if (code != ExitCode::kOk) return code;
   if (!results.Open()) return ExitCode::kUsage;
   return options.local ? RunLocal(input, options.talk, &results)
@@ -62,10 +64,12 @@ void AddRunCommand(CLI::App& app, ExitCode* exit_code) {
   CLI::App* command = app.add_subcommand("run", "Run a spec and print its report");
   command->footer(kExamples);
   AddSpecOptions(command, &options->spec);
-  command->add_flag("--local", options->local, "Run in this process, without a server");
+  CLI::Option* local =
+      command->add_flag("--local", options->local, "Run in this process, without a server");
   AddResultOptions(command, &options->results);
   AddServerOptions(command, &options->server);
   AddCreateOptions(command, &options->create);
+  command->get_option("--server-files")->excludes(local);
   AddTalkOptions(command, &options->talk);
   command->callback([options, exit_code] { *exit_code = Run(*options); });
 }

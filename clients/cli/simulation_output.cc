@@ -28,7 +28,7 @@ void WriteSimulation(const v1::Simulation& simulation, std::ostream& out) {
   add("State", v1::Simulation::State_Name(simulation.state()));
   add("Error", simulation.error().message());
   add("Cancelled", simulation.cancel_reason());
-  add("Spec", simulation.spec().name());
+  add("Spec", simulation.spec_name());
   add("Digest", simulation.spec_digest());
   add("Engine", simulation.engine_version());
   add("Labels", LabelsText(simulation));

@@ -26,7 +26,7 @@ struct SubmitOptions {
 
 ExitCode RunSubmit(const SubmitOptions& options) {
   SpecInput input;
-  ExitCode code = LoadSpec(options.spec, options.talk.quiet, &input);
+  ExitCode code = LoadSpecToSend(options.spec, options.create, options.talk.quiet, &input);
   if (code != ExitCode::kOk) return code;
   client::Client client(ToClientOptions(options.server, options.talk.quiet));
   v1::Simulation created;

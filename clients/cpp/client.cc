@@ -19,6 +19,7 @@ Client::~Client() = default;
 
 Result<v1::Simulation> Client::CreateSimulation(v1::CreateSimulationRequest request) {
   if (request.request_id().empty()) request.set_request_id(NewUuid());
+  if (std::optional<Error> error = CheckSize(request.ByteSizeLong())) return *std::move(error);
   return connection_->Call(connection_->simulations(), &Simulations::CreateSimulation, request);
 }
 
@@ -42,11 +43,22 @@ std::optional<Error> Client::DeleteSimulation(const v1::DeleteSimulationRequest&
 }
 
 Result<v1::Estimate> Client::EstimateSimulation(const v1::EstimateSimulationRequest& request) {
+  if (std::optional<Error> error = CheckSize(request.ByteSizeLong())) return *std::move(error);
   return connection_->Call(connection_->simulations(), &Simulations::EstimateSimulation, request);
 }
 
 Result<v1::Report> Client::GetReport(const v1::GetReportRequest& request) {
-  return connection_->Call(connection_->simulations(), &Simulations::GetReport, request);
+  v1::Report report;
+  v1::GetReportPageRequest next;
+  next.set_name(request.name());
+  do {
+    Result<v1::ReportPage> page =
+        connection_->Call(connection_->simulations(), &Simulations::GetReportPage, next);
+    if (!page.ok()) return page.error();
+    report.MergeFrom(page.value().part());
+    next.set_page_token(page.value().next_page_token());
+  } while (!next.page_token().empty());
+  return report;
 }
 
 Result<v1::Catalog> Client::GetCatalog() {
@@ -65,6 +77,22 @@ std::unique_ptr<SimulationWatch> Client::WatchSimulation(const std::string& name
 
 std::unique_ptr<EventStream> Client::StreamEvents(const v1::StreamEventsRequest& request) {
   return std::make_unique<ResumingEventStream>(*connection_, request);
+}
+
+std::optional<Error> Client::CheckSize(size_t bytes) {
+  constexpr size_t kAcceptedByAll = size_t{1} << 20;  // far below any server's limit
+  if (bytes <= kAcceptedByAll) return std::nullopt;
+  const Result<v1::ServerInfo> info = GetServerInfo();
+  if (!info.ok()) return info.error();
+  const int64_t limit = info.value().limits().max_receive_message_bytes();
+  if (limit <= 0 || bytes <= static_cast<size_t>(limit)) return std::nullopt;
+  Error error;
+  error.code = absl::StatusCode::kResourceExhausted;
+  error.reason = "MESSAGE_TOO_LARGE";
+  error.message = "the request has " + std::to_string(bytes) + " bytes; the server accepts " +
+                  std::to_string(limit);
+  error.metadata = {{"bytes", std::to_string(bytes)}, {"limit", std::to_string(limit)}};
+  return error;
 }
 
 void Client::Interrupt() { connection_->Interrupt(); }

@@ -67,7 +67,8 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // Fills in `request_id` when empty.
+  // Fills in `request_id` when empty. A request that is larger than the server accepts is not sent:
+  // RESOURCE_EXHAUSTED MESSAGE_TOO_LARGE with both sizes.
   Result<v1::Simulation> CreateSimulation(v1::CreateSimulationRequest request);
   Result<v1::Simulation> GetSimulation(const v1::GetSimulationRequest& request);
   Result<v1::ListSimulationsResponse> ListSimulations(const v1::ListSimulationsRequest& request);
@@ -75,6 +76,7 @@ class Client {
   // Nothing on success.
   std::optional<Error> DeleteSimulation(const v1::DeleteSimulationRequest& request);
   Result<v1::Estimate> EstimateSimulation(const v1::EstimateSimulationRequest& request);
+  // In as many calls as the size of the report needs.
   Result<v1::Report> GetReport(const v1::GetReportRequest& request);
   Result<v1::Catalog> GetCatalog();
   Result<v1::ServerInfo> GetServerInfo();
@@ -86,6 +88,10 @@ class Client {
   void Interrupt();
 
  private:
+  // The error of a request of so many bytes that the server would refuse; asks the server only when
+  // they are many.
+  std::optional<Error> CheckSize(size_t bytes);
+
   std::unique_ptr<Connection> connection_;
 };
 

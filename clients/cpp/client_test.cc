@@ -5,10 +5,12 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <regex>
 #include <thread>
 
+#include "tokensim/v1/server_service.grpc.pb.h"
 #include "tokensim/v1/simulation_service.grpc.pb.h"
 
 namespace tokensim::client {
@@ -75,8 +77,35 @@ class FakeService : public v1::SimulationService::Service {
     return grpc::Status::OK;
   }
 
+  // Five workers, two in a page.
+  grpc::Status GetReportPage(grpc::ServerContext*, const v1::GetReportPageRequest* request,
+                             v1::ReportPage* response) override {
+    EXPECT_EQ(request->name(), "a");
+    if (failures_before_success-- > 0) return failure;
+    ++report_pages;
+    const int first = request->page_token().empty() ? 0 : std::stoi(request->page_token());
+    if (first == 0) response->mutable_part()->set_spec_name("paged");
+    for (int i = first; i < std::min(first + 2, 5); ++i) {
+      response->mutable_part()->add_workers()->set_worker(i);
+    }
+    if (first + 2 < 5) response->set_next_page_token(std::to_string(first + 2));
+    return grpc::Status::OK;
+  }
+
   std::chrono::system_clock::time_point deadline;
   std::atomic<bool> hang = false;
+  int report_pages = 0;
+};
+
+class FakeInfo : public v1::ServerService::Service {
+ public:
+  grpc::Status GetServerInfo(grpc::ServerContext*, const v1::GetServerInfoRequest*,
+                             v1::ServerInfo* response) override {
+    ++calls;
+    response->mutable_limits()->set_max_receive_message_bytes(2'000'000);
+    return grpc::Status::OK;
+  }
+  int calls = 0;
 };
 
 class ClientTest : public ::testing::Test {
@@ -86,6 +115,7 @@ class ClientTest : public ::testing::Test {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(&service_);
+    builder.RegisterService(&info_);
     server_ = builder.BuildAndStart();
     options_.server = "127.0.0.1:" + std::to_string(port);
   }
@@ -109,6 +139,7 @@ class ClientTest : public ::testing::Test {
   }
 
   FakeService service_;
+  FakeInfo info_;
   ClientOptions options_;
   std::unique_ptr<grpc::Server> server_;
 };
@@ -180,6 +211,41 @@ TEST_F(ClientTest, AServerThatIsNotThereIsUnavailable) {
   const auto info = client.GetServerInfo();
   ASSERT_FALSE(info.ok());
   EXPECT_EQ(info.error().code, absl::StatusCode::kUnavailable);
+}
+
+TEST_F(ClientTest, AReportIsReadInPages) {
+  service_.failures_before_success = 1;
+  Client client(options_);
+  v1::GetReportRequest request;
+  request.set_name("a");
+  const auto report = client.GetReport(request);
+  ASSERT_TRUE(report.ok()) << report.error().ToString();
+  EXPECT_EQ(service_.report_pages, 3);
+  EXPECT_EQ(report.value().spec_name(), "paged");
+  ASSERT_EQ(report.value().workers_size(), 5);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(report.value().workers(i).worker(), i);
+}
+
+TEST_F(ClientTest, ARequestLargerThanTheServerAcceptsIsNotSent) {
+  Client client(options_);
+  v1::CreateSimulationRequest request;
+  v1::Spec* spec = request.mutable_simulation()->mutable_spec();
+  spec->set_description(std::string(100'000, 'x'));
+  ASSERT_TRUE(client.CreateSimulation(request).ok());
+  EXPECT_EQ(info_.calls, 0) << "small ones need no question";
+  spec->set_description(std::string(1'900'000, 'x'));
+  ASSERT_TRUE(client.CreateSimulation(request).ok());
+  EXPECT_EQ(service_.request_ids.size(), 2u);
+  spec->set_description(std::string(2'100'000, 'x'));
+  const auto refused = client.CreateSimulation(request);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(refused.error().reason, "MESSAGE_TOO_LARGE");
+  EXPECT_EQ(refused.error().metadata.at("limit"), "2000000");
+  EXPECT_EQ(service_.request_ids.size(), 2u);
+  v1::EstimateSimulationRequest estimate;
+  *estimate.mutable_spec() = *spec;
+  EXPECT_EQ(client.EstimateSimulation(estimate).error().reason, "MESSAGE_TOO_LARGE");
 }
 
 TEST_F(ClientTest, CutStreamsResumeWithoutGapOrRepetition) {

@@ -275,6 +275,12 @@ void SummarizeWorkers(const Plan& plan, const Results& results, Report* report) 
 
 }  // namespace
 
+int64_t ReportBytesPerRequest() {
+  constexpr size_t kColumns = sizeof(Columns) / sizeof(std::vector<double>);
+  static_assert(sizeof(Columns) == kColumns * sizeof(std::vector<double>));
+  return kColumns * sizeof(double);
+}
+
 Report BuildReport(const Plan& plan, const Results& results) {
   Report report;
   report.spec_name = plan.name;

@@ -215,6 +215,82 @@ TEST(BuildReport, OnlyAClassMayHaveAnSlo) {
   EXPECT_FALSE(report.slo->met_ttft.has_value());
 }
 
+// Two classes with rejected requests and all four objectives, and a worker that takes requests in
+// some time after they arrive: no two quantities are equal by chance.
+//   chat: 1: TTFT 0.5, TPOT 0.5, gap 0.7, E2E 2.5; 0 is rejected
+//   batch: 2: TTFT 1, no TPOT, no gap, E2E 1; 3: TTFT 2, TPOT 0.5, gap 0.9, E2E 6.5; 4 is rejected
+TEST(BuildReport, RejectedRequestsAndEveryObjectiveOfAClassCount) {
+  Plan plan = OneWorkerPlan(5);
+  plan.classes = {
+      {.name = "chat",
+       .priority = 0,
+       .slo = {.ttft = kSecond, .tpot = kSecond, .max_itl = 600 * kMs, .e2e = 3 * kSecond}},
+      {.name = "batch",
+       .priority = 0,
+       .slo = {.ttft = 3 * kSecond, .tpot = 400 * kMs, .max_itl = kSecond, .e2e = 2 * kSecond}}};
+  Results results = TwoClassRun();
+  results.arrived = 5;
+  results.records.push_back(Rejected(4, 9 * kSecond, RejectReason::kKvCapacity));
+  results.records.back().client_class = 1;
+  const Report report = BuildReport(plan, results);
+  ASSERT_TRUE(report.classes[0].slo && report.classes[1].slo && report.slo);
+
+  const SloSummary& chat = *report.classes[0].slo;  // its request misses the gap alone
+  EXPECT_EQ(chat.met_ttft, 1);
+  EXPECT_EQ(chat.met_tpot, 1);
+  EXPECT_EQ(chat.met_max_itl, 0);
+  EXPECT_EQ(chat.met_e2e, 1);
+  EXPECT_EQ(chat.met, 0);
+  const SloSummary& batch = *report.classes[1].slo;  // request 3 misses TPOT and E2E
+  EXPECT_EQ(batch.met_ttft, 2);
+  EXPECT_EQ(batch.met_tpot, 1);
+  EXPECT_EQ(batch.met_max_itl, 2);
+  EXPECT_EQ(batch.met_e2e, 1);
+  EXPECT_EQ(batch.met, 1);
+  EXPECT_EQ(report.classes[1].rejected, 1);
+  EXPECT_DOUBLE_EQ(batch.attainment, 1.0 / 3);  // of two finished and one rejected
+  EXPECT_EQ(report.slo->met_ttft, 3);
+  EXPECT_EQ(report.slo->met_tpot, 2);
+  EXPECT_EQ(report.slo->met_max_itl, 2);
+  EXPECT_EQ(report.slo->met_e2e, 2);
+  EXPECT_DOUBLE_EQ(report.slo->attainment, 1.0 / 5);
+}
+
+// An objective that only a class has is judged, and shown for the whole run: each of them.
+TEST(BuildReport, EachObjectiveOfOneClassIsOneOfTheRun) {
+  using Objective = std::optional<SimTime> SloPlan::*;
+  using Met = std::optional<int64_t> SloSummary::*;
+  const std::pair<Objective, Met> all[] = {{&SloPlan::ttft, &SloSummary::met_ttft},
+                                           {&SloPlan::tpot, &SloSummary::met_tpot},
+                                           {&SloPlan::max_itl, &SloSummary::met_max_itl},
+                                           {&SloPlan::e2e, &SloSummary::met_e2e}};
+  for (const auto& [objective, met] : all) {
+    Plan plan = OneWorkerPlan(4);
+    plan.classes = {{.name = "chat", .priority = 0, .slo = {}},
+                    {.name = "batch", .priority = 0, .slo = {}}};
+    plan.classes[0].slo.*objective = 1;
+    const Report report = BuildReport(plan, TwoClassRun());
+    ASSERT_TRUE(report.slo.has_value());
+    for (const auto& [other_objective, other_met] : all) {
+      EXPECT_EQ((*report.slo.*other_met).has_value(), other_objective == objective);
+      EXPECT_EQ((*report.classes[0].slo.*other_met).has_value(), other_objective == objective);
+    }
+    // Request 1 misses it; nobody asks it of the other two.
+    EXPECT_EQ(*report.slo.*met, 2);
+    EXPECT_FALSE(report.classes[1].slo.has_value());
+  }
+}
+
+TEST(BuildReport, QueueingStartsAtTheArrival) {
+  Results results = SmallRun();
+  for (RequestRecord& record : results.records) record.queued = record.arrival + 50 * kMs;
+  const Report report = BuildReport(OneWorkerPlan(4), results);
+  EXPECT_DOUBLE_EQ(report.queueing_seconds.min, 0.1);
+  EXPECT_DOUBLE_EQ(report.queueing_seconds.max, 0.6);
+  EXPECT_DOUBLE_EQ(report.ttft_seconds.min, 0.5);
+  EXPECT_DOUBLE_EQ(report.e2e_seconds.max, 6.5);
+}
+
 TEST(BuildReport, CacheHitsOfFinishedRequests) {
   Plan plan = OneWorkerPlan(4);
   plan.workers[0].prefix_caching = true;

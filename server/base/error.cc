@@ -1,6 +1,8 @@
 #include "server/base/error.h"
 
 #include <algorithm>
+#include <new>
+#include <stdexcept>
 #include <utility>
 
 #include "absl/strings/cord.h"
@@ -105,6 +107,29 @@ absl::Status Draining() {
                                   "the server is shutting down");
   AddRetryInfo(std::chrono::seconds(1), &status);
   return status;
+}
+
+absl::Status MessageTooLarge(size_t bytes, size_t limit, std::string_view hint) {
+  return MakeError(absl::StatusCode::kResourceExhausted, reason::kMessageTooLarge,
+                   "the answer has " + std::to_string(bytes) + " bytes, a message may have " +
+                       std::to_string(limit) + ": " + std::string(hint),
+                   {{"bytes", std::to_string(bytes)}, {"limit", std::to_string(limit)}});
+}
+
+absl::Status CaughtError() {
+  const auto out_of_memory = [] {
+    return MakeError(absl::StatusCode::kResourceExhausted, reason::kOutOfMemory,
+                     "the server has not enough memory for this");
+  };
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
+  } catch (const std::length_error&) {  // a container that no memory could hold
+    return out_of_memory();
+  } catch (const std::exception& error) {
+    return MakeError(absl::StatusCode::kInternal, reason::kInternal, error.what());
+  }
 }
 
 void AddDetail(const google::protobuf::Message& detail, absl::Status* status) {

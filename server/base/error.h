@@ -33,6 +33,8 @@ inline constexpr const char kRequestIdReused[] = "REQUEST_ID_REUSED";
 inline constexpr const char kServerOverloaded[] = "SERVER_OVERLOADED";
 inline constexpr const char kServerDraining[] = "SERVER_DRAINING";
 inline constexpr const char kStorageFull[] = "STORAGE_FULL";
+inline constexpr const char kOutOfMemory[] = "OUT_OF_MEMORY";
+inline constexpr const char kMessageTooLarge[] = "MESSAGE_TOO_LARGE";
 inline constexpr const char kSimulationActive[] = "SIMULATION_ACTIVE";
 inline constexpr const char kEtagMismatch[] = "ETAG_MISMATCH";
 inline constexpr const char kReportNotReady[] = "REPORT_NOT_READY";
@@ -69,6 +71,13 @@ struct FieldViolation {
 // Errors that say when to try again.
 [[nodiscard]] absl::Status Overloaded(std::string_view message, const ErrorMetadata& metadata);
 [[nodiscard]] absl::Status Draining();
+
+// An answer of `bytes` that is larger than a message may be; `hint` says how to get it anyway.
+[[nodiscard]] absl::Status MessageTooLarge(size_t bytes, size_t limit, std::string_view hint);
+
+// In a catch block: what was thrown as an error. Memory that is not there is RESOURCE_EXHAUSTED
+// OUT_OF_MEMORY, anything else INTERNAL.
+[[nodiscard]] absl::Status CaughtError();
 
 // Attaches one more google.rpc detail; at most one of each type.
 void AddDetail(const google::protobuf::Message& detail, absl::Status* status);

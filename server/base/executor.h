@@ -6,7 +6,8 @@
 //   Executor pool("stream", 2);
 //   pool.Post([] { Advance(); });
 //
-// Thread-safe. Tasks must not throw.
+// Thread-safe. Tasks must not throw: what may run out of memory is caught in the task, which then
+// fails alone (CaughtError of error.h).
 #pragma once
 
 #include <condition_variable>

@@ -12,7 +12,7 @@ namespace tokensim {
 namespace {
 
 constexpr int kMaxReceiveBytes = 8 << 20;
-constexpr int kMaxSendBytes = 64 << 20;  // reports of large deployments
+constexpr size_t kMaxReportPageBytes = 2 << 20;  // below what any client accepts by default
 constexpr int kCallThreads = 4;
 constexpr const char* kServices[] = {"tokensim.v1.SimulationService", "tokensim.v1.CatalogService",
                                      "tokensim.v1.ServerService"};
@@ -24,6 +24,7 @@ SessionOptions ToSessionOptions(const ServerOptions& options) {
   out.runner.max_queued = options.max_queued;
   out.spec_limits.max_requests = options.max_requests;
   out.spec_limits.max_workers = options.max_workers;
+  out.report_page_bytes = std::min(kMaxReportPageBytes, options.max_send_bytes / 4);
   if (!options.data_dir.empty()) out.spec_limits.traces = TracePolicy::Below(options.data_dir);
   return out;
 }
@@ -38,9 +39,9 @@ absl::Status CheckAddress(const std::string& address, bool insecure_bind) {
 }
 
 // Values that our clients agree with; docs/server.md.
-void SetChannelArguments(grpc::ServerBuilder* builder) {
+void SetChannelArguments(size_t max_send_bytes, grpc::ServerBuilder* builder) {
   builder->SetMaxReceiveMessageSize(kMaxReceiveBytes);
-  builder->SetMaxSendMessageSize(kMaxSendBytes);
+  builder->SetMaxSendMessageSize(static_cast<int>(max_send_bytes));
   // A second server on the port must fail, not share it.
   builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 100);
@@ -63,11 +64,15 @@ Server::Server(const ServerOptions& options)
       sessions_(ToSessionOptions(options), store_, calls_, clock_, metrics_),
       event_streams_(options.max_event_streams, "max_event_streams"),
       watch_streams_(options.max_watch_streams, "max_watch_streams"),
-      simulation_service_({sessions_, {calls_, clock_}, streams_, event_streams_, watch_streams_},
+      simulation_service_({sessions_,
+                           {calls_, clock_, options.max_send_bytes},
+                           streams_,
+                           event_streams_,
+                           watch_streams_},
                           metrics_),
-      catalog_service_({calls_, clock_}, metrics_),
+      catalog_service_({calls_, clock_, options.max_send_bytes}, metrics_),
       server_service_(
-          {calls_, clock_}, [this] { return Info(); }, metrics_) {
+          {calls_, clock_, options.max_send_bytes}, [this] { return Info(); }, metrics_) {
   metrics_.SetGaugeSource([this] { return Gauges(); });
 }
 
@@ -76,6 +81,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   if (bad.ok() && !options.admin.empty()) bad = CheckAddress(options.admin, options.insecure_bind);
   if (!bad.ok()) return bad;
   std::unique_ptr<Server> server(new Server(options));
+  if (absl::Status status = server->sessions_.Recover(); !status.ok()) return status;
   if (absl::Status status = server->StartGrpc(); !status.ok()) return status;
   if (absl::Status status = server->StartAdmin(); !status.ok()) return status;
   server->stream_checks_ = std::thread([raw = server.get()] { raw->CheckStreams(); });
@@ -87,7 +93,7 @@ absl::Status Server::StartGrpc() {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  SetChannelArguments(&builder);
+  SetChannelArguments(options_.max_send_bytes, &builder);
   builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &grpc_port_);
   builder.RegisterService(&simulation_service_);
   builder.RegisterService(&catalog_service_);

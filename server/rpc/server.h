@@ -42,6 +42,7 @@ struct ServerOptions {
   int64_t max_watch_streams = 10'000;
   int64_t max_requests = 10'000'000;  // per simulation
   int32_t max_workers = 10'000;       // per simulation
+  size_t max_send_bytes = 64 << 20;   // of one message
   std::string data_dir;               // traces below it may be named in specs; empty: none
 
   std::chrono::milliseconds drain_delay{0};            // from "not ready" to refusing work
@@ -51,7 +52,8 @@ struct ServerOptions {
 
 class Server {
  public:
-  // INVALID_ARGUMENT for bad options, UNAVAILABLE when a port is in use.
+  // INVALID_ARGUMENT for bad options, UNAVAILABLE when a port is in use, the store's error when
+  // what it has left unfinished cannot be taken up.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options);
   ~Server();  // Shutdown
   Server(const Server&) = delete;

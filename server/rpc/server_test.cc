@@ -26,10 +26,12 @@ TEST_F(ServerTest, RunsASimulation) {
   std::vector<v1::Simulation> seen;
   ASSERT_TRUE(Watch(created.name(), &seen).ok());
   EXPECT_EQ(seen.back().state(), v1::Simulation::SUCCEEDED);
-  EXPECT_EQ(seen.back().report().requests().finished(), 1000);
+  EXPECT_EQ(seen.back().progress().requests_finished(), 1000);
+  EXPECT_FALSE(seen.back().has_spec() || seen.back().has_report());
 
   v1::Simulation got;
   ASSERT_TRUE(Get(created.name(), &got).ok());
+  EXPECT_EQ(got.report().requests().finished(), 1000);
   EXPECT_EQ(got.etag(), seen.back().etag());
   v1::GetReportRequest report_request;
   report_request.set_name(created.name());
@@ -78,6 +80,74 @@ TEST_F(ServerTest, DescribesItself) {
   ASSERT_TRUE(
       v1::CatalogService::NewStub(channel_)->GetCatalog(&catalog_context, {}, &catalog).ok());
   EXPECT_GT(catalog.models_size(), 0);
+}
+
+// A report larger than a message may be is refused whole, and read in pages.
+TEST_F(ServerTest, AReportOfAnySizeCanBeRead) {
+  ServerOptions options = TestOptions();
+  options.max_send_bytes = 20'000;
+  Start(options);
+  v1::Spec spec = MakeTestSpec(200);
+  spec.mutable_workers(0)->set_count(30);
+  const std::string name = CreateOk(spec);
+  EXPECT_EQ(WaitUntilEnded(name).state(), v1::Simulation::SUCCEEDED);
+
+  v1::GetReportRequest whole;
+  whole.set_name(name);
+  v1::Report report;
+  const WireError error(Call(&Stub::GetReport, whole, &report));
+  EXPECT_EQ(error.code, grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(error.reason, reason::kMessageTooLarge);
+  EXPECT_EQ(error.metadata.at("limit"), "20000");
+  EXPECT_GT(std::stoll(error.metadata.at("bytes")), 20'000);
+  EXPECT_FALSE(error.retryable) << "it would be as large again";
+
+  v1::GetReportPageRequest next;
+  next.set_name(name);
+  v1::ReportPage page;
+  do {
+    page.Clear();
+    ASSERT_TRUE(Call(&Stub::GetReportPage, next, &page).ok());
+    EXPECT_LE(page.ByteSizeLong(), 20'000u);
+    report.MergeFrom(page.part());
+    next.set_page_token(page.next_page_token());
+  } while (!page.next_page_token().empty());
+  EXPECT_EQ(report.workers_size(), 30);
+  EXPECT_GT(report.workers(29).timeline().running_size(), 0);
+  EXPECT_EQ(report.requests().finished(), 200);
+}
+
+// A long trace is shown only to those who ask for it, and then refused by name when it is too
+// large.
+TEST_F(ServerTest, ALongTraceIsLeftOutOfAnswers) {
+  ServerOptions options = TestOptions();
+  options.max_send_bytes = 20'000;
+  Start(options);
+  v1::Spec spec = MakeTestSpec(10);
+  spec.mutable_workload()->clear_arrival();
+  spec.mutable_workload()->clear_lengths();
+  spec.mutable_workload()->clear_num_requests();
+  v1::TraceRows* rows = spec.mutable_workload()->mutable_trace()->mutable_rows();
+  for (int i = 0; i < 5'000; ++i) {
+    rows->add_arrival_delta_ns(1'000'000'000);
+    rows->add_input_tokens(10);
+    rows->add_output_tokens(5);
+  }
+  v1::Simulation created;
+  ASSERT_TRUE(Create(spec, &created).ok());
+  EXPECT_EQ(created.omitted_trace_rows(), 5'000);
+  EXPECT_EQ(WaitUntilEnded(created.name()).state(), v1::Simulation::SUCCEEDED);
+  v1::Simulation got;
+  ASSERT_TRUE(Get(created.name(), &got).ok());
+  EXPECT_EQ(got.omitted_trace_rows(), 5'000);
+  EXPECT_FALSE(got.spec().workload().trace().has_rows());
+  EXPECT_EQ(got.report().requests().finished(), 5'000);
+  v1::GetSimulationRequest full;
+  full.set_name(created.name());
+  full.set_view(v1::SIMULATION_VIEW_FULL);
+  EXPECT_EQ(WireError(Call(&Stub::GetSimulation, full, &got)).reason, reason::kMessageTooLarge);
+  full.set_view(static_cast<v1::SimulationView>(99));
+  EXPECT_EQ(WireError(Call(&Stub::GetSimulation, full, &got)).reason, reason::kRequestInvalid);
 }
 
 // ---- One test for each row of docs/errors.md that a call can get.

@@ -78,6 +78,20 @@ ReplayOptions ToReplayOptions(const v1::StreamEventsRequest& request) {
   return options;
 }
 
+absl::StatusOr<ResourceView> ToView(v1::SimulationView view) {
+  switch (view) {
+    case v1::SIMULATION_VIEW_UNSPECIFIED:
+    case v1::SIMULATION_VIEW_STANDARD:
+      return ResourceView::kStandard;
+    case v1::SIMULATION_VIEW_BASIC:
+      return ResourceView::kBasic;
+    case v1::SIMULATION_VIEW_FULL:
+      return ResourceView::kFull;
+    default:
+      return InvalidField("view", "must be BASIC, STANDARD or FULL");
+  }
+}
+
 constexpr char kService[] = "tokensim.v1.SimulationService";
 
 }  // namespace
@@ -92,6 +106,7 @@ SimulationServiceImpl::SimulationServiceImpl(const Dependencies& dependencies,
       delete_(metrics.AddMethod(kService, "DeleteSimulation", false)),
       estimate_(metrics.AddMethod(kService, "EstimateSimulation", false)),
       get_report_(metrics.AddMethod(kService, "GetReport", false)),
+      get_report_page_(metrics.AddMethod(kService, "GetReportPage", false)),
       watch_(metrics.AddMethod(kService, "WatchSimulation", true)),
       stream_(metrics.AddMethod(kService, "StreamEvents", true)) {}
 
@@ -111,7 +126,9 @@ grpc::ServerUnaryReactor* SimulationServiceImpl::GetSimulation(
                     [this](const v1::GetSimulationRequest& in, v1::Simulation* out) {
                       const auto name = ParseSimulationName(in.name());
                       if (!name.ok()) return name.status();
-                      return Move(to_.sessions.Get(*name), out);
+                      const auto view = ToView(in.view());
+                      if (!view.ok()) return view.status();
+                      return Move(to_.sessions.Get(*name, *view), out);
                     });
 }
 
@@ -172,7 +189,28 @@ grpc::ServerUnaryReactor* SimulationServiceImpl::GetReport(grpc::CallbackServerC
                       if (!name.ok()) return name.status();
                       const auto report = to_.sessions.GetReport(*name);
                       if (!report.ok()) return report.status();
+                      // Looked at before it is copied.
+                      const size_t bytes = (*report)->ByteSizeLong();
+                      const size_t limit = to_.calls.max_answer_bytes;
+                      if (bytes > limit) {
+                        return MessageTooLarge(bytes, limit, "read it with GetReportPage");
+                      }
                       *out = **report;
+                      return absl::OkStatus();
+                    });
+}
+
+grpc::ServerUnaryReactor* SimulationServiceImpl::GetReportPage(
+    grpc::CallbackServerContext* context, const v1::GetReportPageRequest* request,
+    v1::ReportPage* response) {
+  return ServeUnary(to_.calls, get_report_page_, context, request, response,
+                    [this](const v1::GetReportPageRequest& in, v1::ReportPage* out) {
+                      const auto name = ParseSimulationName(in.name());
+                      if (!name.ok()) return name.status();
+                      auto page = to_.sessions.GetReportPage(*name, in.page_token());
+                      if (!page.ok()) return page.status();
+                      *out->mutable_part() = std::move(page->part);
+                      out->set_next_page_token(page->next_page_token);
                       return absl::OkStatus();
                     });
 }

@@ -42,6 +42,9 @@ class SimulationServiceImpl final : public v1::SimulationService::CallbackServic
   grpc::ServerUnaryReactor* GetReport(grpc::CallbackServerContext* context,
                                       const v1::GetReportRequest* request,
                                       v1::Report* response) override;
+  grpc::ServerUnaryReactor* GetReportPage(grpc::CallbackServerContext* context,
+                                          const v1::GetReportPageRequest* request,
+                                          v1::ReportPage* response) override;
   grpc::ServerWriteReactor<v1::Simulation>* WatchSimulation(
       grpc::CallbackServerContext* context, const v1::WatchSimulationRequest* request) override;
   grpc::ServerWriteReactor<v1::EventBatch>* StreamEvents(
@@ -56,6 +59,7 @@ class SimulationServiceImpl final : public v1::SimulationService::CallbackServic
   const MethodMetrics delete_;
   const MethodMetrics estimate_;
   const MethodMetrics get_report_;
+  const MethodMetrics get_report_page_;
   const MethodMetrics watch_;
   const MethodMetrics stream_;
 };

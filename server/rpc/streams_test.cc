@@ -47,6 +47,16 @@ class StreamTest : public ServerTest {
     request.set_name(name);
     return request;
   }
+  [[nodiscard]] std::string Metrics() const {
+    httplib::Client admin("127.0.0.1", server_->admin_port());
+    const auto answer = admin.Get("/metrics");
+    return answer ? answer->body : "";
+  }
+  // The number after `key` in `metrics`; -1 when it is not there.
+  static int64_t Value(const std::string& metrics, const std::string& key) {
+    const size_t at = metrics.find(key);
+    return at == std::string::npos ? -1 : std::atoll(metrics.c_str() + at + key.size());
+  }
   // Opens a stream and reads one batch of it, then no more.
   std::unique_ptr<Reader> Stall(grpc::ClientContext* context, const std::string& name) {
     auto reader = simulations_->StreamEvents(context, Request(name));
@@ -173,17 +183,37 @@ TEST_F(StreamTest, CancelledReadersLeaveNothingBehind) {
   Start();
   const std::string name = CreateOk(MakeEndlessSpec());
   std::vector<std::thread> readers;
+  std::atomic<int> cancelled = 0;
+  std::atomic<int> batches = 0;
   for (int r = 0; r < 4; ++r) {
     readers.emplace_back([&, r] {
-      for (int i = 0; i < 10; ++i) Read(Request(name), (r + i) % 4);
+      for (int i = 0; i < 10; ++i) {
+        const Reading reading = Read(Request(name), (r + i) % 4);
+        cancelled += reading.status.error_code() == grpc::StatusCode::CANCELLED ? 1 : 0;
+        batches += reading.batches;
+      }
     });
   }
   for (std::thread& reader : readers) reader.join();
-  httplib::Client admin("127.0.0.1", server_->admin_port());
-  while (admin.Get("/metrics")->body.find("tokensim_streams{kind=\"events\"} 0") ==
-         std::string::npos) {
-    std::this_thread::yield();
+  EXPECT_EQ(cancelled, 40);
+  EXPECT_EQ(batches, 10 * (0 + 1 + 2 + 3));
+  // Their places are free, and every call that reached the server was counted as cancelled.
+  const std::string labels =
+      "grpc_method=\"StreamEvents\",grpc_service=\"tokensim.v1.SimulationService\","
+      "grpc_type=\"server_stream\"} ";
+  int64_t started = 0;
+  int64_t ended = -1;
+  int64_t open = -1;
+  while (open != 0 || started != ended) {
+    const std::string metrics = Metrics();
+    started = Value(metrics, "grpc_server_started_total{" + labels);
+    ended = Value(metrics, "grpc_server_handled_total{grpc_code=\"Canceled\"," + labels);
+    open = Value(metrics, "tokensim_streams{kind=\"events\"} ");
   }
+  EXPECT_GE(ended, 30) << "those that read a batch";
+  EXPECT_LE(ended, 40);
+  // The server still serves streams: a new one goes as far as the one before.
+  EXPECT_EQ(Read(Request(name), 2).batches, 2);
 }
 
 TEST_F(StreamTest, ShutdownEndsOpenStreamsAndWatches) {

@@ -21,7 +21,25 @@ namespace tokensim {
 struct CallEnvironment {
   Executor& executor;
   const Clock& clock;
+  size_t max_answer_bytes;  // gRPC would refuse a larger answer, without a reason
 };
+
+// Runs the handler. What it throws fails this call only.
+template <typename Request, typename Response, typename Handler>
+absl::Status Answer(const Handler& handler, size_t max_bytes, const Request& request,
+                    Response* response) {
+  try {
+    const absl::Status status = handler(request, response);
+    if (!status.ok()) return status;
+    const size_t bytes = response->ByteSizeLong();
+    if (bytes <= max_bytes) return status;
+    return MessageTooLarge(bytes, max_bytes,
+                           "ask for less (GetSimulation: another view), or for parts "
+                           "(GetReportPage, StreamEvents)");
+  } catch (...) {
+    return CaughtError();
+  }
+}
 
 template <typename Request, typename Response, typename Handler>
 grpc::ServerUnaryReactor* ServeUnary(const CallEnvironment& env, const MethodMetrics& metrics,
@@ -34,8 +52,9 @@ grpc::ServerUnaryReactor* ServeUnary(const CallEnvironment& env, const MethodMet
     guard->Finish(status.code());
     reactor->Finish(ToGrpcStatus(status));  // request, response and context end here
   };
-  const bool posted = env.executor.TryPost(
-      [&clock = env.clock, context, request, response, finish, handler = std::move(handler)] {
+  const bool posted =
+      env.executor.TryPost([&clock = env.clock, max_bytes = env.max_answer_bytes, context, request,
+                            response, finish, handler = std::move(handler)] {
         // Nobody waits for the answer any more: do not compute it.
         if (context->deadline() < clock.Now()) {
           finish(MakeError(absl::StatusCode::kDeadlineExceeded, reason::kDeadlineExceeded,
@@ -43,7 +62,7 @@ grpc::ServerUnaryReactor* ServeUnary(const CallEnvironment& env, const MethodMet
         } else if (context->IsCancelled()) {
           finish(MakeError(absl::StatusCode::kCancelled, reason::kCancelled, "cancelled"));
         } else {
-          finish(handler(*request, response));
+          finish(Answer(handler, max_bytes, *request, response));
         }
       });
   if (!posted) {

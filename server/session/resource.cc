@@ -1,10 +1,27 @@
 #include "server/session/resource.h"
 
-#include <algorithm>
-
 #include "server/base/clock.h"
+#include "server/base/copy_fields.h"
 
 namespace tokensim {
+
+namespace {
+
+void SetSpec(const v1::Spec& spec, ResourceView view, v1::Simulation* out) {
+  const int64_t rows = spec.workload().trace().rows().input_tokens_size();
+  if (view == ResourceView::kFull || rows <= kMaxRowsShown) {
+    *out->mutable_spec() = spec;
+    return;
+  }
+  // Everything but the rows, which are not even copied.
+  v1::Spec* shown = out->mutable_spec();
+  CopyAllBut(spec, {"workload"}, shown);
+  CopyAllBut(spec.workload(), {"trace"}, shown->mutable_workload());
+  CopyAllBut(spec.workload().trace(), {"rows"}, shown->mutable_workload()->mutable_trace());
+  out->set_omitted_trace_rows(rows);
+}
+
+}  // namespace
 
 v1::Simulation ToResource(const SimulationRecord& record, const v1::Progress* live,
                           ResourceView view) {
@@ -28,8 +45,9 @@ v1::Simulation ToResource(const SimulationRecord& record, const v1::Progress* li
   for (const auto& [key, value] : record.labels) (*out.mutable_labels())[key] = value;
   out.set_etag(Etag(record));
   out.set_cancel_reason(record.cancel_reason);
+  out.set_spec_name(record.spec->name());
   if (view == ResourceView::kBasic) return out;
-  *out.mutable_spec() = *record.spec;
+  SetSpec(*record.spec, view, &out);
   if (record.report != nullptr) {
     *out.mutable_report() = *record.report;
     for (v1::WorkerReport& worker : *out.mutable_report()->mutable_workers()) {
@@ -41,28 +59,6 @@ v1::Simulation ToResource(const SimulationRecord& record, const v1::Progress* li
 
 std::string Etag(const SimulationRecord& record) {
   return '"' + std::to_string(record.revision) + '"';
-}
-
-v1::Progress ToProto(const Progress& progress, const Plan& plan) {
-  v1::Progress out;
-  out.set_requests_total(progress.total);
-  out.set_requests_arrived(progress.arrived);
-  out.set_requests_finished(progress.finished);
-  out.set_simulated_seconds(ToSeconds(progress.now));
-  out.set_events(progress.events);
-  double fraction = progress.total > 0 ? static_cast<double>(progress.finished) /
-                                             static_cast<double>(progress.total)
-                                       : 0;
-  if (plan.max_simulated_time != kNever && plan.max_simulated_time > 0) {
-    fraction = std::max(
-        fraction, static_cast<double>(progress.now) / static_cast<double>(plan.max_simulated_time));
-  }
-  if (plan.max_events > 0) {
-    fraction = std::max(
-        fraction, static_cast<double>(progress.events) / static_cast<double>(plan.max_events));
-  }
-  out.set_fraction(std::min(fraction, 1.0));
-  return out;
 }
 
 }  // namespace tokensim

@@ -3,21 +3,22 @@
 
 #include <string>
 
-#include "engine/run/plan.h"
-#include "engine/run/results.h"
 #include "server/store/store.h"
 
 namespace tokensim {
 
 enum class ResourceView {
-  kFull,   // with spec and report (its timelines left out)
-  kBasic,  // without them, as in lists
+  kBasic,     // without spec and report, as in lists and watches
+  kStandard,  // with both; the report without timelines, the spec without a long trace
+  kFull,      // with a long trace, too
 };
+
+// Traces of more rows than this are long.
+inline constexpr int64_t kMaxRowsShown = 1'000;
 
 // `live`: the progress of the run, if it runs.
 [[nodiscard]] v1::Simulation ToResource(const SimulationRecord& record, const v1::Progress* live,
                                         ResourceView view);
 [[nodiscard]] std::string Etag(const SimulationRecord& record);
-[[nodiscard]] v1::Progress ToProto(const Progress& progress, const Plan& plan);
 
 }  // namespace tokensim

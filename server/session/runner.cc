@@ -3,15 +3,31 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "engine/base/version.h"
 #include "engine/io/report/encode.h"
 #include "engine/report/report.h"
 #include "server/base/error.h"
-#include "server/session/resource.h"
 
 namespace tokensim {
+namespace {
+
+// Does what must be done, however scarce memory is: others end and give theirs back.
+template <typename Work>
+auto Insist(Work work) {
+  constexpr std::chrono::milliseconds kWait{10};
+  while (true) {
+    try {
+      return work();
+    } catch (const std::bad_alloc&) {
+      std::this_thread::sleep_for(kWait);
+    }
+  }
+}
+
+}  // namespace
 
 Runner::Runner(RunnerOptions options, Store& store, PlanCache& plans, Watchers& watchers,
                const Clock& clock, SessionMetrics& metrics)
@@ -45,8 +61,8 @@ std::optional<Runner::Place> Runner::Reserve() {
 void Runner::Enqueue(Place place, const SimulationName& name, const std::string& uid) {
   {
     const std::lock_guard lock(mutex_);
-    place.runner_ = nullptr;
-    --reserved_;
+    // Its place becomes one in the queue.
+    if (std::exchange(place.runner_, nullptr) != nullptr) --reserved_;
     queue_.Push({name, uid, clock_.Steady()});
   }
   wake_.notify_one();
@@ -92,16 +108,38 @@ void Runner::Stop() {
 }
 
 void Runner::Serve() {
-  while (const std::shared_ptr<Run> run = Next()) {
-    const bool goes_on = run->simulation == nullptr ? Begin(*run) && Turn(*run) : Turn(*run);
+  while (const std::shared_ptr<Run> run = Insist([this] { return Next(); })) {
+    if (Work(run)) continue;
     const std::lock_guard lock(mutex_);
-    if (goes_on) {
-      turns_.push_back(run);
-    } else {
-      runs_.erase(run->entry.uid);
-    }
+    runs_.erase(run->entry.uid);
     // No need to wake others: this thread takes what it has just made possible.
   }
+}
+
+bool Runner::Work(const std::shared_ptr<Run>& run) {
+  try {
+    if (run->out_of_memory) throw std::bad_alloc();
+    const bool goes_on = run->simulation == nullptr ? Begin(*run) && Turn(*run) : Turn(*run);
+    if (!goes_on) return false;
+    const std::lock_guard lock(mutex_);
+    turns_.push_back(run);
+    return true;
+  } catch (...) {
+    // Memory that is not there fails this run, not the process.
+    Abandon(*run, CaughtError());
+    return false;
+  }
+}
+
+void Runner::Abandon(Run& run, const absl::Status& error) {
+  run.simulation = nullptr;
+  run.plan = nullptr;
+  Insist([&] {
+    Outcome failed;
+    failed.state = v1::Simulation::FAILED;
+    failed.error = ToRpcStatus(error);
+    Finish(run, failed);
+  });
 }
 
 std::shared_ptr<Runner::Run> Runner::Next() {
@@ -112,11 +150,16 @@ std::shared_ptr<Runner::Run> Runner::Next() {
   };
   wake_.wait(lock, [&] { return stopping_ || !turns_.empty() || may_begin(); });
   std::shared_ptr<Run> run;
-  began_last_ = may_begin() && (turns_.empty() || !began_last_);
-  if (began_last_) {
-    run = std::make_shared<Run>();
+  const bool begins = may_begin() && (turns_.empty() || !began_last_);
+  if (begins) run = std::make_shared<Run>();  // before anything is taken
+  began_last_ = begins;
+  if (begins) {
     run->entry = *queue_.Pop();
-    runs_[run->entry.uid] = run;
+    try {
+      runs_[run->entry.uid] = run;
+    } catch (const std::bad_alloc&) {
+      run->out_of_memory = true;
+    }
   } else if (!turns_.empty()) {  // also when stopping: the run gives back its simulation
     run = std::move(turns_.front());
     turns_.pop_front();
@@ -125,9 +168,9 @@ std::shared_ptr<Runner::Run> Runner::Next() {
 }
 
 bool Runner::Begin(Run& run) {
+  run.begun = clock_.Steady();
   const std::optional<SimulationRecord> record = Claim(run.entry);
   if (!record) return false;
-  run.begun = clock_.Steady();
   metrics_.OnStarted(run.begun - run.entry.enqueued);
   watchers_.Notify(run.entry.name);
   absl::StatusOr<std::shared_ptr<const Plan>> plan = plans_.Get(*record);
@@ -135,7 +178,7 @@ bool Runner::Begin(Run& run) {
     Outcome failed;
     failed.state = v1::Simulation::FAILED;
     failed.error = ToRpcStatus(plan.status());
-    Finish(run, std::move(failed));
+    Finish(run, failed);
     return false;
   }
   run.plan = *std::move(plan);
@@ -162,7 +205,7 @@ bool Runner::Turn(Run& run) {
   Outcome outcome;  // PENDING: the server stops
   if (run.cancelled) outcome.state = v1::Simulation::CANCELLED;
   if (run.cancelled || stopping_) {
-    Finish(run, std::move(outcome));
+    Finish(run, outcome);
     return false;
   }
   const SteadyTime turn = clock_.Steady();
@@ -182,7 +225,7 @@ bool Runner::Turn(Run& run) {
   } else {
     outcome = Failed(run, status, progress.events);
   }
-  Finish(run, std::move(outcome));
+  Finish(run, outcome);
   return false;
 }
 
@@ -199,15 +242,10 @@ Runner::Outcome Runner::Failed(const Run& run, const absl::Status& status, int64
 }
 
 std::shared_ptr<const v1::Report> Runner::MakeReport(const Run& run, SteadyTime turn) const {
-  const Results& results = run.simulation->results();
-  auto report = std::make_shared<v1::Report>(ToProto(BuildReport(*run.plan, results)));
-  v1::Execution* execution = report->mutable_execution();
-  const double wall = std::max(Seconds(run.computed + (clock_.Steady() - turn)), 1e-9);
-  execution->set_wall_seconds(wall);
-  execution->set_requests_per_second(static_cast<double>(results.records.size()) / wall);
-  execution->set_speedup(ToSeconds(results.end_time) / wall);
-  execution->set_events(results.events);
-  return report;
+  const Report report = BuildReport(*run.plan, run.simulation->results());
+  auto out = std::make_shared<v1::Report>(ToProto(report));
+  SetExecution(report, Seconds(run.computed + (clock_.Steady() - turn)), out->mutable_execution());
+  return out;
 }
 
 void Runner::Publish(Run& run, const Progress& progress) {
@@ -222,7 +260,7 @@ void Runner::Publish(Run& run, const Progress& progress) {
   watchers_.Notify(run.entry.name);
 }
 
-void Runner::Finish(const Run& run, Outcome outcome) {
+SimulationState Runner::Keep(const Run& run, const Outcome& outcome) {
   v1::Progress progress;
   {
     const std::lock_guard lock(mutex_);
@@ -245,10 +283,15 @@ void Runner::Finish(const Run& run, Outcome outcome) {
     if (state == v1::Simulation::FAILED) record.error = outcome.error;
     return absl::OkStatus();
   });
-  if (!updated.ok()) state = v1::Simulation::CANCELLED;  // deleted while it ran
-  metrics_.OnRun(clock_.Steady() - run.begun);
-  if (IsTerminal(state)) metrics_.OnFinished(state);
-  watchers_.Notify(run.entry.name);
+  return updated.ok() ? state : v1::Simulation::CANCELLED;  // deleted while it ran
+}
+
+void Runner::Finish(const Run& run, const Outcome& outcome) {
+  const SimulationState state = Keep(run, outcome);
+  // The end is kept: from here on nothing may be left out.
+  Insist([&] { metrics_.OnRun(clock_.Steady() - run.begun); });
+  if (IsTerminal(state)) Insist([&] { metrics_.OnFinished(state); });
+  Insist([&] { watchers_.Notify(run.entry.name); });
 }
 
 }  // namespace tokensim

@@ -47,17 +47,19 @@ class Runner {
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
 
-  // A place in the queue, taken before a simulation is stored so that none is stored in vain.
+  // A place in the queue, taken before a simulation is stored so that none is stored in vain. It
+  // counts as taken until it is destroyed or used.
   class Place {
    public:
-    explicit Place(Runner* runner) : runner_(runner) {}
+    Place() = default;  // none: for what is queued whether there is room or not
     Place(Place&& other) noexcept : runner_(std::exchange(other.runner_, nullptr)) {}
     Place& operator=(Place&&) = delete;
     ~Place();
 
    private:
     friend class Runner;
-    Runner* runner_;
+    explicit Place(Runner* runner) : runner_(runner) {}
+    Runner* runner_ = nullptr;
   };
   // nullopt when the queue is full.
   [[nodiscard]] std::optional<Place> Reserve();
@@ -78,6 +80,8 @@ class Runner {
  private:
   struct Run {
     FairQueue::Entry entry;
+    // It could not even be listed among the runs; it fails.
+    bool out_of_memory = false;
     std::atomic<bool> cancelled = false;
     v1::Progress progress;  // guarded by mutex_
     // The rest belongs to the thread whose turn it is.
@@ -97,6 +101,10 @@ class Runner {
   void Serve();
   // The run whose turn it is or, every other time, one more from the queue; null ends the thread.
   std::shared_ptr<Run> Next();
+  // Begin or Turn, and what follows from it; false when the run ended.
+  bool Work(const std::shared_ptr<Run>& run);
+  // The run failed with what was thrown; its engine goes first, so that there is memory to say so.
+  void Abandon(Run& run, const absl::Status& error);
   // Claims and compiles; false when there is nothing to run.
   bool Begin(Run& run);
   // One slice; false when the run ended.
@@ -107,7 +115,10 @@ class Runner {
   // `turn`: when the last turn began.
   std::shared_ptr<const v1::Report> MakeReport(const Run& run, SteadyTime turn) const;
   void Publish(Run& run, const Progress& progress);
-  void Finish(const Run& run, Outcome outcome);
+  // Writes how it ended to the store. The state that is kept there: not always the outcome's.
+  SimulationState Keep(const Run& run, const Outcome& outcome);
+  // Throws only as long as nothing is kept.
+  void Finish(const Run& run, const Outcome& outcome);
 
   const RunnerOptions options_;
   Store& store_;

@@ -8,7 +8,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "server/base/error.h"
 #include "server/session/ids.h"
-#include "server/session/resource.h"
+#include "server/session/report_parts.h"
 #include "server/store/list_filter.h"
 
 namespace tokensim {
@@ -45,13 +45,11 @@ SessionManager::SessionManager(SessionOptions options, Store& store, Executor& e
       clock_(clock),
       metrics_(metrics),
       watchers_(executor),
-      runner_(options_.runner, store, plans_, watchers_, clock, metrics) {
-  Recover();
-}
+      runner_(options_.runner, store, plans_, watchers_, clock, metrics) {}
 
-void SessionManager::Recover() {
+absl::Status SessionManager::Recover() {
   const auto unfinished = store_.Unfinished();
-  if (!unfinished.ok()) return;
+  if (!unfinished.ok()) return unfinished.status();
   for (const SimulationName& name : *unfinished) {
     const auto record = store_.Update(name, [this](SimulationRecord& found) {
       const bool cancelled = found.state == v1::Simulation::CANCELLING;
@@ -60,10 +58,12 @@ void SessionManager::Recover() {
       if (cancelled) found.end_time = found.update_time;
       return absl::OkStatus();
     });
-    if (!record.ok() || IsTerminal(record->state)) continue;
+    if (!record.ok()) return record.status();
+    if (IsTerminal(record->state)) continue;
     // What was accepted is queued even if the queue has become shorter.
-    runner_.Enqueue(Runner::Place(nullptr), name, record->uid);
+    runner_.Enqueue(Runner::Place(), name, record->uid);
   }
+  return absl::OkStatus();
 }
 
 absl::Status SessionManager::CheckParams(const CreateParams& params) const {
@@ -94,7 +94,7 @@ absl::StatusOr<std::optional<v1::Simulation>> SessionManager::FindEarlier(
     if (first.ok()) {
       if (first->request_digest != params.request_digest) return RequestIdReused(*first);
       const auto live = runner_.progress(first->uid);
-      return ToResource(*first, live ? &*live : nullptr, ResourceView::kFull);
+      return ToResource(*first, live ? &*live : nullptr, ResourceView::kStandard);
     }
   }
   if (!params.simulation_id.empty()) {
@@ -133,7 +133,7 @@ absl::StatusOr<v1::Simulation> SessionManager::Create(const CreateParams& params
   record.spec_digest = prepared.digest;
   record.engine_version = kEngineVersion;
   record.create_time = record.update_time = clock_.Now();
-  if (params.validate_only) return ToResource(record, nullptr, ResourceView::kFull);
+  if (params.validate_only) return ToResource(record, nullptr, ResourceView::kStandard);
   return Accept(std::move(record), *std::move(place), std::move(prepared.plan));
 }
 
@@ -147,14 +147,14 @@ absl::StatusOr<v1::Simulation> SessionManager::Accept(SimulationRecord record, R
     plans_.Put(kept.uid, std::move(plan));
     runner_.Enqueue(std::move(place), kept.name, kept.uid);
   }
-  return ToResource(kept, nullptr, ResourceView::kFull);
+  return ToResource(kept, nullptr, ResourceView::kStandard);
 }
 
-absl::StatusOr<v1::Simulation> SessionManager::Get(const SimulationName& name) {
+absl::StatusOr<v1::Simulation> SessionManager::Get(const SimulationName& name, ResourceView view) {
   const auto record = store_.Get(name);
   if (!record.ok()) return record.status();
   const auto live = runner_.progress(record->uid);
-  return ToResource(*record, live ? &*live : nullptr, ResourceView::kFull);
+  return ToResource(*record, live ? &*live : nullptr, view);
 }
 
 absl::StatusOr<ListPage> SessionManager::List(const ListParams& params) {
@@ -244,12 +244,37 @@ v1::Estimate SessionManager::Estimate(const v1::Spec& spec) const {
 
 absl::StatusOr<std::shared_ptr<const v1::Report>> SessionManager::GetReport(
     const SimulationName& name) {
-  const auto record = store_.Get(name);
+  const auto record = GetWithReport(name);
   if (!record.ok()) return record.status();
-  if (record->report == nullptr) {
+  return record->report;
+}
+
+absl::StatusOr<SimulationRecord> SessionManager::GetWithReport(const SimulationName& name) {
+  auto record = store_.Get(name);
+  if (record.ok() && record->report == nullptr) {
     return WrongState(*record, reason::kReportNotReady, "only a SUCCEEDED one has a report");
   }
-  return record->report;
+  return record;
+}
+
+absl::StatusOr<ReportPart> SessionManager::GetReportPage(const SimulationName& name,
+                                                         const std::string& page_token) {
+  const auto record = GetWithReport(name);
+  if (!record.ok()) return record.status();
+  // A token is good for one report: the name may be taken again.
+  const std::string query = "report|" + record->uid;
+  int64_t position = 0;
+  if (!page_token.empty()) {
+    const absl::StatusOr<int64_t> parsed = ParsePageToken(page_token, query);
+    if (!parsed.ok() || *parsed >= PositionsOf(*record->report)) {
+      return InvalidField("page_token", "is not a token of this report");
+    }
+    position = *parsed;
+  }
+  ReportPart page;
+  page.part = PartOf(*record->report, options_.report_page_bytes, &position);
+  if (position > 0) page.next_page_token = MakePageToken(position, query);
+  return page;
 }
 
 absl::StatusOr<std::unique_ptr<ReplayReader>> SessionManager::OpenReplay(

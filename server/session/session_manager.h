@@ -20,6 +20,7 @@
 #include "server/base/clock.h"
 #include "server/base/executor.h"
 #include "server/session/plan_cache.h"
+#include "server/session/resource.h"
 #include "server/session/runner.h"
 #include "server/session/session_metrics.h"
 #include "server/session/spec_check.h"
@@ -31,6 +32,12 @@ namespace tokensim {
 struct SessionOptions {
   RunnerOptions runner;
   SpecLimits spec_limits;
+  size_t report_page_bytes = 2 << 20;
+};
+
+struct ReportPart {
+  v1::Report part;
+  std::string next_page_token;  // empty: the last
 };
 
 struct CreateParams {
@@ -57,13 +64,17 @@ struct ListPage {
 
 class SessionManager {
  public:
-  // Takes up what the store has left unfinished. All references outlive the manager; `executor`
-  // calls the watchers.
+  // All references outlive the manager; `executor` calls the watchers.
   SessionManager(SessionOptions options, Store& store, Executor& executor, const Clock& clock,
                  SessionMetrics& metrics);
 
+  // Takes up what the store has left unfinished: once, before any other call. With an error of the
+  // store, accepted simulations would never run: the server must not start.
+  absl::Status Recover();
+
   absl::StatusOr<v1::Simulation> Create(const CreateParams& params);
-  absl::StatusOr<v1::Simulation> Get(const SimulationName& name);
+  absl::StatusOr<v1::Simulation> Get(const SimulationName& name,
+                                     ResourceView view = ResourceView::kStandard);
   absl::StatusOr<ListPage> List(const ListParams& params);
   // Idempotent: an ended simulation is returned unchanged.
   absl::StatusOr<v1::Simulation> Cancel(const SimulationName& name, const std::string& reason);
@@ -71,6 +82,9 @@ class SessionManager {
   [[nodiscard]] v1::Estimate Estimate(const v1::Spec& spec) const;
   // The full report of a simulation that SUCCEEDED.
   absl::StatusOr<std::shared_ptr<const v1::Report>> GetReport(const SimulationName& name);
+  // The same report in parts of about report_page_bytes, which merge into the whole.
+  absl::StatusOr<ReportPart> GetReportPage(const SimulationName& name,
+                                           const std::string& page_token);
   absl::StatusOr<std::unique_ptr<ReplayReader>> OpenReplay(const SimulationName& name,
                                                            const ReplayOptions& options);
   // Calls `notify` on the executor after each change, until the handle is dropped.
@@ -86,11 +100,12 @@ class SessionManager {
   void Stop();
 
  private:
-  void Recover();
   [[nodiscard]] absl::Status CheckParams(const CreateParams& params) const;
   // Answers from what is stored; nullopt when the simulation has to be made.
   absl::StatusOr<std::optional<v1::Simulation>> FindEarlier(const CreateParams& params,
                                                             const std::string& tenant);
+  // REPORT_NOT_READY without a report.
+  absl::StatusOr<SimulationRecord> GetWithReport(const SimulationName& name);
   absl::StatusOr<v1::Simulation> Accept(SimulationRecord record, Runner::Place place,
                                         std::shared_ptr<const Plan> plan);
 

@@ -7,6 +7,7 @@
 #include "gtest/gtest.h"
 #include "server/base/error.h"
 #include "server/session/session_test_spec.h"
+#include "server/store/hooked_store.h"
 #include "server/store/memory_store.h"
 
 namespace tokensim {
@@ -32,6 +33,7 @@ class SessionManagerTest : public ::testing::Test {
   void Start(SessionOptions options = {}) {
     executor_ = std::make_unique<Executor>("test", 2);
     manager_ = std::make_unique<SessionManager>(options, store_, *executor_, clock_, metrics_);
+    ASSERT_TRUE(manager_->Recover().ok());
   }
   void TearDown() override {
     if (manager_ != nullptr) manager_->Stop();
@@ -83,7 +85,8 @@ class SessionManagerTest : public ::testing::Test {
     }
   }
 
-  MemoryStore store_;
+  MemoryStore memory_;
+  HookedStore store_{memory_};
   SystemClock clock_;
   CountingMetrics metrics_;
   std::unique_ptr<Executor> executor_;
@@ -247,6 +250,73 @@ TEST_F(SessionManagerTest, StopMakesRunningOnesPendingAndTheNextServerRunsThem) 
   Start({.runner = {.threads = 2}});
   WaitFor(waiting, State::SUCCEEDED);
   EXPECT_EQ(WaitFor(running, State::RUNNING).attempt(), 2);
+}
+
+// What was taken up at the start has no place of its own: the queue admits no more than before.
+TEST_F(SessionManagerTest, TheQueueIsBoundedAfterARestart) {
+  Start({.runner = {.max_running = 1}});
+  WaitFor(CreateOk(MakeEndlessSpec()), State::RUNNING);
+  std::vector<SimulationName> waiting;
+  for (int i = 0; i < 3; ++i) waiting.push_back(CreateOk(MakeTestSpec(10)));
+  manager_->Stop();
+  manager_.reset();
+  Start({.runner = {.max_running = 1, .max_queued = 2}});
+  while (manager_->running() == 0) std::this_thread::yield();
+  ASSERT_EQ(manager_->queued(), 3);
+  EXPECT_EQ(ErrorReason(Create(MakeTestSpec(10)).status()), reason::kServerOverloaded);
+  ASSERT_TRUE(manager_->Cancel(waiting[0], "").ok());
+  EXPECT_EQ(ErrorReason(Create(MakeTestSpec(10)).status()), reason::kServerOverloaded);
+  ASSERT_TRUE(manager_->Cancel(waiting[1], "").ok());
+  EXPECT_TRUE(Create(MakeTestSpec(10)).ok());
+  EXPECT_EQ(ErrorReason(Create(MakeTestSpec(10)).status()), reason::kServerOverloaded);
+}
+
+// A store that cannot tell what it has accepted, or take it up again: the server must not start as
+// if there were nothing.
+TEST_F(SessionManagerTest, AnErrorOfTheStoreAtTheStartIsReturned) {
+  store_.before_unfinished = [] { return absl::DataLossError("broken"); };
+  executor_ = std::make_unique<Executor>("test", 2);
+  manager_ =
+      std::make_unique<SessionManager>(SessionOptions(), store_, *executor_, clock_, metrics_);
+  EXPECT_EQ(manager_->Recover().code(), absl::StatusCode::kDataLoss);
+  manager_.reset();
+
+  store_.before_unfinished = nullptr;
+  Start({.runner = {.max_running = 1}});
+  CreateOk(MakeEndlessSpec());
+  manager_->Stop();
+  store_.before_update = [](const SimulationName&) { return absl::DataLossError("broken"); };
+  manager_ =
+      std::make_unique<SessionManager>(SessionOptions(), store_, *executor_, clock_, metrics_);
+  EXPECT_EQ(manager_->Recover().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(SessionManagerTest, AReportIsReadInPages) {
+  Start({.report_page_bytes = 4'000});
+  v1::Spec spec = MakeTestSpec(100);
+  spec.mutable_workers(0)->set_count(20);
+  const SimulationName name = CreateOk(spec);
+  WaitFor(name, State::SUCCEEDED);
+  v1::Report merged;
+  std::string token;
+  int pages = 0;
+  do {
+    const auto page = manager_->GetReportPage(name, token);
+    ASSERT_TRUE(page.ok()) << page.status();
+    merged.MergeFrom(page->part);
+    token = page->next_page_token;
+    ++pages;
+  } while (!token.empty());
+  EXPECT_GT(pages, 3);
+  EXPECT_EQ(merged.SerializeAsString(), (*manager_->GetReport(name))->SerializeAsString());
+  EXPECT_EQ(ErrorReason(manager_->GetReportPage(name, "x").status()), reason::kRequestInvalid);
+  // A token of another report, and one of a simulation without a report.
+  const std::string second = manager_->GetReportPage(name, "")->next_page_token;
+  const SimulationName other = CreateOk(spec);
+  WaitFor(other, State::SUCCEEDED);
+  EXPECT_EQ(ErrorReason(manager_->GetReportPage(other, second).status()), reason::kRequestInvalid);
+  const SimulationName running = CreateOk(MakeEndlessSpec());
+  EXPECT_EQ(ErrorReason(manager_->GetReportPage(running, "").status()), reason::kReportNotReady);
 }
 
 TEST_F(SessionManagerTest, ListsPagesAndFilters) {

@@ -44,9 +44,7 @@ void WatchDriver::Look() {
     changed_ = false;
   }
   if (const auto note = Note()) return End(*note);
-  absl::StatusOr<v1::Simulation> simulation = manager_.Get(name_);
-  if (!simulation.ok()) return End(simulation.status());
-  simulation_ = *std::move(simulation);
+  if (absl::Status failed = Take(); !failed.ok()) return End(failed);
   last_ = IsTerminal(simulation_.state());
   {
     const std::lock_guard lock(mutex_);
@@ -54,6 +52,18 @@ void WatchDriver::Look() {
     write_begun_ = clock_.Steady();
   }
   sink_->Write(simulation_);  // the state is the sink's now
+}
+
+absl::Status WatchDriver::Take() {
+  try {
+    // State and progress: what is large does not change.
+    absl::StatusOr<v1::Simulation> simulation = manager_.Get(name_, ResourceView::kBasic);
+    if (!simulation.ok()) return simulation.status();
+    simulation_ = *std::move(simulation);
+    return absl::OkStatus();
+  } catch (...) {
+    return CaughtError();
+  }
 }
 
 void WatchDriver::OnWriteDone(bool ok) {

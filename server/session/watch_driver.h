@@ -34,6 +34,8 @@ class WatchDriver final : public OpenStream, public std::enable_shared_from_this
   void Changed();
   void PostLook();
   void Look();
+  // Sets simulation_.
+  absl::Status Take();
   void End(const absl::Status& status);
   std::optional<absl::Status> Note();
 

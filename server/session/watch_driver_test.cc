@@ -1,6 +1,7 @@
 #include "server/session/watch_driver.h"
 
 #include <condition_variable>
+#include <future>
 #include <thread>
 #include <vector>
 
@@ -18,6 +19,9 @@ class FakeSink final : public StreamSink<v1::Simulation> {
     const std::lock_guard lock(mutex_);
     EXPECT_FALSE(writing_ || ended_);
     writing_ = true;
+    // What is large does not change: a watch does not repeat it ten times a second.
+    EXPECT_FALSE(simulation.has_spec() || simulation.has_report());
+    EXPECT_FALSE(simulation.spec_name().empty());
     states_.push_back(simulation.state());
     changed_.notify_all();
   }
@@ -88,6 +92,27 @@ TEST_F(WatchDriverTest, EndsAfterTheTerminalState) {
   while (sink_->TakeWrite()) driver->OnWriteDone(true);
   EXPECT_TRUE(sink_->WaitEnded().ok());
   EXPECT_EQ(sink_->states().back(), v1::Simulation::SUCCEEDED);
+}
+
+// What changes while a message is being written is told by the next one.
+TEST_F(WatchDriverTest, AChangeDuringAWriteIsNotLost) {
+  const SimulationName name = Create(MakeEndlessSpec());
+  const auto driver = Watch(name);
+  while (manager_.Get(name)->state() != v1::Simulation::RUNNING) std::this_thread::yield();
+  ASSERT_TRUE(sink_->TakeWrite());
+  ASSERT_TRUE(manager_.Cancel(name, "").ok());
+  while (manager_.Get(name)->state() != v1::Simulation::CANCELLED) std::this_thread::yield();
+  while (manager_.running() > 0) std::this_thread::yield();  // it has notified for the last time
+  for (int i = 0; i < 4; ++i) {                              // and its watchers were called
+    std::promise<void> done;
+    executor_.Post([&] { done.set_value(); });
+    done.get_future().wait();
+  }
+  driver->OnWriteDone(true);
+  ASSERT_TRUE(sink_->TakeWrite());
+  EXPECT_EQ(sink_->states().back(), v1::Simulation::CANCELLED);
+  driver->OnWriteDone(true);
+  EXPECT_TRUE(sink_->WaitEnded().ok());
 }
 
 TEST_F(WatchDriverTest, UnknownNamesEndTheStream) {

@@ -27,12 +27,17 @@ void Watchers::Notify(const SimulationName& name) {
   }
   for (const auto& watcher : found) {
     if (watcher->posted.exchange(true)) continue;
-    executor_.Post([weak = std::weak_ptr(watcher)] {
-      if (const auto alive = weak.lock()) {
-        alive->posted = false;
-        alive->notify();
-      }
-    });
+    try {
+      executor_.Post([weak = std::weak_ptr(watcher)] {
+        if (const auto alive = weak.lock()) {
+          alive->posted = false;
+          alive->notify();
+        }
+      });
+    } catch (...) {
+      watcher->posted = false;  // the next notification posts it
+      throw;
+    }
   }
 }
 

@@ -1,6 +1,8 @@
 #include "server/session/watchers.h"
 
 #include <future>
+#include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -49,21 +51,41 @@ TEST(Watchers, ManyNotificationsBecomeFewCalls) {
   EXPECT_EQ(calls, 1);
 }
 
+// A watcher that waits for its own call is called, whoever comes and goes beside it; one that stays
+// is called at most once for each notification.
 TEST(Watchers, MayComeAndGoWhileNotified) {
+  constexpr int kThreads = 3;
+  constexpr int kTimes = 200;
+  struct Call {
+    std::once_flag once;
+    std::promise<void> promise;
+  };
   Executor executor("test", 2);
   Watchers watchers(executor);
-  std::atomic<int> calls = 0;
+  std::atomic<int> stays_calls = 0;
+  std::atomic<int> own_calls = 0;
+  const auto stays = watchers.Add(kName, [&] { ++stays_calls; });
   std::vector<std::thread> threads;
-  for (int t = 0; t < 3; ++t) {
+  for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&] {
-      for (int i = 0; i < 200; ++i) {
-        const auto handle = watchers.Add(kName, [&] { ++calls; });
+      for (int i = 0; i < kTimes; ++i) {
+        const auto call = std::make_shared<Call>();  // a call may outlive the handle
+        const auto handle = watchers.Add(kName, [&own_calls, call] {
+          std::call_once(call->once, [&] {
+            ++own_calls;
+            call->promise.set_value();
+          });
+        });
         watchers.Notify(kName);
+        call->promise.get_future().wait();
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
   executor.Stop();
+  EXPECT_EQ(own_calls, kThreads * kTimes);
+  EXPECT_GE(stays_calls, 1);
+  EXPECT_LE(stays_calls, kThreads * kTimes);
 }
 
 }  // namespace

@@ -29,14 +29,8 @@ absl::StatusOr<Store::Created> MemoryStore::Create(SimulationRecord record) {
   if (const auto taken = entries_.find(record.name); taken != entries_.end()) {
     return SimulationExists(taken->second.record);
   }
-  if (!MakeRoom(1, bytes)) {
-    absl::Status status =
-        MakeError(absl::StatusCode::kResourceExhausted, reason::kStorageFull,
-                  "the server keeps as many simulations as it may, and none of them has ended",
-                  {{"limit", "max_stored_simulations"}, {"scope", "server"}});
-    AddRetryInfo(std::chrono::seconds(5), &status);
-    return status;
-  }
+  if (!CanMakeRoom(1, bytes)) return Full(bytes);
+  MakeRoom(1, bytes);
   record.order = ++last_order_;
   record.revision = 1;
   Insert(record, bytes);
@@ -114,7 +108,10 @@ absl::StatusOr<std::map<SimulationState, int64_t>> MemoryStore::CountByState() {
 
 void MemoryStore::Insert(SimulationRecord record, int64_t bytes) {
   by_order_[record.order] = record.name;
-  if (IsTerminal(record.state)) terminal_.insert(record.order);
+  if (IsTerminal(record.state)) {
+    terminal_.insert(record.order);
+    terminal_bytes_ += bytes;
+  }
   if (!record.request_id.empty()) {
     by_request_id_[{record.name.tenant, record.request_id}] = record.name;
   }
@@ -126,7 +123,7 @@ void MemoryStore::Insert(SimulationRecord record, int64_t bytes) {
 void MemoryStore::Remove(Entries::iterator entry) {
   const SimulationRecord& record = entry->second.record;
   by_order_.erase(record.order);
-  terminal_.erase(record.order);
+  if (terminal_.erase(record.order) > 0) terminal_bytes_ -= entry->second.bytes;
   by_request_id_.erase({record.name.tenant, record.request_id});
   bytes_ -= entry->second.bytes;
   entries_.erase(entry);
@@ -136,23 +133,45 @@ void MemoryStore::Replace(Entry& entry, SimulationRecord record) {
   const int64_t bytes = BytesOf(record);
   // A result is kept even when nothing else can go: the run has been paid for. While room is made,
   // the entry still counts as it was, so that an ended one is not dropped to make room for itself.
-  terminal_.erase(record.order);
+  if (terminal_.erase(record.order) > 0) terminal_bytes_ -= entry.bytes;
   MakeRoom(0, bytes - entry.bytes);
-  if (IsTerminal(record.state)) terminal_.insert(record.order);
+  if (IsTerminal(record.state)) {
+    terminal_.insert(record.order);
+    terminal_bytes_ += bytes;
+  }
   bytes_ += bytes - entry.bytes;
   entry.bytes = bytes;
   entry.record = std::move(record);
 }
 
-bool MemoryStore::MakeRoom(int64_t records, int64_t bytes) {
-  const auto fits = [&] {
-    return static_cast<int64_t>(entries_.size()) + records <= options_.max_records &&
-           bytes_ + bytes <= options_.max_bytes;
-  };
-  while (!fits() && !terminal_.empty()) {
+bool MemoryStore::Fits(int64_t records, int64_t bytes) const {
+  return static_cast<int64_t>(entries_.size()) + records <= options_.max_records &&
+         bytes_ + bytes <= options_.max_bytes;
+}
+
+bool MemoryStore::CanMakeRoom(int64_t records, int64_t bytes) const {
+  return Fits(records - static_cast<int64_t>(terminal_.size()), bytes - terminal_bytes_);
+}
+
+void MemoryStore::MakeRoom(int64_t records, int64_t bytes) {
+  while (!Fits(records, bytes) && !terminal_.empty()) {
     Remove(entries_.find(by_order_.at(*terminal_.begin())));
   }
-  return fits();
+}
+
+absl::Status MemoryStore::Full(int64_t bytes) const {
+  const bool by_bytes = bytes_ - terminal_bytes_ + bytes > options_.max_bytes;
+  const int64_t limit = by_bytes ? options_.max_bytes : options_.max_records;
+  absl::Status status = MakeError(
+      absl::StatusCode::kResourceExhausted, reason::kStorageFull,
+      by_bytes ? "the specs of simulations that have not ended leave no room for this one of " +
+                     std::to_string(bytes) + " bytes"
+               : "the server keeps as many simulations as it may, and none of them has ended",
+      {{"limit", by_bytes ? "max_stored_bytes" : "max_stored_simulations"},
+       {"value", std::to_string(limit)},
+       {"scope", "server"}});
+  AddRetryInfo(std::chrono::seconds(5), &status);
+  return status;
 }
 
 }  // namespace tokensim

@@ -45,8 +45,12 @@ class MemoryStore final : public Store {
   void Insert(SimulationRecord record, int64_t bytes);
   void Remove(Entries::iterator entry);
   void Replace(Entry& entry, SimulationRecord record);
-  // Drops ended simulations until there is room; false when that does not help.
-  bool MakeRoom(int64_t records, int64_t bytes);
+  [[nodiscard]] bool Fits(int64_t records, int64_t bytes) const;
+  // Whether there would be room without any ended simulation.
+  [[nodiscard]] bool CanMakeRoom(int64_t records, int64_t bytes) const;
+  // Drops ended simulations, the oldest first, until there is room or none is left.
+  void MakeRoom(int64_t records, int64_t bytes);
+  [[nodiscard]] absl::Status Full(int64_t bytes) const;
 
   const MemoryStoreOptions options_;
   std::mutex mutex_;  // guards all below
@@ -56,6 +60,7 @@ class MemoryStore final : public Store {
   std::map<RequestKey, SimulationName> by_request_id_;
   int64_t last_order_ = 0;
   int64_t bytes_ = 0;
+  int64_t terminal_bytes_ = 0;  // of them, of ended simulations
 };
 
 }  // namespace tokensim

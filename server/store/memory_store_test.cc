@@ -1,5 +1,6 @@
 #include "server/store/memory_store.h"
 
+#include "google/rpc/error_details.pb.h"
 #include "gtest/gtest.h"
 #include "server/store/store_conformance_test.h"
 
@@ -38,6 +39,49 @@ TEST(MemoryStore, RefusesWhenNothingHasEnded) {
   const auto refused = store.Create(MakeRecord("c"));
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(ErrorReason(refused.status()), reason::kStorageFull);
+}
+
+SimulationRecord RecordOf(const std::string& id, size_t bytes) {
+  SimulationRecord record = MakeRecord(id);
+  auto spec = std::make_shared<v1::Spec>();
+  spec->set_description(std::string(bytes, 'x'));
+  record.spec = spec;
+  return record;
+}
+
+// What has not ended fills the room: dropping the results of others would not help, so they stay.
+TEST(MemoryStore, DropsNothingInVain) {
+  MemoryStore store({.max_records = 1000, .max_bytes = 100'000});
+  for (const char* id : {"ended1", "ended2"}) {
+    ASSERT_TRUE(store.Create(RecordOf(id, 4'000)).ok());
+    End(store, id);
+  }
+  ASSERT_TRUE(store.Create(RecordOf("waiting", 80'000)).ok());
+  const auto refused = store.Create(RecordOf("large", 50'000));
+  EXPECT_EQ(ErrorReason(refused.status()), reason::kStorageFull);
+  EXPECT_TRUE(store.Get({"default", "ended1"}).ok());
+  EXPECT_TRUE(store.Get({"default", "ended2"}).ok());
+  // One that fits when the oldest goes: the other stays.
+  ASSERT_TRUE(store.Create(RecordOf("small", 13'000)).ok());
+  EXPECT_FALSE(store.Get({"default", "ended1"}).ok());
+  EXPECT_TRUE(store.Get({"default", "ended2"}).ok());
+}
+
+// The refusal names the limit that was met, and what it is.
+TEST(MemoryStore, SaysWhichLimitIsReached) {
+  const auto limit = [](MemoryStore& store, SimulationRecord record) {
+    google::rpc::Status wire = ToRpcStatus(store.Create(std::move(record)).status());
+    for (const auto& any : wire.details()) {
+      google::rpc::ErrorInfo info;
+      if (any.UnpackTo(&info)) return info.metadata().at("limit") + info.metadata().at("value");
+    }
+    return std::string();
+  };
+  MemoryStore few({.max_records = 1});
+  ASSERT_TRUE(few.Create(MakeRecord("a")).ok());
+  EXPECT_EQ(limit(few, MakeRecord("b")), "max_stored_simulations1");
+  MemoryStore small({.max_records = 10, .max_bytes = 10'000});
+  EXPECT_EQ(limit(small, RecordOf("a", 20'000)), "max_stored_bytes10000");
 }
 
 TEST(MemoryStore, BoundsBytes) {

@@ -51,16 +51,27 @@ void StreamDriver::Post() {
 
 void StreamDriver::Work() {
   if (const auto note = Note()) return Finish(*note);
-  if (reader_ == nullptr) {
-    absl::StatusOr<std::unique_ptr<ReplayReader>> reader = open_();
-    open_ = nullptr;
-    if (!reader.ok()) return Finish(reader.status());
-    reader_ = *std::move(reader);
+  Step step;
+  absl::Status failed;
+  try {
+    failed = OpenReader();
+    if (failed.ok()) step = Advance();
+  } catch (...) {
+    failed = CaughtError();  // memory that is not there ends this stream only
   }
-  const Step step = Advance();
+  if (!failed.ok()) return Finish(failed);
   if (step.send) return Send(step.last, step.status);
   if (step.last) return Finish(step.status);
   Post();
+}
+
+absl::Status StreamDriver::OpenReader() {
+  if (reader_ != nullptr) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<ReplayReader>> reader = open_();
+  open_ = nullptr;
+  if (!reader.ok()) return reader.status();
+  reader_ = *std::move(reader);
+  return absl::OkStatus();
 }
 
 StreamDriver::Step StreamDriver::Advance() {

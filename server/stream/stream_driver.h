@@ -59,6 +59,8 @@ class StreamDriver final : public OpenStream, public std::enable_shared_from_thi
     absl::Status status;
   };
   Step Advance();
+  // At the first slice.
+  absl::Status OpenReader();
   void NewBatch();
   void Send(bool last, const absl::Status& status);
   void Finish(const absl::Status& status);

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -137,6 +138,14 @@ TEST_F(StreamDriverTest, ErrorsOfOpeningEndTheStream) {
   });
   driver->Start();
   EXPECT_EQ(sink_.WaitFinished().code(), absl::StatusCode::kNotFound);
+}
+
+// An engine for which there is no memory: this stream ends, the process goes on.
+TEST_F(StreamDriverTest, MemoryThatIsNotThereEndsTheStream) {
+  const auto driver =
+      Make([]() -> absl::StatusOr<std::unique_ptr<ReplayReader>> { throw std::bad_alloc(); });
+  driver->Start();
+  EXPECT_EQ(ErrorReason(sink_.WaitFinished()), reason::kOutOfMemory);
 }
 
 TEST_F(StreamDriverTest, ErrorsOfTheReplayEndTheStream) {

@@ -143,6 +143,57 @@ class Refusals(ServerTestCase):
         self.assertIn("engine", self.remote("server-info").stdout)
 
 
+class Sizes(TestCase):
+    """What is larger than a message may be."""
+
+    ROWS = 1_500_000
+    TRACE_SPEC = ("workers: [{compute: {affine: {iteration_seconds: 1ms}}, memory: {kv_blocks: 101}, "
+                  "local_scheduler: {max_model_len: 512}}]\n"
+                  "workload: {trace: {path: big.csv}}\nstop: {max_events: 1000}\n")
+
+    def test_a_trace_too_large_to_send(self):
+        # Eight bytes a row as it is sent.
+        self.write("big.csv", "arrival_s,input_tokens,output_tokens\n" +
+                   "".join(f"{row / 100},200,150\n" for row in range(self.ROWS)))
+        spec = self.write("big.yaml", self.TRACE_SPEC)
+        server = self.start_server(flags=("--data-dir", str(self.dir)))
+        at = ("--server", server.address)
+        done = self.run_cli("submit", spec, *at, code=6)
+        self.assertIn("workload.trace has 1,500,000 rows", done.stderr)
+        self.assertIn("at most 8.00 MiB", done.stderr)
+        self.assertIn("--server-files", done.stderr)
+        # As the message says: fewer rows, or the server's own file.
+        fewer = self.run_cli("run", spec, *at, "--set", "workload.trace.limit=1000", "-o", "csv")
+        self.assertIn("requests,total,1000\n", fewer.stdout)
+        whole = self.run_cli("run", spec, *at, "--server-files", "--id", "whole", "-o", "csv")
+        self.assertIn(f"requests,total,{self.ROWS}\n", whole.stdout)
+        # Answers leave the rows out.
+        got = json.loads(self.run_cli("get", "whole", *at, "-o", "json").stdout)
+        self.assertEqual(got["omitted_trace_rows"], str(self.ROWS))
+        self.run_cli("run", spec, "--local", "--server-files", code=2)
+
+    def test_server_files_are_checked_by_the_server(self):
+        spec = self.write("missing.yaml", self.TRACE_SPEC.replace("big.csv", "missing.csv"))
+        server = self.start_server(flags=("--data-dir", str(self.dir)))
+        done = self.run_cli("submit", spec, "--server", server.address, "--server-files", code=3)
+        self.assertIn("missing.yaml:2: workload.trace", done.stderr)
+
+    def test_a_report_of_any_size(self):
+        spec = self.write("wide.yaml", """
+workers:
+  - {count: 1000, compute: {affine: {iteration_seconds: 5ms}}, memory: {kv_blocks: 101},
+     local_scheduler: {max_model_len: 512}}
+workload:
+  num_requests: 100000
+  arrival: {constant: {rate_per_second: 20000}}
+  lengths: {independent: {input: {fixed: 10}, output: {fixed: 3}}}
+output: {timeline_points: 4096}
+""")
+        server = self.start_server()
+        remote = self.run_cli("run", spec, "--server", server.address, "-o", "csv").stdout
+        self.assertEqual(remote, self.run_cli("run", spec, "--local", "-o", "csv").stdout)
+
+
 class Unreachable(TestCase):
     def test_is_exit_code_5(self):
         for args in (["run", self.small], ["list"], ["watch", "x"], ["events", "x"],

@@ -263,6 +263,21 @@ TEST(ReplayReader, StopsAtUntilSequence) {
   EXPECT_FALSE(some.ended);
 }
 
+// Wherever it stops and however small the batches are: events beyond a full batch are held back,
+// and must come out before the end.
+TEST(ReplayReader, StopsAtEveryUntilSequenceWithTheSmallestBatches) {
+  const auto plan = MakeTestPlan(20);
+  const Reading all = Read(plan, {});
+  ASSERT_GT(all.covered, 300);
+  for (int64_t until = 1; until <= all.covered; ++until) {
+    const Reading some = Read(plan, {.until_sequence = until, .max_batch_bytes = 1024});
+    ASSERT_TRUE(some.status.ok()) << some.status;
+    ASSERT_EQ(some.covered, until);
+    ASSERT_EQ(Bytes(some.events), Bytes({all.events.begin(), all.events.begin() + until}));
+    ASSERT_EQ(some.ended, until == all.covered);
+  }
+}
+
 TEST(ReplayReader, CursorAtTheEndGivesNothingBeyondItIsAnError) {
   const auto plan = MakeTestPlan(50);
   const Reading all = Read(plan, {});

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <limits>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "engine/io/plan/digest.h"
 #include "engine/io/plan/resolve.h"
+#include "engine/report/report.h"
+#include "engine/run/results.h"
 
 namespace tokensim {
 namespace {
@@ -109,6 +112,24 @@ std::vector<v1::WorkerEstimate> WorkerEstimates(const v1::Spec& spec,
   return estimates;
 }
 
+// What a run of `plan` holds at its largest, when its report is made. Beside what types tell,
+// measured (docs/performance.md).
+int64_t EstimateMemory(const Plan& plan) {
+  constexpr int64_t kBytesPerWorker = 9'000;  // without its timeline
+  // Integrals of five series while it runs; then averages of four, as results, in the report and in
+  // its message.
+  constexpr int64_t kBytesPerPoint = (5 + 3 * 4) * sizeof(double);
+  constexpr int64_t kBytesPerUser = 400;  // of a closed loop: its request and what it does next
+  const auto workers = static_cast<int64_t>(plan.workers.size());
+  const int64_t per_request = sizeof(RequestRecord) + ReportBytesPerRequest();
+  int64_t users = 0;
+  if (const auto* loop = std::get_if<ClosedLoopArrivals>(&plan.workload.arrivals)) {
+    users = loop->users;
+  }
+  return plan.workload.num_requests * per_request + users * kBytesPerUser +
+         workers * (kBytesPerWorker + plan.timeline_points * kBytesPerPoint);
+}
+
 }  // namespace
 
 void CheckSlo(const Checker& check, const v1::Slo& slo) {
@@ -175,8 +196,6 @@ v1::Estimate ToEstimate(const PreparedSpec& prepared) {
   // Measured on one core: docs/performance.md.
   constexpr double kRequestsPerSecond = 2e6;
   constexpr double kStartSeconds = 0.002;
-  constexpr double kBytesPerRequest = 100;
-  constexpr double kBytesPerWorker = 40'000;  // state and timelines
   v1::Estimate estimate;
   estimate.mutable_findings()->Assign(prepared.findings.begin(), prepared.findings.end());
   if (!prepared.ok()) return estimate;
@@ -184,11 +203,9 @@ v1::Estimate ToEstimate(const PreparedSpec& prepared) {
   estimate.set_spec_digest(prepared.digest);
   estimate.mutable_workers()->Assign(prepared.workers.begin(), prepared.workers.end());
   const auto requests = static_cast<double>(prepared.plan->workload.num_requests);
-  const auto workers = static_cast<double>(prepared.plan->workers.size());
   estimate.set_requests(prepared.plan->workload.num_requests);
   estimate.set_estimated_wall_seconds(kStartSeconds + requests / kRequestsPerSecond);
-  estimate.set_estimated_memory_bytes(
-      static_cast<int64_t>(requests * kBytesPerRequest + workers * kBytesPerWorker));
+  estimate.set_estimated_memory_bytes(EstimateMemory(*prepared.plan));
   return estimate;
 }
 

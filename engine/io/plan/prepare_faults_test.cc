@@ -24,7 +24,7 @@ TEST(PrepareFaultsTest, CompileInOrderOfTime) {
              "{at_seconds: 5s, group: late, action: fail, worker: 3}, "
              "{at_seconds: 5s, group: late, action: scale_up, count: 2, start_delay_seconds: 30s}, "
              "{at_seconds: 7s, group: gpu, action: scale_down}]"));
-  EXPECT_THAT(Texts(prepared), IsEmpty());
+  ASSERT_THAT(Texts(prepared), IsEmpty());
   const std::vector<WorkerEvent>& events = prepared.plan->worker_events;
   ASSERT_EQ(events.size(), 4U);
   EXPECT_EQ(events[0].action, WorkerAction::kFail);

@@ -234,6 +234,27 @@ TEST(PrepareTest, FindingsAreBounded) {
   EXPECT_THAT(prepared.findings.back().message(), HasSubstr("more findings are not shown"));
 }
 
+// A record and the report's columns for each request, what a worker holds with its timeline, and a
+// waiting request for each user of a closed loop.
+TEST(PrepareTest, EstimatesMemoryByWhatARunHolds) {
+  const auto bytes = [](const Changes& changes) {
+    const PreparedSpec prepared = PrepareChanged(changes);
+    EXPECT_TRUE(prepared.ok());
+    return ToEstimate(prepared).estimated_memory_bytes();
+  };
+  const int64_t base = bytes({});
+  constexpr int64_t kRequest = sizeof(RequestRecord) + 64;
+  EXPECT_EQ(bytes({{"workload.num_requests", "1000100"}}) - base, 1'000'000 * kRequest);
+  const int64_t small = bytes({{"workers[0].count", "101"}, {"output.timeline_points", "2"}});
+  const int64_t large = bytes({{"workers[0].count", "101"}, {"output.timeline_points", "4096"}});
+  EXPECT_GT(small - base, 100 * 5'000 - 40'000);
+  EXPECT_GT(large, 101 * 4096 * 5 * 8) << "the integrals of five series alone";
+  EXPECT_GT(large - small, 10 * small);
+  const int64_t few = bytes({{"workload.arrival", "{closed_loop: {users: 1}}"}});
+  const int64_t many = bytes({{"workload.arrival", "{closed_loop: {users: 100}}"}});
+  EXPECT_GT(many - few, 99 * 300);
+}
+
 TEST(EstimateTest, SaysWhatTheRunWouldBe) {
   const v1::Estimate estimate = ToEstimate(PrepareSpec(GoodSpec(), TracePolicy::NoPaths()));
   EXPECT_EQ(estimate.requests(), 100);

@@ -260,4 +260,32 @@ v1::Report ToProto(const Report& report) {
   return out;
 }
 
+v1::Progress ToProto(const Progress& progress, const Plan& plan) {
+  v1::Progress out;
+  out.set_requests_total(progress.total);
+  out.set_requests_arrived(progress.arrived);
+  out.set_requests_finished(progress.finished);
+  out.set_simulated_seconds(ToSeconds(progress.now));
+  out.set_events(progress.events);
+  double fraction = 0;
+  const auto reach = [&fraction](int64_t now, int64_t end) {
+    if (end <= 0) return;
+    fraction = std::max(fraction, static_cast<double>(now) / static_cast<double>(end));
+  };
+  reach(progress.finished, progress.total);
+  if (plan.max_simulated_time != kNever) reach(progress.now, plan.max_simulated_time);
+  reach(progress.events, plan.max_events);
+  out.set_fraction(std::min(fraction, 1.0));
+  return out;
+}
+
+void SetExecution(const Report& report, double wall_seconds, v1::Execution* out) {
+  out->set_wall_seconds(wall_seconds);
+  out->set_events(report.events);
+  if (wall_seconds <= 0) return;
+  const auto ended = static_cast<double>(report.finished + report.rejected());
+  out->set_requests_per_second(ended / wall_seconds);
+  out->set_speedup(report.simulated_seconds / wall_seconds);
+}
+
 }  // namespace tokensim

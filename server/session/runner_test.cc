@@ -1,0 +1,113 @@
+#include "server/session/runner.h"
+
+#include <future>
+
+#include "gmock/gmock.h"
+#include "server/session/runner_test_fixture.h"
+
+namespace tokensim {
+namespace {
+
+using ::testing::ElementsAreArray;
+using State = v1::Simulation;
+
+// The store is asked twice about a run: to claim it, and to keep its end.
+template <typename Act>
+std::function<absl::Status(const SimulationName&)> AtTheEnd(Act act) {
+  return [updates = std::make_shared<int>(0), act](const SimulationName&) {
+    if (++*updates == 2) act();
+    return absl::OkStatus();
+  };
+}
+
+TEST_F(RunnerTest, AnAcceptedCancelWinsOverTheEndOfTheRun) {
+  const SimulationRecord record = Store("a", MakeTestSpec(10));
+  store_.before_update = AtTheEnd([&] {
+    ASSERT_TRUE(memory_
+                    .Update(record.name,
+                            [](SimulationRecord& now) {
+                              now.state = State::CANCELLING;
+                              return absl::OkStatus();
+                            })
+                    .ok());
+  });
+  Start();
+  Queue(record);
+  const SimulationRecord ended = WaitForEnd(record);
+  EXPECT_EQ(ended.state, State::CANCELLED);
+  EXPECT_EQ(ended.report, nullptr);
+  EXPECT_EQ(journal_.Count("CANCELLED"), 1);
+  EXPECT_EQ(journal_.Count("SUCCEEDED"), 0);
+}
+
+TEST_F(RunnerTest, ARunThatWasDeletedHasNotSucceeded) {
+  const SimulationRecord record = Store("a", MakeTestSpec(10));
+  store_.before_update = AtTheEnd([&] { ASSERT_TRUE(memory_.Delete(record.name, {}).ok()); });
+  Start();
+  Queue(record);
+  while (journal_.Count("CANCELLED") + journal_.Count("SUCCEEDED") == 0) std::this_thread::yield();
+  EXPECT_EQ(journal_.Count("CANCELLED"), 1);
+  EXPECT_EQ(journal_.Count("SUCCEEDED"), 0);
+}
+
+// Its name may be taken again before the old run ends: that simulation is not touched.
+TEST_F(RunnerTest, ARunLeavesTheNextOfItsNameAlone) {
+  const SimulationRecord record = Store("a", MakeTestSpec(10));
+  SimulationRecord next = record;
+  next.uid = "another";
+  store_.before_update = AtTheEnd([&] {
+    ASSERT_TRUE(memory_.Delete(record.name, {}).ok());
+    ASSERT_TRUE(memory_.Create(next).ok());
+  });
+  Start();
+  Queue(record);
+  while (journal_.Count("CANCELLED") + journal_.Count("SUCCEEDED") == 0) std::this_thread::yield();
+  EXPECT_EQ(journal_.Count("CANCELLED"), 1);
+  EXPECT_EQ(memory_.Get(next.name)->state, State::PENDING);
+}
+
+// One thread, four runs waiting: it begins one (and gives it its first turn), gives a turn to one
+// that has begun, begins the next, and so on; new ones never shut out those under way.
+TEST_F(RunnerTest, BeginsAndTurnsAlternate) {
+  std::promise<void> queued;
+  const std::shared_future<void> all_queued = queued.get_future().share();
+  journal_.on_started = [all_queued] { all_queued.wait(); };
+  std::vector<SimulationRecord> records;
+  for (const char* id : {"a", "b", "c", "d"}) records.push_back(Store(id, MakeTestSpec(200)));
+  Start({.threads = 1, .max_running = 16, .slice_events = 100});
+  for (const SimulationRecord& record : records) Queue(record);
+  queued.set_value();
+  for (const SimulationRecord& record : records) {
+    EXPECT_EQ(WaitForEnd(record).state, State::SUCCEEDED);
+  }
+  std::vector<std::string> first = journal_.entries();
+  ASSERT_GT(first.size(), 12u);
+  first.resize(12);
+  EXPECT_THAT(first, ElementsAreArray({"begin", "turn", "turn", "begin", "turn", "turn", "begin",
+                                       "turn", "turn", "begin", "turn", "turn"}));
+}
+
+TEST_F(RunnerTest, PlacesAreCountedOnce) {
+  Start({.threads = 1, .max_running = 1, .max_queued = 3});
+  const SimulationRecord endless = Store("endless", MakeEndlessSpec());
+  Queue(endless);
+  while (runner_->queued() > 0) std::this_thread::yield();
+  // Taken up at the start, without a place: it waits, and counts as one that waits.
+  for (const char* id : {"a", "b"}) {
+    const SimulationRecord record = Store(id, MakeTestSpec(10));
+    runner_->Enqueue(Runner::Place(), record.name, record.uid);
+  }
+  std::optional<Runner::Place> last = runner_->Reserve();
+  ASSERT_TRUE(last.has_value());
+  EXPECT_FALSE(runner_->Reserve().has_value()) << "two wait and one place is taken";
+  last.reset();
+  EXPECT_TRUE(runner_->Reserve().has_value()) << "given back";
+  const SimulationRecord c = Store("c", MakeTestSpec(10));
+  Queue(c);
+  EXPECT_FALSE(runner_->Reserve().has_value()) << "three wait";
+  runner_->Cancel(c.name, c.uid);
+  EXPECT_TRUE(runner_->Reserve().has_value());
+}
+
+}  // namespace
+}  // namespace tokensim
