@@ -16,7 +16,7 @@ absl::StatusOr<Replay> RunReplay(const std::shared_ptr<const Plan>& plan) {
     }
   }
   Replay replay;
-  replay.records = simulation.results().records;
+  replay.records = simulation.results().records.Rows();
   replay.wall_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return replay;

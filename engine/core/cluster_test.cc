@@ -56,10 +56,12 @@ std::shared_ptr<Plan> MakePlan(const std::vector<TestRequest>& requests,
 Results RunPlan(const std::shared_ptr<Plan>& plan, Observer* observer = nullptr) {
   Simulation simulation(plan, observer);
   while (!simulation.done()) EXPECT_TRUE(simulation.Advance(1000).ok());
-  Results results = simulation.results();
-  std::sort(
-      results.records.begin(), results.records.end(),
-      [](const RequestRecord& a, const RequestRecord& b) { return a.request_id < b.request_id; });
+  Results results = simulation.TakeResults();
+  std::vector<RequestRecord> rows = results.records.Rows();
+  std::sort(rows.begin(), rows.end(), [](const RequestRecord& a, const RequestRecord& b) {
+    return a.request_id < b.request_id;
+  });
+  results.records = rows;
   return results;
 }
 
@@ -67,7 +69,7 @@ TEST(ClusterTest, PrefilledRequestDecodesWhereItsCacheArrives) {
   // Prefill [0, 15), cache there at 18, decodes [18, 30) and [30, 42).
   const Results results =
       RunPlan(MakePlan({{0, 5, 3}}, {MakeWorker(Role::kPrefill), MakeWorker(Role::kDecode)}));
-  const RequestRecord& r = results.records.at(0);
+  const RequestRecord& r = results.records[0];
   EXPECT_EQ(r.first_token, 15 * kMs);
   EXPECT_EQ(r.finish, 42 * kMs);
   EXPECT_EQ(r.max_itl, 15 * kMs);

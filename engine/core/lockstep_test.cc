@@ -51,10 +51,12 @@ std::shared_ptr<Plan> MakePlan(const std::vector<TestRequest>& requests, int32_t
 Results RunPlan(const std::shared_ptr<Plan>& plan) {
   Simulation simulation(plan, nullptr);
   while (!simulation.done()) EXPECT_TRUE(simulation.Advance(1000).ok());
-  Results results = simulation.results();
-  std::sort(
-      results.records.begin(), results.records.end(),
-      [](const RequestRecord& a, const RequestRecord& b) { return a.request_id < b.request_id; });
+  Results results = simulation.TakeResults();
+  std::vector<RequestRecord> rows = results.records.Rows();
+  std::sort(rows.begin(), rows.end(), [](const RequestRecord& a, const RequestRecord& b) {
+    return a.request_id < b.request_id;
+  });
+  results.records = rows;
   return results;
 }
 

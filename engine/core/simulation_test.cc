@@ -50,7 +50,7 @@ std::vector<RequestRecord> RunToEnd(const std::shared_ptr<Plan>& plan,
                                     Observer* observer = nullptr) {
   Simulation simulation(plan, observer);
   while (!simulation.done()) EXPECT_TRUE(simulation.Advance(1000).ok());
-  std::vector<RequestRecord> records = simulation.results().records;
+  std::vector<RequestRecord> records = simulation.results().records.Rows();
   std::sort(records.begin(), records.end(), [](const RequestRecord& a, const RequestRecord& b) {
     return a.request_id < b.request_id;
   });

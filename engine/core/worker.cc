@@ -356,8 +356,9 @@ void Worker::Retire(SimTime now) {
 }
 
 void Worker::Finish(RequestHandle handle, SimTime now) {
-  context_.records.push_back(RecordOf(context_.slab[handle], now, context_.response_delay));
-  if (context_.observer != nullptr) context_.observer->OnFinished(now, context_.records.back());
+  const RequestRecord record = RecordOf(context_.slab[handle], now, context_.response_delay);
+  context_.ended.Add(record);
+  if (context_.observer != nullptr) context_.observer->OnFinished(now, record);
   Holdings holdings = state_.TakeHoldings(handle);
   if (scheduler_->KeepsFinished()) {
     state_.KeepAsPadding(std::move(holdings));

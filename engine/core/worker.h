@@ -59,7 +59,7 @@ class Worker {
   // What a worker shares with the rest of its simulation. All outlive it.
   struct Context {
     RequestSlab& slab;
-    std::vector<RequestRecord>& records;
+    EndedRequests& ended;
     WorkerSignals& signals;
     Observer* observer;           // may be null
     MigrationPlanner* migration;  // null: no migration
