@@ -52,10 +52,12 @@ function(tokensim_link_archive target)
   endforeach()
 endfunction()
 
+# A library that is left out here and uses one of these would bring the shared one along: two copies
+# in a process (tests/meta/libraries_test.py looks for them).
 option(TOKENSIM_LINK_ARCHIVES "Link gRPC, Abseil, protobuf and yaml-cpp from their archives" ON)
 if(TOKENSIM_LINK_ARCHIVES)
-  foreach(library gRPC::grpc++ absl::strings absl::str_format absl::status absl::statusor
-          protobuf::libprotobuf yaml-cpp)
+  foreach(library gRPC::grpc++ gRPC::grpc++_reflection protobuf::libprotobuf absl::status
+          absl::statusor absl::str_format absl::strings yaml-cpp)
     tokensim_link_archive(${library})
   endforeach()
 endif()

@@ -1,4 +1,4 @@
-// The presets of configs/, as pack_presets.cc found them when CMake built. Internal to engine/spec.
+// The presets of configs/, as cmake/pack_presets.cc found them at build time. Internal to engine/spec.
 #pragma once
 
 #include <span>
