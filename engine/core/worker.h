@@ -192,6 +192,7 @@ class Worker {
   std::vector<SimTime> stay_times_;
   int64_t log_first_ = 0;
   size_t trim_gaps_at_ = 4096;
+  size_t trim_log_at_ = 512;
 
   WorkerStats stats_;
   Timeline timeline_;

@@ -175,7 +175,7 @@ v1::Estimate ToEstimate(const PreparedSpec& prepared) {
   // Measured on one core: docs/performance.md.
   constexpr double kRequestsPerSecond = 2e6;
   constexpr double kStartSeconds = 0.002;
-  constexpr double kBytesPerRequest = 100;
+  constexpr double kBytesPerRequest = 85;     // a row and a column of the report
   constexpr double kBytesPerWorker = 40'000;  // state and timelines
   v1::Estimate estimate;
   estimate.mutable_findings()->Assign(prepared.findings.begin(), prepared.findings.end());
