@@ -1,5 +1,5 @@
 # tokensim_embed_presets(OUTPUT file.cc FOLDERS configs/models configs/hardware ...)
-#   generates a C++ source with every FOLDER/*.yaml as a serialized message (engine/spec/embedded.h
+#   generates a C++ source with every FOLDER/*.yaml as a serialized message (engine/io/presets/embedded.h
 #   declares it). A file that is added or changed is picked up by the next build: adding a preset is
 #   adding a file.
 function(tokensim_embed_presets)

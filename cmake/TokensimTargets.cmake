@@ -1,7 +1,7 @@
 # Compile options of our own code, and one-line helpers to declare its targets.
 #
-#   tokensim_library(engine_core SOURCES a.cc b.cc DEPS tokensim::engine_base)
-#     static library tokensim_engine_core, alias tokensim::engine_core; includes start at the root.
+#   tokensim_library(engine_run SOURCES a.cc b.cc DEPS tokensim::engine_base)
+#     static library tokensim_engine_run, alias tokensim::engine_run; includes start at the root.
 #   tokensim_test(block_pool_test SOURCES block_pool_test.cc DEPS tokensim::engine_memory)
 #     a GoogleTest binary, each test registered with ctest under LABELS (default: unit).
 

@@ -1,13 +1,12 @@
 // `tokensim accuracy`: replays a measured run and says how far the simulation is from it.
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <functional>
 #include <iostream>
 #include <memory>
 
-#include "clients/accuracy/replay.h"
-#include "clients/accuracy/truth.h"
 #include "clients/cli/accuracy_output.h"
 #include "clients/cli/assertion.h"
 #include "clients/cli/commands.h"
@@ -15,6 +14,8 @@
 #include "clients/cli/server_settings.h"
 #include "clients/cli/spec_input.h"
 #include "clients/cli/talk.h"
+#include "engine/analysis/replay.h"
+#include "engine/analysis/truth.h"
 
 namespace tokensim::cli {
 
@@ -90,9 +91,9 @@ ExitCode CheckAssertions(const AccuracyOptions& options, const AccuracyResult& r
 }
 
 ExitCode Finish(const AccuracyOptions& options, const accuracy::Truth& truth,
-                const SpecInput& input, const accuracy::Replay& replay) {
-  const AccuracyResult result{input.spec.name(), input.prepared.digest, options.truth,
-                              replay.wall_seconds, accuracy::Compare(truth, replay.records)};
+                const SpecInput& input, const accuracy::Replay& replay, double wall_seconds) {
+  const AccuracyResult result{input.spec.name(), input.prepared.digest, options.truth, wall_seconds,
+                              accuracy::Compare(truth, replay.records)};
   if (options.format == Format::kJson) {
     WriteAccuracyJson(result, std::cout);
   } else {
@@ -124,12 +125,14 @@ ExitCode RunAccuracy(const AccuracyOptions& options) {
     return code;
   }
   if (!options.talk.quiet) WarnOfOtherSettings(*truth, input.prepared.resolved);
+  const auto start = std::chrono::steady_clock::now();
   const absl::StatusOr<accuracy::Replay> replay = accuracy::RunReplay(input.prepared.plan);
+  const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
   if (!replay.ok()) {
     PrintError(std::string(replay.status().message()));
     return ExitCode::kRunFailed;
   }
-  return Finish(options, *truth, input, *replay);
+  return Finish(options, *truth, input, *replay, wall.count());
 }
 
 }  // namespace

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "clients/accuracy/comparison.h"
 #include "clients/cli/metrics.h"
+#include "engine/analysis/comparison.h"
 
 namespace tokensim::cli {
 

@@ -10,14 +10,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "clients/accuracy/fit.h"
-#include "clients/accuracy/truth.h"
 #include "clients/cli/calibrate_output.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/options.h"
 #include "clients/cli/spec_input.h"
 #include "clients/cli/talk.h"
-#include "engine/spec/nearest.h"
+#include "engine/analysis/fit.h"
+#include "engine/analysis/truth.h"
+#include "engine/io/yaml/nearest.h"
 
 namespace tokensim::cli {
 

@@ -6,7 +6,7 @@
 
 #include "clients/cli/text_table.h"
 #include "clients/cli/units.h"
-#include "engine/spec/yaml.h"
+#include "engine/io/yaml/yaml.h"
 
 namespace tokensim::cli {
 

@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-#include "clients/accuracy/fit.h"
+#include "engine/analysis/fit.h"
 
 namespace tokensim::cli {
 

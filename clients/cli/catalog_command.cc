@@ -10,8 +10,8 @@
 #include "clients/cli/talk.h"
 #include "clients/cli/text_table.h"
 #include "clients/cli/units.h"
-#include "engine/spec/catalog.h"
-#include "engine/spec/yaml.h"
+#include "engine/io/presets/catalog.h"
+#include "engine/io/yaml/yaml.h"
 
 namespace tokensim::cli {
 

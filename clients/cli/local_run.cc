@@ -7,10 +7,10 @@
 #include "clients/cli/progress_bar.h"
 #include "clients/cli/talk.h"
 #include "clients/cli/units.h"
-#include "engine/core/simulation.h"
+#include "engine/cluster/simulation.h"
+#include "engine/io/events/replay_reader.h"
+#include "engine/io/report/encode.h"
 #include "engine/report/report.h"
-#include "engine/spec/encode.h"
-#include "server/replay/replay_reader.h"
 
 namespace tokensim::cli {
 

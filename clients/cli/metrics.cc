@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "clients/cli/units.h"
-#include "engine/spec/nearest.h"
+#include "engine/io/yaml/nearest.h"
 
 namespace tokensim::cli {
 

@@ -8,8 +8,8 @@
 #include "clients/cli/options.h"
 #include "clients/cli/remote_session.h"
 #include "clients/cli/talk.h"
+#include "engine/io/report/encode.h"
 #include "engine/report/export.h"
-#include "engine/spec/encode.h"
 
 namespace tokensim::cli {
 

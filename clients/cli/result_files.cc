@@ -5,8 +5,8 @@
 
 #include "clients/cli/json.h"
 #include "clients/cli/talk.h"
+#include "engine/io/report/encode.h"
 #include "engine/report/export.h"
-#include "engine/spec/encode.h"
 
 namespace tokensim::cli {
 

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/core/results.h"
+#include "engine/run/results.h"
 #include "tokensim/v1/events.pb.h"
 
 namespace tokensim::cli {

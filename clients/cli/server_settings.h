@@ -1,7 +1,7 @@
 // Whether a spec describes the server that was measured.
 #pragma once
 
-#include "clients/accuracy/truth.h"
+#include "engine/analysis/truth.h"
 
 namespace tokensim::cli {
 

@@ -11,8 +11,8 @@
 
 #include "clients/cli/exit_code.h"
 #include "clients/cli/options.h"
-#include "engine/spec/prepare.h"
-#include "engine/spec/yaml.h"
+#include "engine/io/plan/prepare.h"
+#include "engine/io/yaml/yaml.h"
 
 namespace tokensim::cli {
 

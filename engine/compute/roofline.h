@@ -6,7 +6,7 @@
 //
 //   auto model = MakeRooflineModel(llama, a100, {.tensor = 2}, /*expected_max_tokens=*/2048);
 //
-// Immutable, thread-safe. Expects checked figures (engine/spec): positive peaks, bandwidth and
+// Immutable, thread-safe. Expects checked figures (engine/io/plan): positive peaks, bandwidth and
 // efficiencies, and a link with bandwidth for more than one device, else InvariantError.
 #pragma once
 

@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/core/request_table.h"
+#include "engine/run/request_table.h"
 
 namespace tokensim {
 

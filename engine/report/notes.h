@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/core/results.h"
 #include "engine/report/report.h"
+#include "engine/run/results.h"
 
 namespace tokensim {
 

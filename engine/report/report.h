@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/core/plan.h"
-#include "engine/core/results.h"
+#include "engine/run/plan.h"
+#include "engine/run/results.h"
 
 namespace tokensim {
 

@@ -14,7 +14,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/core/request_table.h"
+#include "engine/run/request_table.h"
 
 namespace tokensim {
 

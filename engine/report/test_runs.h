@@ -6,8 +6,8 @@
 
 #include <vector>
 
-#include "engine/core/plan.h"
-#include "engine/core/results.h"
+#include "engine/run/plan.h"
+#include "engine/run/results.h"
 
 namespace tokensim {
 

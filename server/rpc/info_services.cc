@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "engine/spec/catalog.h"
+#include "engine/io/presets/catalog.h"
 
 namespace tokensim {
 

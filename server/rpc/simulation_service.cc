@@ -7,9 +7,9 @@
 #include <string>
 #include <utility>
 
-#include "server/replay/stream_driver.h"
 #include "server/rpc/sink_reactor.h"
 #include "server/session/watch_driver.h"
+#include "server/stream/stream_driver.h"
 
 namespace tokensim {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "engine/spec/prepare.h"
+#include "engine/io/plan/prepare.h"
 #include "server/base/error.h"
 
 namespace tokensim {

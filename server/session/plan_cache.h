@@ -13,7 +13,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "engine/core/plan.h"
+#include "engine/run/plan.h"
 #include "server/store/store.h"
 
 namespace tokensim {

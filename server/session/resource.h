@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "engine/core/plan.h"
-#include "engine/core/results.h"
+#include "engine/run/plan.h"
+#include "engine/run/results.h"
 #include "server/store/store.h"
 
 namespace tokensim {

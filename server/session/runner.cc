@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "engine/base/version.h"
+#include "engine/io/report/encode.h"
 #include "engine/report/report.h"
-#include "engine/spec/encode.h"
 #include "server/base/error.h"
 #include "server/session/resource.h"
 

@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/core/simulation.h"
+#include "engine/cluster/simulation.h"
 #include "server/session/fair_queue.h"
 #include "server/session/plan_cache.h"
 #include "server/session/session_metrics.h"

@@ -254,7 +254,7 @@ absl::StatusOr<std::shared_ptr<const v1::Report>> SessionManager::GetReport(
 
 absl::StatusOr<std::unique_ptr<ReplayReader>> SessionManager::OpenReplay(
     const SimulationName& name, const ReplayOptions& options) {
-  if (absl::Status bad = CheckReplayOptions(options); !bad.ok()) return bad;
+  if (const auto bad = CheckReplayOptions(options)) return InvalidField(bad->field, bad->what);
   const auto record = store_.Get(name);
   if (!record.ok()) return record.status();
   if (record->state == v1::Simulation::FAILED || record->state == v1::Simulation::CANCELLED) {

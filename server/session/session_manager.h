@@ -16,9 +16,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/io/events/replay_reader.h"
 #include "server/base/clock.h"
 #include "server/base/executor.h"
-#include "server/replay/replay_reader.h"
 #include "server/session/plan_cache.h"
 #include "server/session/runner.h"
 #include "server/session/session_metrics.h"

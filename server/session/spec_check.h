@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "engine/spec/prepare.h"
+#include "engine/io/plan/prepare.h"
 
 namespace tokensim {
 

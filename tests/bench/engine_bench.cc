@@ -14,10 +14,10 @@
 #include <sstream>
 #include <string>
 
-#include "engine/core/simulation.h"
+#include "engine/cluster/simulation.h"
+#include "engine/io/plan/prepare.h"
+#include "engine/io/yaml/yaml.h"
 #include "engine/report/report.h"
-#include "engine/spec/prepare.h"
-#include "engine/spec/yaml.h"
 
 namespace tokensim {
 namespace {

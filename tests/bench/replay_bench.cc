@@ -7,9 +7,9 @@
 #include <cstdlib>
 #include <iostream>
 
-#include "engine/spec/prepare.h"
-#include "engine/spec/yaml.h"
-#include "server/replay/replay_reader.h"
+#include "engine/io/events/replay_reader.h"
+#include "engine/io/plan/prepare.h"
+#include "engine/io/yaml/yaml.h"
 
 namespace tokensim {
 namespace {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "engine/base/rng.h"
-#include "engine/schedule/global/global_scheduler.h"
+#include "engine/policy/global/global_scheduler.h"
 
 namespace tokensim {
 namespace {

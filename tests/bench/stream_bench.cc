@@ -8,7 +8,7 @@
 #include <string>
 
 #include "clients/cpp/client.h"
-#include "engine/spec/yaml.h"
+#include "engine/io/yaml/yaml.h"
 
 namespace tokensim {
 namespace {

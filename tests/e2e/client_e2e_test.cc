@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "clients/cpp/client.h"
-#include "engine/spec/yaml.h"
+#include "engine/io/yaml/yaml.h"
 #include "tests/e2e/server_process.h"
 
 namespace tokensim {

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "clients/accuracy/measured_run.h"
-#include "clients/accuracy/measured_stages.h"
+#include "engine/analysis/measured_run.h"
+#include "engine/analysis/measured_stages.h"
 
 namespace {
 

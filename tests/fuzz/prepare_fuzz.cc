@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "engine/core/simulation.h"
-#include "engine/spec/prepare.h"
-#include "engine/spec/yaml.h"
+#include "engine/cluster/simulation.h"
+#include "engine/io/plan/prepare.h"
+#include "engine/io/yaml/yaml.h"
 
 namespace {
 

@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "engine/compute/profile/attention_table.h"
-#include "engine/compute/profile/number_table.h"
 #include "engine/compute/profile/profile_pricer.h"
+#include "engine/io/profile/number_table.h"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "engine/workload/trace_reader.h"
+#include "engine/io/trace/trace_reader.h"
 
 namespace {
 

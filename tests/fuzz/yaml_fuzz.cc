@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/spec/yaml.h"
+#include "engine/io/yaml/yaml.h"
 #include "google/protobuf/util/message_differencer.h"
 
 namespace {

@@ -17,16 +17,19 @@ ENGINE = {
     "memory": {"base", "hardware"},
     "network": {"base", "hardware"},
     "compute": {"base", "hardware", "model", "network"},
-    "schedule": {"base", "memory", "compute"},
-    "core": {"base", "compute", "hardware", "memory", "network", "schedule", "workload"},
-    "report": {"base", "core", "workload"},
+    "run": {"base", "compute", "hardware", "memory", "network", "policy", "workload"},
+    "worker": {"base", "compute", "memory", "policy", "run"},
+    "policy": {"base", "compute", "memory", "worker"},
+    "cluster": {"base", "compute", "memory", "network", "policy", "run", "worker", "workload"},
+    "report": {"base", "run", "workload"},
 }
-ENGINE["spec"] = set(ENGINE)
+ENGINE["io"] = set(ENGINE)
+ENGINE["analysis"] = set(ENGINE)
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
 PROTOBUF = re.compile(r"^google/|\.pb\.h$")
 GRPC = re.compile(r"^grpc|\.grpc\.pb\.h$")
-# The engine is a pure library: no threads, clocks or output of its own. engine/spec guards its
+# The engine is a pure library: no threads, clocks or output of its own. engine/io guards its
 # lazily parsed presets with a once_flag, which is why threads are looked for and not locks.
 IMPURE = re.compile(r"std::(thread|cout|cerr|system_clock|chrono::\w+_clock)\b|\bspdlog::|\bprintf\(")
 
@@ -44,8 +47,8 @@ def engine_problem(parts, target, test):
         if other != folder and other not in ENGINE[folder] and not test:
             allowed = ", ".join(sorted(ENGINE[folder])) or "nothing of the engine"
             return f"engine/{folder} may include {allowed}"
-    if folder != "spec" and PROTOBUF.search(target):
-        return "only engine/spec includes protobuf"
+    if folder not in ("io", "analysis") and PROTOBUF.search(target):
+        return "only engine/io includes protobuf"
     if target.startswith(("server/", "clients/")):
         return "the engine knows neither server nor clients"
     return None
@@ -60,9 +63,8 @@ def server_problem(parts, target, test):
 
 
 def clients_problem(parts, target, test):
-    # Runs without a server write the same event files: they share the replay.
-    if target.startswith("server/") and not target.startswith("server/replay/"):
-        return "of the server, clients may include server/replay only"
+    if target.startswith("server/"):
+        return "clients do not know the server"
     if GRPC.search(target) and parts[1] != "cpp" and not test:
         return "of the clients only clients/cpp includes gRPC"
     return None
@@ -98,23 +100,23 @@ def check_text(relative, text):
 def self_test():
     """The rules find what they are for."""
     bad = {
-        "engine/base/a.cc": '#include "engine/core/plan.h"\n',
-        "engine/core/a.cc": '#include "tokensim/v1/spec.pb.h"\n',
-        "engine/core/b.cc": "auto t = std::chrono::steady_clock::now();\n",
+        "engine/base/a.cc": '#include "engine/run/plan.h"\n',
+        "engine/run/a.cc": '#include "tokensim/v1/spec.pb.h"\n',
+        "engine/cluster/b.cc": "auto t = std::chrono::steady_clock::now();\n",
         "engine/report/a.cc": '#include "server/rpc/x.h"\n',
-        "engine/spec/a.cc": '#include "../core/plan.h"\n',
-        "engine/spec/a.h": "#pragma once\n",
+        "engine/io/a.cc": '#include "../run/plan.h"\n',
+        "engine/io/a.h": "#pragma once\n",
         "engine/new/a.cc": '#include "engine/base/time.h"\n',
         "server/store/a.cc": "#include <grpcpp/grpcpp.h>\n",
         "server/rpc/a.cc": '#include "clients/cpp/client.h"\n',
         "clients/cli/a.cc": '#include "tokensim/v1/simulation_service.grpc.pb.h"\n',
-        "clients/cli/b.cc": '#include "server/session/runner.h"\n',
+        "clients/cli/b.cc": '#include "server/stream/stream_driver.h"\n',
     }
     good = {
-        "engine/spec/a.cc": '#include "tokensim/v1/spec.pb.h"\n#include "engine/core/plan.h"\n',
+        "engine/io/a.cc": '#include "tokensim/v1/spec.pb.h"\n#include "engine/run/plan.h"\n',
         "server/rpc/a.cc": "#include <grpcpp/grpcpp.h>\n",
         "clients/cpp/a.h": "// A.\n#pragma once\n#include <grpcpp/channel.h>\n",
-        "clients/cli/a.cc": '#include "server/replay/replay_reader.h"\n',
+        "clients/cli/a.cc": '#include "engine/io/events/replay_reader.h"\n',
     }
     missed = [name for name, text in bad.items() if not list(check_text(name, text))]
     wrong = [name for name, text in good.items() if list(check_text(name, text))]

@@ -14,9 +14,9 @@
 #include <span>
 #include <vector>
 
-#include "engine/core/observer.h"
-#include "engine/core/plan.h"
-#include "engine/core/results.h"
+#include "engine/run/observer.h"
+#include "engine/run/plan.h"
+#include "engine/run/results.h"
 
 namespace tokensim {
 

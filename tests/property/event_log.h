@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/core/observer.h"
+#include "engine/run/observer.h"
 
 namespace tokensim {
 

@@ -19,7 +19,7 @@
 #include <memory>
 #include <string>
 
-#include "engine/core/cluster.h"
+#include "engine/cluster/cluster.h"
 #include "tests/property/causal_observer.h"
 #include "tests/property/random_cluster.h"
 #include "tests/property/run_engine.h"

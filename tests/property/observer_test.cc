@@ -1,7 +1,7 @@
 // The stream of events against the records of the run and the tokens and iterations of the
 // reference.
 
-#include "engine/core/observer.h"
+#include "engine/run/observer.h"
 
 #include <gtest/gtest.h>
 

@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include "engine/cluster/simulation.h"
 #include "engine/compute/affine.h"
-#include "engine/core/simulation.h"
 #include "tests/property/run_engine.h"
 
 namespace tokensim {

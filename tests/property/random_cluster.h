@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "engine/core/plan.h"
+#include "engine/run/plan.h"
 
 namespace tokensim {
 

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "engine/compute/compute_model.h"
-#include "engine/core/plan.h"
+#include "engine/run/plan.h"
 
 namespace tokensim {
 

@@ -2,7 +2,7 @@
 //
 // It walks every request of every batch in every iteration and sums blocks anew each time they are
 // needed: no aggregates, no calendars, no logs. Slow and obvious on purpose; shares nothing with
-// engine/schedule and engine/core but their headers.
+// engine/worker, engine/policy and engine/cluster but their headers.
 //
 //   const ReferenceResults expected = RunReference(plan);
 #pragma once
@@ -10,8 +10,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/core/plan.h"
-#include "engine/core/results.h"
+#include "engine/run/plan.h"
+#include "engine/run/results.h"
 
 namespace tokensim {
 

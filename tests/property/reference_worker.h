@@ -8,8 +8,8 @@
 #include <functional>
 #include <vector>
 
-#include "engine/core/plan.h"
-#include "engine/core/results.h"
+#include "engine/run/plan.h"
+#include "engine/run/results.h"
 #include "tests/property/reference_blocks.h"
 #include "tests/property/reference_request.h"
 #include "tests/property/reference_simulation.h"

@@ -8,8 +8,8 @@
 #include <memory>
 #include <vector>
 
-#include "engine/core/cluster.h"
-#include "engine/core/simulation.h"
+#include "engine/cluster/cluster.h"
+#include "engine/cluster/simulation.h"
 
 namespace tokensim {
 

@@ -28,7 +28,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/core/cluster.h"
+#include "engine/cluster/cluster.h"
 #include "tests/property/random_cluster.h"
 #include "tests/property/run_engine.h"
 

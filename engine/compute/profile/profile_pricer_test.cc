@@ -10,8 +10,8 @@
 
 #include "engine/compute/iteration_model.h"
 #include "engine/compute/preset_files.h"
-#include "engine/compute/profile/profile_reader.h"
 #include "engine/compute/roofline.h"
+#include "engine/io/profile/profile_reader.h"
 
 namespace tokensim {
 namespace {

@@ -8,7 +8,7 @@
 // the vector units as fast as memory feeds them, collectives are those of the interconnect. Every
 // kernel pays the launch of the device. docs/tiled.md explains, and says how far off it is.
 //
-// Immutable, thread-safe. Expects checked figures (engine/spec), positive all.
+// Immutable, thread-safe. Expects checked figures (engine/io/plan), positive all.
 #pragma once
 
 #include <memory>

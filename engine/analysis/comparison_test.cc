@@ -1,0 +1,175 @@
+#include "engine/analysis/comparison.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace tokensim::accuracy {
+namespace {
+
+constexpr SimTime kSecond = kNanosPerSecond;
+
+MeasuredRequest Measured(int arrival, int queued, int first, int last, int outputs) {
+  return {"",     arrival * kSecond, queued * kSecond,
+          kUnset, first * kSecond,   last * kSecond,
+          10,     outputs,           {}};
+}
+
+RequestRecord Simulated(int id, int arrival, int queued, int first, int last, int outputs) {
+  RequestRecord record;
+  record.request_id = id;
+  record.arrival = arrival * kSecond;
+  record.queued = queued * kSecond;
+  record.first_token = first * kSecond;
+  record.finish = last * kSecond;
+  record.output_tokens = outputs;
+  return record;
+}
+
+// TTFT 10 and 20, from queued 8 and 20; TPOT 10 of the first alone; E2E 30 and 20.
+MeasuredRun TwoRequests() {
+  MeasuredRun run;
+  run.has_queued = true;
+  run.requests = {Measured(0, 2, 10, 30, 3), Measured(10, 10, 30, 30, 1)};
+  return run;
+}
+
+// TTFT 12 and 15, from queued 12 and 10; TPOT 9; E2E 30 and 15. In order of completion.
+std::vector<RequestRecord> TwoRecords() {
+  return {Simulated(1, 10, 15, 25, 25, 1), Simulated(0, 0, 0, 12, 30, 3)};
+}
+
+const MetricComparison& Metric(const Comparison& comparison, const std::string& name) {
+  for (const MetricComparison& metric : comparison.metrics) {
+    if (metric.metric == name) return metric;
+  }
+  ADD_FAILURE() << "no metric " << name;
+  return comparison.metrics[0];
+}
+
+const Figure& At(const Comparison& comparison, const std::string& metric,
+                 const std::string& statistic) {
+  for (const Figure& figure : Metric(comparison, metric).figures) {
+    if (figure.statistic == statistic) return figure;
+  }
+  ADD_FAILURE() << "no figure " << metric << "." << statistic;
+  return comparison.metrics[0].figures[0];
+}
+
+void ExpectFigure(const Comparison& comparison, const char* metric, const char* statistic,
+                  double measured, double simulated) {
+  const Figure& figure = At(comparison, metric, statistic);
+  EXPECT_NEAR(figure.measured, measured, 1e-9) << metric << "." << statistic;
+  EXPECT_NEAR(figure.simulated, simulated, 1e-9) << metric << "." << statistic;
+}
+
+TEST(CompareRun, FiguresByHand) {
+  const std::vector<Comparison> comparisons = Compare(TwoRequests(), TwoRecords());
+  ASSERT_EQ(comparisons.size(), 1u);
+  const Comparison& run = comparisons[0];
+  EXPECT_EQ(run.requests, 2);
+  EXPECT_EQ(run.not_simulated, 0);
+  ExpectFigure(run, "ttft", "mean", 15, 13.5);
+  ExpectFigure(run, "ttft", "p50", 15, 13.5);
+  ExpectFigure(run, "ttft", "p90", 19, 14.7);  // 10 + 0.9 x 10
+  ExpectFigure(run, "ttft", "p99", 19.9, 14.97);
+  ExpectFigure(run, "ttft_queued", "mean", 14, 11);
+  ExpectFigure(run, "tpot", "mean", 10, 9);
+  ExpectFigure(run, "tpot", "p99", 10, 9);
+  ExpectFigure(run, "e2e", "mean", 25, 22.5);
+  ExpectFigure(run, "e2e_queued", "mean", 24, 20);
+  // Two requests and four tokens in 30 s.
+  ExpectFigure(run, "throughput", "requests_per_second", 2.0 / 30, 2.0 / 30);
+  ExpectFigure(run, "throughput", "output_tokens_per_second", 4.0 / 30, 4.0 / 30);
+  EXPECT_NEAR(At(run, "ttft", "mean").error(), -0.1, 1e-12);
+}
+
+TEST(CompareRun, ErrorsOfSingleRequests) {
+  const Comparison run = Compare(TwoRequests(), TwoRecords())[0];
+  EXPECT_NEAR(*Metric(run, "ttft").mape, (0.2 + 0.25) / 2, 1e-12);
+  EXPECT_NEAR(*Metric(run, "ttft").median_ape, 0.225, 1e-12);
+  EXPECT_NEAR(*Metric(run, "tpot").mape, 0.1, 1e-12);
+  EXPECT_NEAR(*Metric(run, "e2e").mape, (0 + 0.25) / 2, 1e-12);
+  EXPECT_FALSE(Metric(run, "throughput").mape.has_value());
+}
+
+TEST(CompareRun, RequestsWithoutAResultAreCountedAndLeftOut) {
+  std::vector<RequestRecord> records = TwoRecords();
+  records[0].reject_reason = RejectReason::kKvCapacity;
+  const Comparison run = Compare(TwoRequests(), records)[0];
+  EXPECT_EQ(run.requests, 1);
+  EXPECT_EQ(run.not_simulated, 1);
+  ExpectFigure(run, "ttft", "mean", 10, 12);
+}
+
+TEST(CompareRun, WithoutQueuedStampsThereIsNoSecondAnchor) {
+  MeasuredRun measured = TwoRequests();
+  measured.has_queued = false;
+  const Comparison run = Compare(measured, TwoRecords())[0];
+  for (const MetricComparison& metric : run.metrics) {
+    EXPECT_FALSE(metric.metric.ends_with("_queued"));
+  }
+}
+
+TEST(Figure, NothingMeasured) {
+  EXPECT_EQ((Figure{"mean", 0, 0}.error()), 0);
+  EXPECT_TRUE(std::isinf(Figure{"mean", 0, 1}.error()));
+}
+
+// One request a second for ten seconds.
+MeasuredStages TwoStages() {
+  MeasuredStages run;
+  MeasuredStage stage;
+  stage.rate = 1;
+  stage.duration_seconds = 10;
+  stage.ttft = {1, 1, 2};
+  stage.e2e = {4, 4, 5};
+  stage.tpot_mean_seconds = 1;
+  stage.requests_per_second = 0.95;
+  run.stages = {stage, stage};
+  run.stages[1].requests_per_second = 0.5;
+  run.stages[1].failed = 3;
+  run.output_tokens = 3;
+  return run;
+}
+
+// TTFT 1, then `wait` longer for the first token in the second stage; TPOT 1.
+std::vector<RequestRecord> StageRecords(int wait) {
+  std::vector<RequestRecord> records;
+  for (int i = 0; i < 20; ++i) {
+    const int arrival = i < 10 ? i : 90 + i;
+    const int first = arrival + (i < 10 ? 1 : 1 + wait);
+    records.push_back(Simulated(i, arrival, arrival, first, first + 2, 3));
+  }
+  return records;
+}
+
+TEST(CompareStages, EachStageHasItsRequests) {
+  const std::vector<Comparison> stages = Compare(TwoStages(), StageRecords(4));
+  ASSERT_EQ(stages.size(), 2u);
+  EXPECT_EQ(stages[1].name, "stage1");
+  EXPECT_EQ(stages[1].requests, 10);
+  ExpectFigure(stages[0], "ttft", "mean", 1, 1);
+  ExpectFigure(stages[0], "ttft", "p90", 2, 1);
+  ExpectFigure(stages[1], "ttft", "mean", 1, 5);
+  ExpectFigure(stages[1], "tpot", "mean", 1, 1);
+  ExpectFigure(stages[1], "e2e", "p50", 4, 7);
+  // 10 requests from the first arrival to 3 s after the last, 9 s later.
+  ExpectFigure(stages[0], "throughput", "requests_per_second", 0.95, 10.0 / 12);
+  ExpectFigure(stages[0], "throughput", "output_tokens_per_second", 2.85, 30.0 / 12);
+}
+
+TEST(CompareStages, SaturationIsThroughputBelowTheOfferedRate) {
+  const std::vector<Comparison> stages = Compare(TwoStages(), StageRecords(4));
+  EXPECT_FALSE(stages[0].saturation->measured);
+  EXPECT_TRUE(stages[0].saturation->simulated);  // 0.83 of 1 per second
+  EXPECT_TRUE(stages[1].saturation->measured);
+  EXPECT_TRUE(stages[1].saturation->simulated);
+  EXPECT_FALSE(stages[0].overloaded);
+  EXPECT_TRUE(stages[1].overloaded);
+  EXPECT_EQ(stages[0].saturation->offered_per_second, 1);
+}
+
+}  // namespace
+}  // namespace tokensim::accuracy

@@ -1,0 +1,61 @@
+#include "engine/analysis/constants.h"
+
+namespace tokensim::accuracy {
+
+namespace {
+
+// Ranges: what hosts and engines of today can plausibly do. Python spends single milliseconds on an
+// iteration, tens of microseconds on a sequence; kernels in a graph start within microseconds;
+// isolated measurements of operators are off by tens of percent at most.
+constexpr FitConstant kConstants[] = {
+    {"iteration_seconds", "s", 0, 20e-3, 0, 100e-6, false, "host time of an iteration"},
+    {"sequence_seconds", "s", 0, 1e-3, 0, 5e-6, false, "host time of each sequence in it"},
+    {"dense_factor", "", 0.5, 2, 1, 0.02, false, "of the time of dense operators"},
+    {"prefill_dense_factor", "", 0.5, 2, 1, 0.02, false,
+     "on top of it, in iterations with prompt tokens"},
+    {"attention_factor", "", 0.5, 2, 1, 0.02, false, "of the time of attention"},
+    {"layer_seconds", "s", 0, 500e-6, 0, 2e-6, false, "added to every layer"},
+    {"warm_up_seconds", "s", 0, 10, 0, 20e-3, false, "added to the first iteration"},
+    {"request_seconds", "s", 0, 0.5, 0, 1e-3, true, "before a request reaches its worker"},
+    {"response_seconds", "s", 0, 0.5, 0, 1e-3, true, "after a token has left it"},
+};
+
+const google::protobuf::FieldDescriptor* FieldOf(const FitConstant& constant) {
+  return v1::Calibration::descriptor()->FindFieldByName(std::string(constant.name));
+}
+
+}  // namespace
+
+std::span<const FitConstant> FitConstants() { return kConstants; }
+
+const FitConstant* FindConstant(std::string_view name) {
+  for (const FitConstant& constant : kConstants) {
+    if (constant.name == name) return &constant;
+  }
+  return nullptr;
+}
+
+double GetConstant(const FitConstant& constant, const v1::Spec& spec) {
+  const v1::Calibration& calibration =
+      constant.front_end ? spec.calibration() : spec.workers(0).calibration();
+  const auto* field = FieldOf(constant);
+  const auto* reflection = calibration.GetReflection();
+  if (reflection->HasField(calibration, field)) return reflection->GetDouble(calibration, field);
+  const v1::Hardware& hardware = spec.workers(0).hardware();
+  if (constant.name == "iteration_seconds") return hardware.iteration_overhead_seconds();
+  if (constant.name == "sequence_seconds") return hardware.sequence_overhead_seconds();
+  return constant.neutral;
+}
+
+void SetConstant(const FitConstant& constant, double value, v1::Calibration* calibration) {
+  calibration->GetReflection()->SetDouble(calibration, FieldOf(constant), value);
+}
+
+void SetConstant(const FitConstant& constant, double value, v1::Spec* spec) {
+  if (constant.front_end) return SetConstant(constant, value, spec->mutable_calibration());
+  for (v1::WorkerGroup& group : *spec->mutable_workers()) {
+    SetConstant(constant, value, group.mutable_calibration());
+  }
+}
+
+}  // namespace tokensim::accuracy

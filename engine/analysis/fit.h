@@ -1,0 +1,50 @@
+// Fits constants of a host to measured runs, one or several together.
+//
+//   absl::StatusOr<FitResult> fit = FitToRuns({{"pro8b", resolved_spec, truth}}, constants);
+//   fit->values          // as constants
+//
+// The objective is the mean of the squared relative errors of the figures of accuracy/comparison.h:
+// throughput in requests/s and the statistics of TTFT, TPOT and E2E; with TTFT and E2E from the
+// arrival alone, so that no latency counts twice. A run weighs as much as any other, whatever the
+// number of its figures; stages in which clients gave up do not count. A small pull towards the
+// values that add nothing decides where the runs do not tell constants apart.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/analysis/comparison.h"
+#include "engine/analysis/constants.h"
+#include "engine/analysis/truth.h"
+
+namespace tokensim::accuracy {
+
+struct FitCase {
+  std::string name;
+  v1::Spec spec;  // resolved, with the workload of the truth
+  Truth truth;
+};
+
+// Of one case.
+struct FitErrors {
+  std::vector<Comparison> comparisons;
+  double rms = 0;  // root mean square of the errors of the objective
+};
+
+struct FitResult {
+  std::vector<double> start;      // one per constant
+  std::vector<double> values;     // the same
+  std::vector<FitErrors> before;  // one per case
+  std::vector<FitErrors> after;
+  double rms_before = 0;  // over all cases
+  double rms_after = 0;
+  int evaluations = 0;
+};
+
+// The constants are set in a copy of each spec.
+[[nodiscard]] absl::StatusOr<FitResult> FitToRuns(std::span<const FitCase> cases,
+                                                  std::span<const FitConstant* const> constants);
+
+}  // namespace tokensim::accuracy

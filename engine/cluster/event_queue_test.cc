@@ -1,0 +1,53 @@
+#include "engine/cluster/event_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "engine/base/rng.h"
+
+namespace tokensim {
+namespace {
+
+TEST(EventQueueTest, OrdersByTimeThenPriorityThenIndex) {
+  EventQueue queue;
+  queue.Push({5, EventKind::kSnapshot, 0});
+  queue.Push({5, EventKind::kBoundary, 2});
+  queue.Push({5, EventKind::kBoundary, 1});
+  queue.Push({4, EventKind::kSnapshot, 9});
+  std::vector<uint32_t> order;
+  for (; !queue.empty(); queue.Pop()) order.push_back(queue.top().index);
+  EXPECT_EQ(order, (std::vector<uint32_t>{9, 1, 2, 0}));
+}
+
+TEST(EventQueueTest, RandomOperationsKeepTheOrder) {
+  RngStream rng(11, "heap");
+  EventQueue queue;
+  std::vector<Event> model;
+  const auto before = [](const Event& a, const Event& b) { return a.Before(b); };
+  for (int step = 0; step < 20'000; ++step) {
+    const Event event{static_cast<SimTime>(rng.Below(50)), static_cast<EventKind>(rng.Below(5)),
+                      static_cast<uint32_t>(rng.Below(1000))};
+    const uint64_t choice = rng.Below(3);
+    if (choice == 0 || model.empty()) {
+      queue.Push(event);
+      model.push_back(event);
+    } else {
+      const auto least = std::min_element(model.begin(), model.end(), before);
+      ASSERT_FALSE(least->Before(queue.top()));
+      ASSERT_FALSE(queue.top().Before(*least));
+      if (choice == 1) {
+        queue.Pop();
+        model.erase(least);
+      } else {
+        queue.ReplaceTop(event);
+        *least = event;
+      }
+    }
+    ASSERT_EQ(queue.size(), model.size());
+  }
+}
+
+}  // namespace
+}  // namespace tokensim

@@ -1,0 +1,236 @@
+// Whole runs small enough to work out by hand. An iteration costs 10 ms + 1 ms per prompt token + 2
+// ms per decode.
+#include "engine/cluster/simulation.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "engine/compute/affine.h"
+
+namespace tokensim {
+namespace {
+
+constexpr SimTime kMs = 1'000'000;
+
+struct TestRequest {
+  SimTime arrival;
+  int32_t input;
+  int32_t output;
+};
+
+std::shared_ptr<Plan> MakePlan(const std::vector<TestRequest>& requests,
+                               LocalSchedulerConfig scheduler = {}, int64_t kv_blocks = 1000,
+                               int32_t block_size = 16) {
+  auto trace = std::make_shared<TraceTable>();
+  for (const TestRequest& r : requests) {
+    trace->arrival.push_back(r.arrival);
+    trace->input_tokens.push_back(r.input);
+    trace->output_tokens.push_back(r.output);
+  }
+  auto plan = std::make_shared<Plan>();
+  plan->workload = {.num_requests = trace->size(),
+                    .arrivals = TraceArrivals{},
+                    .lengths = TraceLengths{},
+                    .trace = trace};
+  plan->workers.push_back({.name = "gpu/0",
+                           .compute = MakeAffineModel({.iteration_seconds = 0.010,
+                                                       .prefill_token_seconds = 0.001,
+                                                       .decode_token_seconds = 0.002}),
+                           .scheduler = scheduler,
+                           .kv_blocks = kv_blocks,
+                           .block_size = block_size,
+                           .max_model_len = 100'000});
+  return plan;
+}
+
+std::vector<RequestRecord> RunToEnd(const std::shared_ptr<Plan>& plan,
+                                    Observer* observer = nullptr) {
+  Simulation simulation(plan, observer);
+  while (!simulation.done()) EXPECT_TRUE(simulation.Advance(1000).ok());
+  std::vector<RequestRecord> records = simulation.results().records.Rows();
+  std::sort(records.begin(), records.end(), [](const RequestRecord& a, const RequestRecord& b) {
+    return a.request_id < b.request_id;
+  });
+  return records;
+}
+
+TEST(SimulationTest, LoneRequest) {
+  // Prefill of 5: 15 ms. Two decodes: 12 ms each.
+  const auto records = RunToEnd(MakePlan({{0, 5, 3}}));
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].scheduled, 0);
+  EXPECT_EQ(records[0].first_token, 15 * kMs);
+  EXPECT_EQ(records[0].finish, 39 * kMs);
+  EXPECT_EQ(records[0].max_itl, 12 * kMs);
+}
+
+TEST(SimulationTest, OneTokenOutputFinishesWithItsPrefill) {
+  const auto records = RunToEnd(MakePlan({{0, 5, 1}}));
+  EXPECT_EQ(records[0].first_token, 15 * kMs);
+  EXPECT_EQ(records[0].finish, 15 * kMs);
+  EXPECT_EQ(records[0].max_itl, kUnset);
+}
+
+TEST(SimulationTest, ArrivalDuringAnIterationJoinsAtItsEnd) {
+  // 0: prefill of 10 [0, 20), decodes. 1 arrives at 5, joins at 20: 10 + 5 + 2 = 17 ms -> 37.
+  const auto records = RunToEnd(MakePlan({{0, 10, 3}, {5 * kMs, 5, 1}}));
+  EXPECT_EQ(records[1].scheduled, 20 * kMs);
+  EXPECT_EQ(records[1].first_token, 37 * kMs);
+  EXPECT_EQ(records[0].max_itl, 17 * kMs);
+  EXPECT_EQ(records[0].finish, 49 * kMs);
+}
+
+TEST(SimulationTest, ArrivalAtTheEndOfAnIterationJoinsTheNext) {
+  const auto records = RunToEnd(MakePlan({{0, 10, 3}, {20 * kMs, 5, 1}}));
+  EXPECT_EQ(records[1].scheduled, 20 * kMs);
+}
+
+TEST(SimulationTest, SimultaneousArrivalsShareTheFirstBatch) {
+  const auto records = RunToEnd(MakePlan({{0, 5, 1}, {0, 5, 1}}));
+  EXPECT_EQ(records[0].finish, 20 * kMs);
+  EXPECT_EQ(records[1].finish, 20 * kMs);
+}
+
+TEST(SimulationTest, PreemptionRecomputesAndCountsTheGap) {
+  // Blocks of 4, three of them. Both prefill 4 tokens [0, 18). The decode of 0 takes the last
+  // block, so 1 is preempted. 0 decodes at 30 and 42, finishes; 1 then prefills 4 + 1 tokens [42,
+  // 57): its second token, 39 ms after its first.
+  const auto records = RunToEnd(MakePlan({{0, 4, 3}, {0, 4, 3}}, {}, 3, 4));
+  EXPECT_EQ(records[0].preemptions, 0);
+  EXPECT_EQ(records[0].finish, 42 * kMs);
+  EXPECT_EQ(records[1].preemptions, 1);
+  EXPECT_EQ(records[1].first_token, 18 * kMs);
+  EXPECT_EQ(records[1].max_itl, 39 * kMs);
+  EXPECT_EQ(records[1].finish, (57 + 12) * kMs);
+}
+
+TEST(SimulationTest, RejectsWhatCanNeverFit) {
+  auto plan = MakePlan({{0, 40, 1}, {0, 41, 10}, {0, 4, 1}, {0, 500, 600}}, {}, 3, 16);
+  plan->workers[0].max_model_len = 1000;
+  const auto records = RunToEnd(plan);
+  EXPECT_EQ(records[0].reject_reason, RejectReason::kNone);
+  EXPECT_EQ(records[1].reject_reason, RejectReason::kKvCapacity);  // 50 tokens stored, 48 fit
+  EXPECT_EQ(records[1].finish, records[1].arrival);
+  EXPECT_EQ(records[1].scheduled, kUnset);
+  EXPECT_EQ(records[2].reject_reason, RejectReason::kNone);
+  EXPECT_EQ(records[3].reject_reason, RejectReason::kMaxModelLen);
+}
+
+TEST(SimulationTest, StopsAtTheLimitsOfThePlan) {
+  for (const int64_t slice : {1, 3, 1000}) {
+    auto plan = MakePlan({{0, 5, 3}, {100 * kMs, 5, 3}});
+    plan->max_simulated_time = 110 * kMs;
+    Simulation by_time(plan);
+    while (!by_time.done()) ASSERT_TRUE(by_time.Advance(slice).ok());
+    EXPECT_EQ(by_time.results().end_reason, EndReason::kMaxSimulatedTime);
+    EXPECT_EQ(by_time.results().end_time, 110 * kMs);
+    EXPECT_EQ(by_time.results().records.size(), 1u);
+    EXPECT_EQ(by_time.results().arrived, 2);
+
+    plan->max_simulated_time = kNever;
+    plan->max_events = 3;  // arrival and two iterations
+    Simulation by_events(plan);
+    while (!by_events.done()) ASSERT_TRUE(by_events.Advance(slice).ok());
+    EXPECT_EQ(by_events.results().end_reason, EndReason::kMaxEvents);
+    EXPECT_EQ(by_events.results().end_time, 27 * kMs);
+    EXPECT_EQ(by_events.results().events, 3);
+  }
+}
+
+TEST(SimulationTest, WorkerStatsAndTimeline) {
+  auto plan = MakePlan({{0, 5, 3}, {61 * kMs, 5, 1}});
+  Simulation simulation(plan);
+  ASSERT_TRUE(simulation.Advance(1000).ok());
+  ASSERT_TRUE(simulation.done());
+  const WorkerStats& stats = simulation.results().workers[0];
+  EXPECT_EQ(stats.iterations, 4);
+  EXPECT_EQ(stats.prefill_tokens, 10);
+  EXPECT_EQ(stats.decode_tokens, 2);
+  EXPECT_EQ(stats.busy, (39 + 15) * kMs);
+  EXPECT_EQ(stats.finished, 2);
+  EXPECT_EQ(stats.max_running, 1);
+  EXPECT_EQ(simulation.results().end_time, 76 * kMs);
+  const WorkerTimeline& timeline = simulation.results().timelines[0];
+  EXPECT_EQ(timeline.interval, kMs);
+  ASSERT_EQ(timeline.busy.size(), 76u);
+  EXPECT_DOUBLE_EQ(timeline.busy[38], 1);
+  EXPECT_DOUBLE_EQ(timeline.busy[40], 0);
+}
+
+// Writes events as text, one per line.
+class Recorder : public Observer {
+ public:
+  void OnArrived(SimTime now, int64_t id, int32_t, int32_t) override { Line(now, "arrived", id); }
+  void OnScheduled(SimTime now, int64_t id, int32_t) override { Line(now, "scheduled", id); }
+  void OnFirstToken(SimTime now, int64_t id, int32_t) override { Line(now, "first", id); }
+  void OnTokens(SimTime now, const TokenSpan& t) override {
+    Line(now, "tokens", t.request_id);
+    log.back() += " @" + std::to_string(t.first_token_index);
+    for (const SimTime time : t.times) log.back() += " " + std::to_string(time / kMs);
+  }
+  void OnPreempted(SimTime now, int64_t id, int32_t, int32_t generated) override {
+    Line(now, "preempted", id);
+    log.back() += " " + std::to_string(generated);
+  }
+  void OnFinished(SimTime now, const RequestRecord& r) override {
+    Line(now, "finished", r.request_id);
+  }
+  void OnRejected(SimTime now, const RequestRecord& r) override {
+    Line(now, "rejected", r.request_id);
+  }
+  void OnIteration(SimTime now, const IterationEvent& i) override {
+    Line(now, "iteration", i.index);
+  }
+  void OnSnapshot(SimTime now, std::span<const WorkerSnapshot> w, int64_t) override {
+    Line(now, "snapshot", w[0].kv_blocks_used);
+  }
+  void OnEnded(SimTime now, EndReason, int64_t finished, int64_t, int64_t) override {
+    Line(now, "ended", finished);
+  }
+
+  std::vector<std::string> log;
+
+ private:
+  void Line(SimTime now, const std::string& what, int64_t number) {
+    log.push_back(std::to_string(now / kMs) + " " + what + " " + std::to_string(number));
+  }
+};
+
+TEST(SimulationTest, ObserverSeesEveryEventInOrder) {
+  auto plan = MakePlan({{0, 4, 3}, {0, 4, 3}}, {}, 3, 4);
+  plan->snapshot_interval = 30 * kMs;
+  Recorder recorder;
+  RunToEnd(plan, &recorder);
+  EXPECT_EQ(recorder.log, (std::vector<std::string>{"0 arrived 0",       "0 arrived 1",
+                                                    "0 scheduled 0",     "0 scheduled 1",
+                                                    "0 snapshot 2",      "18 iteration 0",
+                                                    "18 first 0",        "18 first 1",
+                                                    "18 tokens 1 @0 18", "18 preempted 1 1",
+                                                    "30 iteration 1",    "30 snapshot 2",
+                                                    "42 iteration 2",    "42 tokens 0 @0 18 30 42",
+                                                    "42 finished 0",     "42 scheduled 1",
+                                                    "57 iteration 3",    "60 snapshot 2",
+                                                    "69 iteration 4",    "69 tokens 1 @1 57 69",
+                                                    "69 finished 1",     "69 ended 2"}));
+}
+
+TEST(SimulationTest, BrokenInvariantFailsTheRunWithAReproducer) {
+  class EndlessModel final : public ComputeModel {
+   public:
+    double IterationSeconds(const IterationShape&) const override { return 1e300; }
+  };
+  auto plan = MakePlan({{0, 5, 3}});
+  plan->workers[0].compute = std::make_shared<EndlessModel>();
+  plan->seed = 77;
+  Simulation simulation(plan);
+  const absl::Status status = simulation.Advance(1000);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_NE(std::string(status.message()).find("seed 77"), std::string::npos);
+  EXPECT_TRUE(simulation.done());
+}
+
+}  // namespace
+}  // namespace tokensim

@@ -1,0 +1,104 @@
+// How many KV blocks a worker has.
+//
+//   bytes  = memory_bytes * gpu_memory_utilization - weights - reserved_bytes     (per device)
+//   blocks = floor(bytes / (block_size * KV bytes of a token on the device))
+//
+// as vLLM's determine_available_memory, with reserved_bytes in place of its profiling run. The
+// chunked scheduler reproduces vLLM V1, which keeps block 0 as a null block: one block less is
+// usable.
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "engine/io/plan/resolve.h"
+
+namespace tokensim {
+namespace {
+
+// Bytes for KV blocks on one device, weights and reserve taken off. May be negative.
+double FreeBytes(const v1::WorkerGroup& group, int64_t weight_bytes) {
+  const v1::Memory& memory = group.memory();
+  return std::floor(static_cast<double>(group.hardware().memory_bytes()) *
+                    memory.gpu_memory_utilization()) -
+         static_cast<double>(weight_bytes) - static_cast<double>(memory.reserved_bytes());
+}
+
+void ReportTooLarge(const std::string& path, const v1::WorkerGroup& group, double usable,
+                    double needed, Findings* findings) {
+  const int32_t tensor = group.parallelism().tensor();
+  findings->Error(
+      JoinPath(path, "hardware.memory_bytes"),
+      absl::StrCat("the model does not fit: a device needs ", Gibibytes(needed),
+                   " for weights, reserve and one KV block; available are ", Gibibytes(usable),
+                   " (", Gibibytes(static_cast<double>(group.hardware().memory_bytes())),
+                   " x gpu_memory_utilization ", group.memory().gpu_memory_utilization(),
+                   "). Raise parallelism.tensor (now ", tensor,
+                   "), use a larger device or a smaller weight_dtype"),
+      kModelDoesNotFit);
+}
+
+WorkerCapacity GroupCapacity(const std::string& path, const v1::Model& model,
+                             const v1::WorkerGroup& group, Findings* findings) {
+  WorkerCapacity capacity;
+  const v1::Memory& memory = group.memory();
+  const ParallelismConfig split = ToParallelism(group.parallelism());
+  const int64_t null_blocks = group.local_scheduler().policy() == "chunked" ? 1 : 0;
+  // With explicit blocks and an affine cost nothing about the model need be known.
+  const bool model_known = model.has_num_layers() && model.has_hidden_size() &&
+                           model.has_head_dim() && model.has_num_kv_heads() &&
+                           model.has_intermediate_size() && model.has_vocab_size();
+  double computed = 0;
+  if (model_known) {
+    const TransformerConfig transformer = ToTransformer(model, memory.kv_cache_dtype());
+    capacity.weight_bytes_per_device = WeightBytesPerDevice(transformer, split);
+    const int64_t token_bytes = KvBytesPerTokenPerDevice(transformer, split);
+    capacity.kv_bytes_per_token = token_bytes * split.tensor * split.pipeline;
+    const double block_bytes =
+        static_cast<double>(token_bytes) * static_cast<double>(memory.block_size());
+    const double free = FreeBytes(group, capacity.weight_bytes_per_device);
+    computed = std::floor(std::max(0.0, free) / block_bytes);
+    if (!memory.has_kv_blocks() && computed < static_cast<double>(1 + null_blocks)) {
+      const double usable =
+          static_cast<double>(group.hardware().memory_bytes()) * memory.gpu_memory_utilization();
+      const double needed = usable - free + block_bytes * static_cast<double>(1 + null_blocks);
+      ReportTooLarge(path, group, usable, needed, findings);
+      return capacity;
+    }
+  }
+  if (memory.has_kv_blocks()) {
+    capacity.kv_blocks = memory.kv_blocks() - null_blocks;
+    if (model_known && group.hardware().has_memory_bytes() &&
+        static_cast<double>(memory.kv_blocks()) > computed) {
+      findings->Warning(
+          JoinPath(path, "memory.kv_blocks"),
+          absl::StrCat("is ", Grouped(memory.kv_blocks()), "; the device's memory has room for ",
+                       Grouped(static_cast<int64_t>(computed))));
+    }
+  } else {
+    capacity.kv_blocks = static_cast<int64_t>(computed) - null_blocks;
+  }
+  return capacity;
+}
+
+}  // namespace
+
+std::vector<WorkerCapacity> ComputeCapacities(const v1::Spec& spec, Findings* findings) {
+  std::vector<WorkerCapacity> capacities;
+  for (int i = 0; i < spec.workers_size(); ++i) {
+    const v1::WorkerGroup& group = spec.workers(i);
+    const std::string path = absl::StrCat("workers[", i, "]");
+    const int64_t errors = findings->errors();
+    const WorkerCapacity capacity =
+        capacities.emplace_back(GroupCapacity(path, ModelOf(spec, group), group, findings));
+    const int64_t tokens = capacity.kv_tokens(group);
+    const int32_t max_model_len = group.local_scheduler().max_model_len();
+    if (findings->errors() == errors && tokens < max_model_len) {
+      findings->Warning(JoinPath(path, "local_scheduler.max_model_len"),
+                        absl::StrCat("is ", Grouped(max_model_len), ", but the KV cache holds ",
+                                     Grouped(tokens), " tokens: longer requests are rejected"));
+    }
+  }
+  return capacities;
+}
+
+}  // namespace tokensim

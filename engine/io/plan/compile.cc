@@ -1,0 +1,145 @@
+#include <algorithm>
+#include <utility>
+
+#include "engine/compute/affine.h"
+#include "engine/compute/kernels/kernel_pricer.h"
+#include "engine/compute/profile/profile_pricer.h"
+#include "engine/compute/roofline.h"
+#include "engine/compute/tiled/tiled_pricer.h"
+#include "engine/io/plan/resolve.h"
+#include "engine/run/plan.h"
+
+namespace tokensim {
+namespace {
+
+std::unique_ptr<const OperatorPricer> MakePricer(const v1::WorkerGroup& group,
+                                                 const TransformerConfig& model,
+                                                 const ParallelismConfig& split) {
+  const v1::Compute& compute = group.compute();
+  const DeviceConfig device = ToDevice(group.hardware());
+  if (compute.has_profile()) {
+    return MakeProfilePricer(ToProfileTables(compute.profile().tables()), model, device, split);
+  }
+  if (compute.has_kernels()) {
+    return MakeKernelPricer(model, device, ToSurfaces(group.hardware()), split);
+  }
+  if (compute.has_tiled()) {
+    return MakeTiledPricer(model, device, ToTiledDevice(group.hardware().tiled()), split);
+  }
+  return MakeRooflinePricer(model, device, split);
+}
+
+std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
+                                                const v1::WorkerGroup& group) {
+  if (group.compute().has_affine()) {
+    const v1::Affine& affine = group.compute().affine();
+    return MakeAffineModel({affine.iteration_seconds(), affine.prefill_token_seconds(),
+                            affine.decode_token_seconds(), affine.context_token_seconds()});
+  }
+  constexpr int32_t kUsualTokens = 4'096;  // of an iteration without a limit
+  const int32_t budget = group.local_scheduler().max_num_batched_tokens();
+  IterationModelConfig config;
+  config.model = ToTransformer(ModelOf(spec, group), group.memory().kv_cache_dtype());
+  config.parallelism = ToParallelism(group.parallelism());
+  config.pricer = MakePricer(group, config.model, config.parallelism);
+  config.calibration = ToCalibration(group);
+  config.expected_max_tokens = budget == 0 ? kUsualTokens : budget;
+  return MakeIterationModel(std::move(config));
+}
+
+}  // namespace
+
+double BytesPerElement(v1::DataType type) {
+  switch (type) {
+    case v1::DATA_TYPE_FP32:
+      return 4;
+    case v1::DATA_TYPE_FP8:
+    case v1::DATA_TYPE_INT8:
+      return 1;
+    case v1::DATA_TYPE_INT4:
+      return 0.5;
+    default:
+      return 2;
+  }
+}
+
+TransformerConfig ToTransformer(const v1::Model& model, v1::DataType kv_dtype) {
+  TransformerConfig config;
+  config.name = model.name();
+  config.num_layers = model.num_layers();
+  config.hidden_size = model.hidden_size();
+  config.num_attention_heads = model.num_attention_heads();
+  config.num_kv_heads = model.num_kv_heads();
+  config.head_dim = model.head_dim();
+  config.intermediate_size = model.intermediate_size();
+  config.gated_mlp = model.gated_mlp();
+  config.vocab_size = model.vocab_size();
+  config.tie_word_embeddings = model.tie_word_embeddings();
+  config.num_experts = model.moe().num_experts();
+  config.experts_per_token = model.moe().experts_per_token();
+  config.weight_bytes_per_parameter = BytesPerElement(model.weight_dtype());
+  config.kv_bytes_per_element = BytesPerElement(kv_dtype);
+  return config;
+}
+
+ParallelismConfig ToParallelism(const v1::Parallelism& parallelism) {
+  ParallelismConfig config;
+  if (parallelism.has_tensor()) config.tensor = parallelism.tensor();
+  if (parallelism.has_pipeline()) config.pipeline = parallelism.pipeline();
+  if (parallelism.has_expert()) config.expert = parallelism.expert();
+  // Replicas that share their experts.
+  const int32_t data = parallelism.has_data() ? parallelism.data() : 1;
+  if (config.expert > 1 && config.expert == config.tensor * data) config.data = data;
+  if (parallelism.has_micro_batches()) config.micro_batches = parallelism.micro_batches();
+  return config;
+}
+
+DeviceConfig ToDevice(const v1::Hardware& hardware) {
+  DeviceConfig device;
+  device.name = hardware.name();
+  device.peak_flops = hardware.peak_flops();
+  device.peak_8bit_flops = hardware.peak_8bit_flops();
+  device.memory_bytes = hardware.memory_bytes();
+  device.memory_bandwidth_bytes_per_second = hardware.memory_bandwidth_bytes_per_second();
+  device.compute_efficiency = hardware.compute_efficiency();
+  device.memory_efficiency = hardware.memory_efficiency();
+  device.kernel_launch_seconds = hardware.kernel_launch_seconds();
+  device.interconnect.name = hardware.interconnect().name();
+  device.interconnect.bandwidth_bytes_per_second =
+      hardware.interconnect().bandwidth_bytes_per_second();
+  device.interconnect.latency_seconds = hardware.interconnect().latency_seconds();
+  device.iteration_overhead_seconds = hardware.iteration_overhead_seconds();
+  device.sequence_overhead_seconds = hardware.sequence_overhead_seconds();
+  return device;
+}
+
+std::shared_ptr<const Plan> CompilePlan(const v1::Spec& resolved,
+                                        const std::vector<WorkerCapacity>& capacities) {
+  auto plan = std::make_shared<Plan>();
+  plan->name = resolved.name();
+  plan->seed = static_cast<uint64_t>(resolved.seed());
+  for (int i = 0; i < resolved.workers_size(); ++i) {
+    const v1::WorkerGroup& group = resolved.workers(i);
+    WorkerPlan worker = CompileWorker(resolved, group, capacities[static_cast<size_t>(i)]);
+    worker.compute = MakeCompute(resolved, group);
+    AppendWorkers(resolved, i, std::move(worker), &plan->workers);
+  }
+  CompileGlobalScheduler(resolved, plan.get());
+  plan->network = CompileNetwork(resolved);
+  plan->workload = CompileWorkload(resolved.workload());
+  plan->slo = CompileSlo(resolved.slo());
+  plan->classes = CompileClasses(resolved);
+  if (resolved.has_memory_pool()) plan->memory_pool = CompileMemoryPool(resolved.memory_pool());
+  plan->worker_events = CompileFaults(resolved);
+  if (resolved.stop().has_max_simulated_seconds()) {
+    plan->max_simulated_time = FromSeconds(resolved.stop().max_simulated_seconds());
+  }
+  plan->request_delay = FromSeconds(resolved.calibration().request_seconds());
+  plan->response_delay = FromSeconds(resolved.calibration().response_seconds());
+  plan->max_events = resolved.stop().max_events();
+  plan->snapshot_interval = FromSeconds(resolved.output().snapshot_interval_seconds());
+  plan->timeline_points = resolved.output().timeline_points();
+  return plan;
+}
+
+}  // namespace tokensim

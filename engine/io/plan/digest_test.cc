@@ -1,0 +1,68 @@
+#include "engine/io/plan/digest.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "engine/io/plan/test_specs.h"
+
+namespace tokensim {
+namespace {
+
+using ::testing::MatchesRegex;
+
+std::string DigestOf(const Changes& changes) { return PrepareChanged(changes).digest; }
+
+TEST(DigestTest, IsASha256) {
+  EXPECT_THAT(DigestOf({}), MatchesRegex("sha256:[0-9a-f]+"));
+  EXPECT_EQ(DigestOf({}).size(), 7 + 64);
+}
+
+// The encoding is part of the identity of stored results: a change of it is a change of every
+// digest. This spec uses no preset, so it changes for no other reason.
+TEST(DigestTest, Golden) {
+  const PreparedSpec prepared = PrepareSpec(ParseSpec(R"(
+name: any
+workers: [{name: w, compute: {affine: {iteration_seconds: 5ms}}, memory: {kv_blocks: 101}}]
+workload:
+  num_requests: 10
+  arrival: {constant: {rate_per_second: 10}}
+  lengths: {independent: {input: {fixed: 100}, output: {uniform: {min: 1, max: 20}}}}
+)"),
+                                            TracePolicy::NoPaths());
+  EXPECT_EQ(prepared.digest,
+            "sha256:52a91943a089b9b4619da1cf61fad8cd6fbe34e54513acd004fdf350f0e424d8");
+}
+
+TEST(DigestTest, NamesAndDescriptionsDoNotCount) {
+  EXPECT_EQ(DigestOf({{"name", "x"}, {"description", "y"}, {"model.source", "z"}}), DigestOf({}));
+}
+
+TEST(DigestTest, WhatIsADefaultMayBeWritten) {
+  EXPECT_EQ(DigestOf({{"seed", "0"}, {"memory.block_size", "16"}, {"slo", "{}"}}), DigestOf({}));
+  EXPECT_EQ(DigestOf({{"local_scheduler", "chunked"}}), DigestOf({}));
+}
+
+TEST(DigestTest, EveryChangeOfMeaningCounts) {
+  const std::vector<Changes> variants = {
+      {},
+      {{"seed", "1"}},
+      {{"workers[0].count", "2"}},
+      {{"model.num_layers", "31"}},
+      {{"memory.block_size", "8"}},
+      {{"local_scheduler", "orca"}},
+      {{"slo.ttft_seconds", "1s"}},
+      {{"slo.tpot_seconds", "1s"}},
+      {{"workload.arrival.constant.rate_per_second", "1"}},
+      {{"workload.lengths.independent.output.fixed", "101"}},
+      {{"workload.lengths.independent.input.fixed", "101"}},
+      {{"output.timeline_points", "100"}},
+  };
+  std::set<std::string> digests;
+  for (const Changes& changes : variants) digests.insert(DigestOf(changes));
+  EXPECT_EQ(digests.size(), variants.size());
+}
+
+}  // namespace
+}  // namespace tokensim

@@ -1,0 +1,123 @@
+#include "engine/io/plan/findings.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "engine/io/yaml/nearest.h"
+#include "engine/io/yaml/quantity.h"
+#include "tokensim/v1/spec.pb.h"
+
+namespace tokensim {
+namespace {
+
+constexpr size_t kMaxFindings = 200;
+
+// Number of the spec's field that a path begins with.
+int FieldRank(const std::string& path) {
+  const std::string first = path.substr(0, path.find_first_of(".["));
+  const auto* field = v1::Spec::descriptor()->FindFieldByName(first);
+  return field == nullptr ? 0 : field->number();
+}
+
+// 3, 1e-06: numbers in messages.
+std::string Shown(double value) { return FormatReal(value, Units::kNone); }
+
+}  // namespace
+
+void Findings::Error(std::string field, std::string message, std::string_view reason) {
+  ++errors_;
+  Add(v1::Finding::ERROR, std::move(field), std::move(message), reason);
+}
+
+void Findings::Warning(std::string field, std::string message, std::string_view reason) {
+  Add(v1::Finding::WARNING, std::move(field), std::move(message), reason);
+}
+
+void Findings::Add(v1::Finding::Severity severity, std::string field, std::string message,
+                   std::string_view reason) {
+  if (findings_.size() >= kMaxFindings) {
+    ++dropped_;
+    return;
+  }
+  v1::Finding& finding = findings_.emplace_back();
+  finding.set_severity(severity);
+  finding.set_field(std::move(field));
+  finding.set_message(std::move(message));
+  finding.set_reason(std::string(reason));
+}
+
+std::vector<v1::Finding> Findings::Take() {
+  std::stable_sort(findings_.begin(), findings_.end(), [](const auto& a, const auto& b) {
+    return FieldRank(a.field()) < FieldRank(b.field());
+  });
+  if (dropped_ > 0) {
+    v1::Finding& finding = findings_.emplace_back();
+    finding.set_severity(errors_ > 0 ? v1::Finding::ERROR : v1::Finding::WARNING);
+    finding.set_message(absl::StrCat(dropped_, " more findings are not shown"));
+    finding.set_reason(kSpecInvalid);
+  }
+  return std::move(findings_);
+}
+
+std::string JoinPath(std::string_view a, std::string_view b) {
+  std::string path(a);
+  if (!a.empty() && !b.empty()) path += '.';
+  return path += b;
+}
+
+std::string Grouped(int64_t value) {
+  std::string digits = absl::StrCat(value);
+  const size_t begin = value < 0 ? 1 : 0;
+  for (size_t i = digits.size(); i > begin + 3;) {
+    i -= 3;
+    digits.insert(i, ",");
+  }
+  return digits;
+}
+
+std::string Gibibytes(double bytes) {
+  return absl::StrFormat("%.2f GiB", bytes / static_cast<double>(int64_t{1} << 30));
+}
+
+bool Checker::Range(std::string_view field, int64_t value, int64_t min, int64_t max) const {
+  if (value >= min && value <= max) return true;
+  Error(field, absl::StrCat("is ", value, "; allowed are ", Grouped(min), " .. ", Grouped(max)));
+  return false;
+}
+
+bool Checker::Positive(std::string_view field, double value, double max) const {
+  if (value > 0 && value <= max) return true;
+  Error(field, absl::StrCat("is ", Shown(value), "; it must be above 0 and at most ", Shown(max)));
+  return false;
+}
+
+bool Checker::NotNegative(std::string_view field, double value, double max) const {
+  if (value >= 0 && value <= max) return true;
+  Error(field, absl::StrCat("is ", Shown(value), "; allowed are 0 .. ", Shown(max)));
+  return false;
+}
+
+bool Checker::Required(std::string_view field, bool present, std::string_view what_for) const {
+  if (!present) Error(field, absl::StrCat("is missing: ", std::string(what_for)));
+  return present;
+}
+
+bool Checker::Length(std::string_view field, const std::string& text, size_t max) const {
+  if (text.size() <= max) return true;
+  Error(field, absl::StrCat("is ", text.size(), " bytes long; at most ",
+                            Grouped(static_cast<int64_t>(max)), " are allowed"));
+  return false;
+}
+
+void Checker::NotFound(std::string_view field, std::string_view kind, const std::string& name,
+                       const std::vector<std::string>& known, std::string_view reason) const {
+  std::string suggestion = DidYouMean(name, known, 3);
+  if (suggestion.empty()) suggestion = absl::StrCat("; known are ", absl::StrJoin(known, ", "));
+  Error(field, absl::StrCat("unknown ", std::string(kind), " ", Quote(name), suggestion), reason);
+}
+
+}  // namespace tokensim

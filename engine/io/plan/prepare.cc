@@ -1,0 +1,195 @@
+#include "engine/io/plan/prepare.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/io/plan/digest.h"
+#include "engine/io/plan/resolve.h"
+
+namespace tokensim {
+namespace {
+
+void ResolveOutput(const Checker& check, v1::Output* output) {
+  if (!output->has_snapshot_interval_seconds()) output->set_snapshot_interval_seconds(1);
+  if (!output->has_timeline_points()) output->set_timeline_points(256);
+  const double interval = output->snapshot_interval_seconds();
+  constexpr double kShortest = 1e-6;
+  if (check.NotNegative("snapshot_interval_seconds", interval, kMaxSimulatedSeconds) &&
+      interval != 0 && interval < kShortest) {
+    check.Error("snapshot_interval_seconds", "must be 0 (none) or at least 1us");
+  }
+  check.Range("timeline_points", output->timeline_points(), 2, 4'096);
+}
+
+// The most that one iteration of a worker may have to do: its longest prompt beside full decodes.
+double LargestIterationSeconds(const WorkerPlan& worker) {
+  const LocalSchedulerConfig& scheduler = worker.scheduler;
+  const int64_t kv_tokens = worker.kv_blocks * worker.block_size;
+  const int64_t prompt = std::min(worker.max_model_len, kv_tokens);
+  const int64_t chunk = scheduler.max_num_batched_tokens == 0
+                            ? prompt
+                            : std::min<int64_t>(prompt, scheduler.max_num_batched_tokens);
+  const PrefillChunk chunks[] = {
+      {static_cast<int32_t>(chunk), static_cast<int32_t>(prompt - chunk)}};
+  IterationShape shape;
+  shape.decode_count = scheduler.max_num_seqs;
+  shape.decode_context = std::min(kv_tokens, scheduler.max_num_seqs * worker.max_model_len);
+  shape.sampled_count = scheduler.max_num_seqs;
+  shape.prefill_tokens = chunk;
+  shape.prefill = chunks;
+  return worker.compute->IterationSeconds(shape);
+}
+
+// Figures so far from any machine that simulated time would overflow.
+void CheckIterationTimes(const v1::Spec& spec, const Plan& plan, Findings* findings) {
+  constexpr double kLongest = 1e6;
+  size_t worker = 0;  // the group's first
+  for (int i = 0; i < spec.workers_size(); ++i) {
+    const double seconds = LargestIterationSeconds(plan.workers[worker]);
+    if (!(seconds <= kLongest)) {
+      findings->Error(absl::StrCat("workers[", i, "].compute"),
+                      absl::StrCat("an iteration of the largest batch would take ", seconds,
+                                   " seconds; at most ", kLongest, " are allowed"));
+    }
+    worker += static_cast<size_t>(WorkersOf(spec.workers(i)));
+  }
+}
+
+// What no worker can serve.
+void CheckShortestRequest(const v1::Spec& spec, const std::vector<WorkerCapacity>& capacities,
+                          Findings* findings) {
+  const int64_t shortest = ShortestRequest(spec.workload());
+  int64_t model_len = 0;
+  int64_t kv_tokens = 0;
+  for (int i = 0; i < spec.workers_size(); ++i) {
+    const v1::WorkerGroup& group = spec.workers(i);
+    model_len = std::max<int64_t>(model_len, group.local_scheduler().max_model_len());
+    kv_tokens = std::max(kv_tokens, capacities[static_cast<size_t>(i)].kv_tokens(group));
+  }
+  const bool too_long = shortest > model_len;
+  if (!too_long && shortest <= kv_tokens) return;
+  findings->Warning("workload.lengths",
+                    absl::StrCat("every request would be rejected: the shortest has ",
+                                 Grouped(shortest), " tokens, input and output, and the largest ",
+                                 too_long ? "max_model_len is " : "KV cache holds ",
+                                 Grouped(too_long ? model_len : kv_tokens)));
+}
+
+// Removes sections that say nothing, so that leaving them out is the same.
+void DropEmpty(v1::Spec* spec) {
+  const auto empty = [](const google::protobuf::Message& message) {
+    return message.ByteSizeLong() == 0;
+  };
+  if (spec->has_slo() && empty(spec->slo())) spec->clear_slo();
+  if (spec->has_stop() && empty(spec->stop())) spec->clear_stop();
+  if (spec->has_faults() && empty(spec->faults())) spec->clear_faults();
+  if (spec->has_model() &&
+      std::all_of(spec->workers().begin(), spec->workers().end(),
+                  [](const v1::WorkerGroup& group) { return group.has_model(); })) {
+    spec->clear_model();
+  }
+}
+
+std::vector<v1::WorkerEstimate> WorkerEstimates(const v1::Spec& spec,
+                                                const std::vector<WorkerCapacity>& capacities) {
+  std::vector<v1::WorkerEstimate> estimates;
+  for (int i = 0; i < spec.workers_size(); ++i) {
+    const v1::WorkerGroup& group = spec.workers(i);
+    const WorkerCapacity& capacity = capacities[static_cast<size_t>(i)];
+    v1::WorkerEstimate& estimate = estimates.emplace_back();
+    estimate.set_group(group.name());
+    estimate.set_count(static_cast<int32_t>(WorkersOf(group)));
+    estimate.set_weight_bytes_per_device(capacity.weight_bytes_per_device);
+    estimate.set_kv_bytes_per_token(capacity.kv_bytes_per_token);
+    estimate.set_kv_blocks(capacity.kv_blocks);
+    estimate.set_kv_tokens(capacity.kv_tokens(group));
+  }
+  return estimates;
+}
+
+}  // namespace
+
+void CheckSlo(const Checker& check, const v1::Slo& slo) {
+  const auto objective = [&](std::string_view field, bool present, double seconds) {
+    if (present) check.Positive(field, seconds, kMaxSimulatedSeconds);
+  };
+  objective("ttft_seconds", slo.has_ttft_seconds(), slo.ttft_seconds());
+  objective("tpot_seconds", slo.has_tpot_seconds(), slo.tpot_seconds());
+  objective("max_itl_seconds", slo.has_max_itl_seconds(), slo.max_itl_seconds());
+  objective("e2e_seconds", slo.has_e2e_seconds(), slo.e2e_seconds());
+}
+
+void ResolveRest(v1::Spec* spec, Findings* findings) {
+  const Checker check(findings, "");
+  check.Length("name", spec->name(), 200);
+  check.Length("description", spec->description(), 4'000);
+  CheckSlo(Checker(findings, "slo"), spec->slo());
+  const v1::Stop& stop = spec->stop();
+  if (stop.has_max_simulated_seconds()) {
+    check.Positive("stop.max_simulated_seconds", stop.max_simulated_seconds(),
+                   kMaxSimulatedSeconds);
+  }
+  const int64_t max = std::numeric_limits<int64_t>::max();
+  if (stop.has_max_events()) check.Range("stop.max_events", stop.max_events(), 1, max);
+  ResolveOutput(Checker(findings, "output"), spec->mutable_output());
+  if (!spec->has_seed()) spec->set_seed(0);
+  check.Range("seed", spec->seed(), 0, max);
+}
+
+PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces) {
+  PreparedSpec prepared;
+  Findings findings;
+  v1::Spec resolved = spec;
+  ResolveWorkers(traces, &resolved, &findings);
+  ResolveNetwork(&resolved, &findings);
+  std::vector<WorkerCapacity> capacities;
+  if (findings.errors() == 0) {
+    capacities = ComputeCapacities(resolved, &findings);
+    CheckKvBytes(resolved, capacities, &findings);
+  }
+  ResolveFaults(&resolved, &findings);
+  ResolveWorkload(traces, resolved.mutable_workload(), &findings);
+  ResolveMemoryPool(&resolved, &findings);
+  ResolveRest(&resolved, &findings);
+  std::shared_ptr<const Plan> plan;
+  if (findings.errors() == 0) {
+    CheckShortestRequest(resolved, capacities, &findings);
+    DropEmpty(&resolved);
+    plan = CompilePlan(resolved, capacities);
+    CheckIterationTimes(resolved, *plan, &findings);
+    CheckOperators(spec, resolved, *plan, &findings);
+  }
+  const bool good = findings.errors() == 0;
+  prepared.findings = findings.Take();
+  if (!good) return prepared;
+  prepared.plan = std::move(plan);
+  prepared.digest = SpecDigest(resolved);
+  prepared.workers = WorkerEstimates(resolved, capacities);
+  prepared.resolved = std::move(resolved);
+  return prepared;
+}
+
+v1::Estimate ToEstimate(const PreparedSpec& prepared) {
+  // Measured on one core: docs/performance.md.
+  constexpr double kRequestsPerSecond = 2e6;
+  constexpr double kStartSeconds = 0.002;
+  constexpr double kBytesPerRequest = 85;     // a row and a column of the report
+  constexpr double kBytesPerWorker = 40'000;  // state and timelines
+  v1::Estimate estimate;
+  estimate.mutable_findings()->Assign(prepared.findings.begin(), prepared.findings.end());
+  if (!prepared.ok()) return estimate;
+  *estimate.mutable_resolved_spec() = prepared.resolved;
+  estimate.set_spec_digest(prepared.digest);
+  estimate.mutable_workers()->Assign(prepared.workers.begin(), prepared.workers.end());
+  const auto requests = static_cast<double>(prepared.plan->workload.num_requests);
+  const auto workers = static_cast<double>(prepared.plan->workers.size());
+  estimate.set_requests(prepared.plan->workload.num_requests);
+  estimate.set_estimated_wall_seconds(kStartSeconds + requests / kRequestsPerSecond);
+  estimate.set_estimated_memory_bytes(
+      static_cast<int64_t>(requests * kBytesPerRequest + workers * kBytesPerWorker));
+  return estimate;
+}
+
+}  // namespace tokensim

@@ -1,0 +1,162 @@
+// What PrepareSpec says about the global scheduler.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/io/plan/resolve.h"
+#include "engine/io/plan/test_specs.h"
+#include "engine/policy/global/global_scheduler.h"
+
+namespace tokensim {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+// With a group that hands requests on.
+v1::Spec WithTransfers(const Changes& changes = {}) {
+  v1::Spec spec = Changed(GoodSpec(), changes);
+  spec.mutable_workers(0)->set_role(v1::ROLE_PREFILL);
+  v1::WorkerGroup* decode = spec.add_workers();
+  *decode = spec.workers(0);
+  decode->set_name("decode");
+  decode->set_role(v1::ROLE_DECODE);
+  return spec;
+}
+
+v1::GlobalScheduler Resolved(const v1::Spec& spec) {
+  v1::Spec resolved = spec;
+  Findings findings;
+  ResolveGlobalScheduler(&resolved, &findings);
+  EXPECT_EQ(findings.errors(), 0);
+  return resolved.global_scheduler();
+}
+
+TEST(PrepareGlobalTest, EveryPolicyIsKnown) {
+  for (const GlobalPolicyInfo& info : GlobalSchedulers()) {
+    const std::string name(info.name);
+    const PreparedSpec prepared = PrepareChanged(
+        {{"global_scheduler.policy", name}, {"global_scheduler.transfer_policy", name}});
+    ASSERT_THAT(Texts(prepared), IsEmpty());
+    EXPECT_EQ(prepared.plan->global_scheduler.policy, info.policy);
+    EXPECT_EQ(prepared.plan->transfer_scheduler.policy, info.policy);
+  }
+}
+
+TEST(PrepareGlobalTest, UnknownPolicies) {
+  const PreparedSpec prepared = PrepareChanged({{"global_scheduler.policy", "prefix_afinity"},
+                                                {"global_scheduler.transfer_policy", "leastkv"}});
+  EXPECT_THAT(Texts(prepared),
+              ElementsAre("ERROR global_scheduler.policy: unknown global scheduler "
+                          "'prefix_afinity'; did you mean prefix_affinity?",
+                          HasSubstr("ERROR global_scheduler.transfer_policy: unknown global "
+                                    "scheduler 'leastkv'; did you mean least_kv")));
+  EXPECT_EQ(prepared.findings.at(0).reason(), "CATALOG_ENTRY_NOT_FOUND");
+}
+
+TEST(PrepareGlobalTest, Defaults) {
+  const PreparedSpec prepared = PrepareChanged({{"seed", "5"}});
+  const v1::GlobalScheduler& g = prepared.resolved.global_scheduler();
+  EXPECT_EQ(g.ShortDebugString(), "policy: \"round_robin\"");
+  const Plan& plan = *prepared.plan;
+  EXPECT_EQ(plan.global_scheduler.policy, GlobalPolicy::kRoundRobin);
+  EXPECT_EQ(plan.global_scheduler.seed, 5U);
+  EXPECT_STREQ(plan.global_scheduler.stream, "dispatch");
+  EXPECT_EQ(plan.transfer_scheduler.policy, GlobalPolicy::kLeastKv);
+  EXPECT_EQ(plan.transfer_scheduler.seed, 5U);
+  EXPECT_STREQ(plan.transfer_scheduler.stream, "transfer");
+  EXPECT_FALSE(plan.intra_node_first);
+  EXPECT_FALSE(plan.migrate_on_pressure);
+  EXPECT_EQ(plan.signal_delay, 0);
+}
+
+TEST(PrepareGlobalTest, EveryFieldReachesThePlan) {
+  const PreparedSpec prepared = PrepareChanged(
+      {{"global_scheduler",
+        "{policy: weighted, transfer_policy: session_affinity, intra_node_first: true, "
+        "signal_delay_seconds: 250ms, migrate_on_pressure: true, affinity_load_factor: 1.25, "
+        "weights: {queue_depth: 2, kv_use: 0, prefix_hit: 3}}"}});
+  ASSERT_THAT(Texts(prepared), IsEmpty());
+  const Plan& plan = *prepared.plan;
+  EXPECT_EQ(plan.global_scheduler.policy, GlobalPolicy::kWeighted);
+  EXPECT_EQ(plan.global_scheduler.weights.queue_depth, 2);
+  EXPECT_EQ(plan.global_scheduler.weights.kv_use, 0);
+  EXPECT_EQ(plan.global_scheduler.weights.prefix_hit, 3);
+  EXPECT_EQ(plan.global_scheduler.weights.load, 1);
+  EXPECT_EQ(plan.transfer_scheduler.policy, GlobalPolicy::kSessionAffinity);
+  EXPECT_EQ(plan.transfer_scheduler.affinity_load_factor, 1.25);
+  EXPECT_TRUE(plan.intra_node_first);
+  EXPECT_TRUE(plan.migrate_on_pressure);
+  EXPECT_EQ(plan.signal_delay, 250'000'000);
+}
+
+TEST(PrepareGlobalTest, WhatIsUsedIsFilledIn) {
+  EXPECT_EQ(Resolved(WithTransfers()).transfer_policy(), "least_kv");
+  v1::Spec submits = GoodSpec();
+  submits.mutable_workers(0)->add_breakpoints()->set_action("submit");
+  EXPECT_EQ(Resolved(submits).transfer_policy(), "least_kv");
+  const v1::GlobalScheduler weighted =
+      Resolved(Changed(GoodSpec(), {{"global_scheduler", "weighted"}}));
+  EXPECT_EQ(weighted.weights().ShortDebugString(),
+            "queue_depth: 1 kv_use: 1 prefix_hit: 1 load: 1");
+  const v1::GlobalScheduler affinity =
+      Resolved(WithTransfers({{"global_scheduler.transfer_policy", "prefix_affinity"}}));
+  EXPECT_EQ(affinity.affinity_load_factor(), 2);
+}
+
+// As it was before these fields: see the golden digest of digest_test.cc.
+TEST(PrepareGlobalTest, WhatHoldsAnywayDoesNotCount) {
+  const std::string digest = PrepareChanged({}).digest;
+  EXPECT_EQ(PrepareChanged({{"global_scheduler",
+                             "{policy: round_robin, transfer_policy: least_kv, "
+                             "intra_node_first: false, signal_delay_seconds: 0, "
+                             "migrate_on_pressure: false}"}})
+                .digest,
+            digest);
+  EXPECT_NE(PrepareChanged({{"global_scheduler.intra_node_first", "true"}}).digest, digest);
+  EXPECT_NE(PrepareChanged({{"global_scheduler.signal_delay_seconds", "1s"}}).digest, digest);
+  EXPECT_NE(PrepareChanged({{"global_scheduler.migrate_on_pressure", "true"}}).digest, digest);
+  EXPECT_NE(PrepareChanged({{"global_scheduler.transfer_policy", "random"}}).digest, digest);
+}
+
+TEST(PrepareGlobalTest, FieldsOfAnotherPolicyAreNotUsed) {
+  const PreparedSpec prepared = PrepareChanged(
+      {{"global_scheduler", "{policy: random, weights: {load: 2}, affinity_load_factor: 3}"}});
+  EXPECT_THAT(
+      Texts(prepared),
+      ElementsAre("WARNING global_scheduler.weights: are not used: only the policy weighted "
+                  "has weights",
+                  "WARNING global_scheduler.affinity_load_factor: is not used: only "
+                  "prefix_affinity and session_affinity have it"));
+  EXPECT_EQ(prepared.digest, PrepareChanged({{"global_scheduler", "random"}}).digest);
+}
+
+TEST(PrepareGlobalTest, Ranges) {
+  EXPECT_THAT(FindingsOf({{"global_scheduler",
+                           "{policy: weighted, signal_delay_seconds: -1s, "
+                           "weights: {queue_depth: -1, load: .nan}}"}}),
+              ElementsAre("ERROR global_scheduler.signal_delay_seconds: is -1; allowed are 0 .. "
+                          "9e+09",
+                          HasSubstr("ERROR global_scheduler.weights.queue_depth: is -1; allowed "
+                                    "are 0 .. "),
+                          HasSubstr("ERROR global_scheduler.weights.load: is .nan; allowed are")));
+  EXPECT_THAT(FindingsOf({{"global_scheduler",
+                           "{policy: weighted, signal_delay_seconds: 1ns, weights: {queue_depth: "
+                           "0, kv_use: 0, prefix_hit: 0, load: 0}}"}}),
+              ElementsAre("ERROR global_scheduler.signal_delay_seconds: must be 0 (the present) or "
+                          "at least 1us",
+                          "ERROR global_scheduler.weights: are all 0; at least one must be above "
+                          "0"));
+  for (const char* factor : {"1", "0.5"}) {
+    EXPECT_THAT(FindingsOf({{"global_scheduler.policy", "prefix_affinity"},
+                            {"global_scheduler.affinity_load_factor", factor}}),
+                ElementsAre(HasSubstr("ERROR global_scheduler.affinity_load_factor: is " +
+                                      std::string(factor) + "; it must be above 1")));
+  }
+  EXPECT_THAT(FindingsOf({{"global_scheduler.policy", "session_affinity"},
+                          {"global_scheduler.affinity_load_factor", ".inf"}}),
+              ElementsAre(HasSubstr("ERROR global_scheduler.affinity_load_factor: is .inf")));
+}
+
+}  // namespace
+}  // namespace tokensim

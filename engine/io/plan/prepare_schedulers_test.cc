@@ -1,0 +1,110 @@
+// What PrepareSpec says about local schedulers, and what they compile to.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/io/plan/test_specs.h"
+#include "engine/run/plan.h"
+
+namespace tokensim {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+LocalSchedulerConfig Compiled(const Changes& changes) {
+  const PreparedSpec prepared = PrepareChanged(changes);
+  EXPECT_THAT(Texts(prepared), IsEmpty());
+  return prepared.plan == nullptr ? LocalSchedulerConfig{} : prepared.plan->workers[0].scheduler;
+}
+
+TEST(PrepareSchedulersTest, QueueOrders) {
+  EXPECT_THAT(FindingsOf({{"local_scheduler.queue_order", "lifo"}}),
+              ElementsAre("ERROR workers[0].local_scheduler.queue_order: unknown queue order "
+                          "'lifo'; known are fcfs, sjf, priority, edf, fair"));
+  EXPECT_EQ(Compiled({}).queue_order, QueueOrder::kFcfs);
+  EXPECT_EQ(Compiled({{"local_scheduler.queue_order", "fair"}}).queue_order, QueueOrder::kFair);
+}
+
+TEST(PrepareSchedulersTest, TheOutputLengthIsForSjf) {
+  EXPECT_THAT(FindingsOf({{"local_scheduler.oracle_output_length", "true"}}),
+              ElementsAre("ERROR workers[0].local_scheduler.oracle_output_length: is true, but "
+                          "only queue_order sjf could use it; queue_order is fcfs"));
+  const LocalSchedulerConfig sjf = Compiled(
+      {{"local_scheduler.oracle_output_length", "true"}, {"local_scheduler.queue_order", "sjf"}});
+  EXPECT_TRUE(sjf.oracle_output_length);
+  EXPECT_FALSE(Compiled({{"local_scheduler.queue_order", "sjf"}}).oracle_output_length);
+}
+
+TEST(PrepareSchedulersTest, AdmissionShares) {
+  EXPECT_THAT(FindingsOf({{"local_scheduler", "{watermark: 1, max_memory_ratio: 0}"}}),
+              ElementsAre("ERROR workers[0].local_scheduler.watermark: is 1; it must be at least 0 "
+                          "and below 1",
+                          "ERROR workers[0].local_scheduler.max_memory_ratio: is 0; it must be "
+                          "above 0 and at most 1"));
+  EXPECT_THAT(FindingsOf({{"local_scheduler.watermark", ".nan"}}),
+              ElementsAre(HasSubstr("watermark: is nan; it must be")));
+  const LocalSchedulerConfig config =
+      Compiled({{"local_scheduler", "{watermark: 0.05, max_memory_ratio: 0.6}"}});
+  EXPECT_EQ(config.watermark, 0.05);
+  EXPECT_EQ(config.max_memory_ratio, 0.6);
+  EXPECT_EQ(Compiled({}).watermark, 0);
+  EXPECT_EQ(Compiled({}).max_memory_ratio, 1);
+}
+
+TEST(PrepareSchedulersTest, OnlyChunkedFormsBatchesAhead) {
+  EXPECT_THAT(FindingsOf({{"local_scheduler.async_scheduling_depth", "3"}}),
+              ElementsAre("ERROR workers[0].local_scheduler.async_scheduling_depth: is 3; allowed "
+                          "are 1 .. 2"));
+  EXPECT_THAT(FindingsOf({{"local_scheduler", "{policy: orca, async_scheduling_depth: 2}"}}),
+              ElementsAre("ERROR workers[0].local_scheduler.async_scheduling_depth: is 2; only the "
+                          "policy chunked forms batches ahead, and the policy is orca"));
+  EXPECT_EQ(Compiled({{"local_scheduler.async_scheduling_depth", "2"}}).async_depth, 2);
+  EXPECT_EQ(
+      Compiled({{"local_scheduler", "{policy: orca, async_scheduling_depth: 1}"}}).async_depth, 1);
+}
+
+TEST(PrepareSchedulersTest, SwappingNeedsHostMemory) {
+  EXPECT_THAT(FindingsOf({{"local_scheduler.preemption_mode", "9"}}),
+              ElementsAre("ERROR workers[0].local_scheduler.preemption_mode: is not a preemption "
+                          "mode; allowed are recompute, swap"));
+  EXPECT_THAT(FindingsOf({{"local_scheduler.preemption_mode", "swap"}}),
+              ElementsAre("ERROR workers[0].memory.host_memory_bytes: is missing: preemption_mode "
+                          "swap needs room for the KV caches it moves out"));
+  EXPECT_EQ(
+      Compiled({{"local_scheduler.preemption_mode", "swap"}, {"memory.host_memory_bytes", "16GiB"}})
+          .preemption,
+      PreemptionMode::kSwap);
+}
+
+// Fields newer than the first version that say what holds anyway leave the digest alone.
+TEST(PrepareSchedulersTest, WrittenDefaultsAreNoChange) {
+  EXPECT_EQ(PrepareChanged({{"local_scheduler",
+                             "{queue_order: fcfs, watermark: 0, max_memory_ratio: 1, "
+                             "async_scheduling_depth: 1, preemption_mode: recompute, "
+                             "oracle_output_length: false}"}})
+                .digest,
+            PrepareChanged({}).digest);
+  EXPECT_NE(PrepareChanged({{"local_scheduler.watermark", "0.1"}}).digest,
+            PrepareChanged({}).digest);
+}
+
+TEST(PrepareSchedulersTest, VllmV0TakesWholePrompts) {
+  const LocalSchedulerConfig config = Compiled({{"local_scheduler", "vllm_v0"}});
+  EXPECT_EQ(config.policy, LocalPolicy::kVllmV0);
+  EXPECT_EQ(config.max_num_batched_tokens, 4'096);  // the model's context
+  EXPECT_EQ(config.watermark, 0.01);
+  EXPECT_EQ(Compiled({{"local_scheduler", "{policy: vllm_v0, max_model_len: 1000}"}})
+                .max_num_batched_tokens,
+            2'048);
+  EXPECT_THAT(
+      FindingsOf({{"local_scheduler", "{policy: vllm_v0, max_num_batched_tokens: 100}"}}),
+      ElementsAre("ERROR workers[0].local_scheduler.max_num_batched_tokens: is 100; with vllm_v0 "
+                  "it must be at least max_num_seqs, 256: every running request may decode a "
+                  "token"));
+  EXPECT_EQ(PrepareChanged({{"local_scheduler", "{policy: vllm_v0, watermark: 0.01}"}}).digest,
+            PrepareChanged({{"local_scheduler", "vllm_v0"}}).digest);
+}
+
+}  // namespace
+}  // namespace tokensim

@@ -1,0 +1,36 @@
+#include "engine/io/plan/resolve.h"
+
+namespace tokensim {
+namespace {
+
+constexpr char kDefaultPoolLink[] = "eth-100g";  // of a link that says nothing of itself
+
+bool HasConversations(const v1::Workload& workload) {
+  return workload.has_conversations() || workload.trace().rows().conversation_size() > 0;
+}
+
+}  // namespace
+
+// After the workload.
+void ResolveMemoryPool(v1::Spec* spec, Findings* findings) {
+  if (!spec->has_memory_pool()) return;
+  const Checker check(findings, "memory_pool");
+  v1::MemoryPool* pool = spec->mutable_memory_pool();
+  if (pool->has_capacity_bytes()) {
+    check.Range("capacity_bytes", pool->capacity_bytes(), 1, 1'000'000'000'000'000'000);
+  }
+  if (pool->has_fetch_latency_per_block_seconds()) {
+    check.NotNegative("fetch_latency_per_block_seconds", pool->fetch_latency_per_block_seconds(),
+                      1'000);
+  }
+  if (pool->has_link()) ResolveLink(check, "link", kDefaultPoolLink, pool->mutable_link());
+  if (pool->has_eviction() && (!v1::Eviction_IsValid(pool->eviction()) || pool->eviction() == 0)) {
+    check.Error("eviction", "is not an eviction; allowed are lru, fifo");
+  }
+  if (pool->eviction() == v1::EVICTION_LRU) pool->clear_eviction();
+  if (!HasConversations(spec->workload())) {
+    check.Warning("", "is not used: the workload has no conversations");
+  }
+}
+
+}  // namespace tokensim

@@ -1,0 +1,161 @@
+#include "engine/io/presets/catalog.h"
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "engine/io/presets/embedded.h"
+#include "engine/io/trace/trace_reader.h"
+#include "engine/policy/global/global_scheduler.h"
+#include "engine/policy/local/local_scheduler.h"
+
+namespace tokensim {
+namespace {
+
+// The presets of one folder; each is parsed when it is first asked for.
+template <typename Message>
+class PresetFolder {
+ public:
+  explicit PresetFolder(std::string_view folder) {
+    for (const EmbeddedPreset& preset : EmbeddedPresets()) {
+      if (preset.folder == folder) entries_[preset.name].bytes = preset.message;
+    }
+  }
+
+  const Message* Find(std::string_view name) {
+    const auto it = entries_.find(name);
+    if (it == entries_.end()) return nullptr;
+    Entry& entry = it->second;
+    std::call_once(entry.once, [&entry] {
+      entry.good =
+          entry.message.ParseFromArray(entry.bytes.data(), static_cast<int>(entry.bytes.size()));
+    });
+    return entry.good ? &entry.message : nullptr;
+  }
+
+  [[nodiscard]] std::vector<std::string> Names() const {
+    std::vector<std::string> names;
+    for (const auto& entry : entries_) names.emplace_back(entry.first);
+    return names;
+  }
+
+ private:
+  struct Entry {
+    std::string_view bytes;
+    std::once_flag once;
+    bool good = false;
+    Message message;
+  };
+  std::map<std::string_view, Entry> entries_;
+};
+
+PresetFolder<v1::Model>& Models() {
+  static PresetFolder<v1::Model> folder("models");
+  return folder;
+}
+PresetFolder<v1::Hardware>& HardwareFolder() {
+  static PresetFolder<v1::Hardware> folder("hardware");
+  return folder;
+}
+PresetFolder<v1::Interconnect>& Links() {
+  static PresetFolder<v1::Interconnect> folder("links");
+  return folder;
+}
+PresetFolder<v1::Lengths>& LengthsFolder() {
+  static PresetFolder<v1::Lengths> folder("workloads");
+  return folder;
+}
+
+PresetFolder<v1::Calibration>& Calibrations() {
+  static PresetFolder<v1::Calibration> folder("calibrations");
+  return folder;
+}
+
+template <typename Infos, typename Entries>
+void AddPolicies(const Infos& infos, Entries* entries) {
+  for (const auto& info : infos) {
+    v1::PolicyEntry* entry = entries->Add();
+    entry->set_name(std::string(info.name));
+    entry->set_description(std::string(info.description));
+  }
+}
+
+struct NamedInfo {
+  std::string_view name;
+  std::string_view description;
+};
+constexpr NamedInfo kComputeBackends[] = {
+    {"roofline", "operators of the model against the hardware's figures"},
+    {"affine", "iteration + prefill tokens + decode tokens + context, each at a given cost"},
+    {"profile", "operators as they were measured on a GPU (a profile bundle)"},
+    {"kernels", "the roofline times the efficiency that kernels reach on the hardware"},
+    {"tiled", "operators mapped on the hardware's systolic arrays and buffers"},
+};
+
+// Where a breakpoint may be besides the operators of a compute model.
+constexpr NamedInfo kBreakpoints[] = {
+    {"dispatch", "the request reaches the worker: get_kv"},
+    {"prefill", "its prompt is complete: put_kv, submit"},
+    {"iteration", "an iteration ends: log"},
+    {"OPERATOR", "an operator of the model, in each layer or in `layers`: log, put_kv"},
+};
+
+template <typename Message, typename Entries>
+void AddPresets(PresetFolder<Message>& folder, Entries* entries) {
+  for (const std::string& name : folder.Names()) {
+    const Message* preset = folder.Find(name);
+    if (preset == nullptr) continue;
+    Message* entry = entries->Add();
+    *entry = *preset;
+    if constexpr (std::is_same_v<Message, v1::Hardware>) entry->clear_kernels();  // large
+    entry->set_preset(name);
+  }
+}
+
+}  // namespace
+
+const v1::Model* FindModelPreset(std::string_view name) { return Models().Find(name); }
+const v1::Hardware* FindHardwarePreset(std::string_view name) {
+  return HardwareFolder().Find(name);
+}
+const v1::Interconnect* FindLinkPreset(std::string_view name) { return Links().Find(name); }
+const v1::Lengths* FindLengthsPreset(std::string_view name) { return LengthsFolder().Find(name); }
+
+const v1::Calibration* FindCalibrationPreset(std::string_view name) {
+  return Calibrations().Find(name);
+}
+
+std::vector<std::string> ModelPresetNames() { return Models().Names(); }
+std::vector<std::string> HardwarePresetNames() { return HardwareFolder().Names(); }
+std::vector<std::string> LinkPresetNames() { return Links().Names(); }
+std::vector<std::string> LengthsPresetNames() { return LengthsFolder().Names(); }
+std::vector<std::string> CalibrationPresetNames() { return Calibrations().Names(); }
+
+v1::Catalog BuildCatalog() {
+  v1::Catalog catalog;
+  AddPresets(Models(), catalog.mutable_models());
+  AddPresets(HardwareFolder(), catalog.mutable_hardware());
+  AddPresets(LengthsFolder(), catalog.mutable_lengths());
+  for (v1::Lengths& lengths : *catalog.mutable_lengths()) lengths.clear_source();
+  AddPolicies(LocalSchedulers(), catalog.mutable_local_schedulers());
+  AddPolicies(GlobalSchedulers(), catalog.mutable_global_schedulers());
+  AddPolicies(kComputeBackends, catalog.mutable_compute_backends());
+  AddPolicies(TraceFormats(), catalog.mutable_trace_formats());
+  AddPolicies(QueueOrders(), catalog.mutable_queue_orders());
+  AddPolicies(kBreakpoints, catalog.mutable_breakpoints());
+  for (const std::string& name : LinkPresetNames()) {
+    v1::PolicyEntry* entry = catalog.add_links();
+    entry->set_name(name);
+    if (const v1::Interconnect* link = FindLinkPreset(name)) entry->set_description(link->name());
+  }
+  for (const std::string& name : CalibrationPresetNames()) {
+    v1::PolicyEntry* entry = catalog.add_calibrations();
+    entry->set_name(name);
+    if (const v1::Calibration* preset = FindCalibrationPreset(name)) {
+      entry->set_description(preset->source());
+    }
+  }
+  return catalog;
+}
+
+}  // namespace tokensim

@@ -1,0 +1,65 @@
+// The worker with the greatest sum of weight x score, each score in 0 .. 1:
+//
+//   queue_depth   1 - waiting / largest waiting of the candidates
+//   kv_use        1 - KV blocks used / KV blocks
+//   prefix_hit    tokens of the prompt in the worker's prefix cache / tokens of the prompt
+//   load          1 - outstanding prompt tokens / largest of the candidates
+//
+// The scorers of the Kubernetes Gateway API Inference Extension and llm-d.
+#include <algorithm>
+
+#include "engine/policy/global/schedulers.h"
+
+namespace tokensim {
+namespace {
+
+class Weighted final : public GlobalScheduler {
+ public:
+  explicit Weighted(const GlobalSchedulerConfig& config) : weights_(config.weights) {}
+
+  int32_t Dispatch(const DispatchView& view) override {
+    const WorkerSignals& signals = view.signals;
+    const double per_waiting = weights_.queue_depth / Largest(signals.waiting, view);
+    const double per_token = weights_.load / Largest(signals.outstanding_tokens, view);
+    const bool hits = view.prefix != nullptr && weights_.prefix_hit > 0;
+    const double per_hit = weights_.prefix_hit / std::max(view.input_tokens, 1);
+    int32_t best = view.candidates[0];
+    double best_score = 0;
+    for (const int32_t candidate : view.candidates) {
+      const auto worker = static_cast<size_t>(candidate);
+      const auto used = static_cast<double>(signals.kv_used[worker]);
+      const auto total = static_cast<double>(signals.kv_total[worker]);
+      // Without the 1 of each score, which is the same for every worker.
+      double score = -per_waiting * signals.waiting[worker];
+      score -= per_token * static_cast<double>(signals.outstanding_tokens[worker]);
+      score -= weights_.kv_use * (used / std::max(total, 1.0));
+      if (hits) score += per_hit * std::min(view.prefix->HitTokens(candidate), view.input_tokens);
+      if (candidate == view.candidates[0] || score > best_score) {
+        best = candidate;
+        best_score = score;
+      }
+    }
+    return best;
+  }
+
+ private:
+  // At least 1: when nothing waits every score is 1.
+  template <typename T>
+  static double Largest(const std::vector<T>& signal, const DispatchView& view) {
+    T largest = 1;
+    for (const int32_t worker : view.candidates) {
+      largest = std::max(largest, signal[static_cast<size_t>(worker)]);
+    }
+    return static_cast<double>(largest);
+  }
+
+  const ScorerWeights weights_;
+};
+
+}  // namespace
+
+GlobalSchedulerPtr MakeWeighted(const GlobalSchedulerConfig& config) {
+  return std::make_unique<Weighted>(config);
+}
+
+}  // namespace tokensim

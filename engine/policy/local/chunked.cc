@@ -1,0 +1,77 @@
+// vLLM V1's scheduler (vllm/v1/core/sched/scheduler.py), after Sarathi-Serve (OSDI 2024): one mixed
+// batch per iteration within a budget of max_num_batched_tokens.
+//
+//   1. Running requests, in order of admission: one token for each decode, then the next chunk of a
+//      prompt that did not fit before. When blocks run out, the tail of the running set is
+//      preempted (recompute), and nobody is admitted in this iteration.
+//   2. Waiting requests, first come first served, while budget, slots and blocks last. With
+//      reserve_full_prompt a request is admitted only if its whole prompt fits in the free blocks,
+//      though it takes blocks only chunk by chunk; so, too, when nothing runs: nobody would free the
+//      blocks it lacks later, and it would preempt itself again and again.
+//
+// At most one running request is in prefill: a prompt is left unfinished only when it used up the
+// budget, and then nobody is admitted behind it.
+//
+// With asynchronous scheduling (async_scheduling_depth 2) the worker asks for a batch while the one
+// before runs, on the outcome that one will have; see engine/worker/worker.h.
+#include <algorithm>
+
+#include "engine/policy/local/schedulers.h"
+#include "engine/worker/worker_state.h"
+
+namespace tokensim {
+namespace {
+
+class ChunkedScheduler final : public LocalScheduler {
+ public:
+  explicit ChunkedScheduler(const LocalSchedulerConfig& config) : config_(config) {}
+
+  void FormBatch(WorkerState& state) override {
+    state.AdmitReady();
+    bool preempted = state.PreemptForDecodes();
+    state.ScheduleDecodes();
+    int32_t budget = config_.max_num_batched_tokens - state.decode_count();
+    const RequestHandle unfinished = state.unfinished_prefill();
+    if (unfinished != kNoRequest && budget > 0) {
+      const LiveRequest& r = state.request(unfinished);
+      const int32_t tokens = std::min(r.prefill_target() - r.computed, budget);
+      if (state.BlocksFor(r.computed + tokens) - state.BlocksFor(r.computed) >
+          state.free_blocks()) {
+        state.Preempt(unfinished);
+        preempted = true;
+      } else {
+        state.ContinuePrefill(unfinished, tokens);
+        budget -= tokens;
+      }
+    }
+    if (!preempted) Admit(state, budget);
+  }
+
+ private:
+  void Admit(WorkerState& state, int32_t budget) const {
+    while (state.has_waiting() && state.slots_used() < config_.max_num_seqs && budget > 0) {
+      if (state.front_is_remote()) {
+        if (!state.AdmitRemoteFront()) break;
+        --budget;
+        continue;
+      }
+      const Admission admission = state.PlanFront();
+      const int32_t tokens = std::min(admission.target - admission.cached, budget);
+      const bool whole = config_.reserve_full_prompt || state.slots_used() == 0;
+      const int32_t held = whole ? admission.target : admission.cached + tokens;
+      if (!state.Fits(admission, held)) break;
+      state.AdmitFront(admission, tokens);
+      budget -= tokens;
+    }
+  }
+
+  const LocalSchedulerConfig config_;
+};
+
+}  // namespace
+
+std::unique_ptr<LocalScheduler> MakeChunkedScheduler(const LocalSchedulerConfig& config) {
+  return std::make_unique<ChunkedScheduler>(config);
+}
+
+}  // namespace tokensim

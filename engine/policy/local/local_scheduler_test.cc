@@ -1,0 +1,178 @@
+// Each scheduler on a worker state driven by hand: what is in the batch, who is preempted.
+#include "engine/policy/local/local_scheduler.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "engine/worker/worker_state.h"
+
+namespace tokensim {
+namespace {
+
+class LocalSchedulerTest : public ::testing::Test {
+ protected:
+  void Start(LocalSchedulerConfig config, int64_t kv_blocks, int32_t block_size) {
+    state_ = std::make_unique<WorkerState>(
+        slab_, WorkerStateConfig{.kv_blocks = kv_blocks, .block_size = block_size}, config);
+    scheduler_ = MakeLocalScheduler(config);
+  }
+
+  RequestHandle Add(int32_t input, int32_t output) {
+    const RequestHandle handle = slab_.Allocate();
+    slab_[handle].input_tokens = input;
+    slab_[handle].output_tokens = output;
+    state_->Enqueue(handle);
+    return handle;
+  }
+
+  IterationShape Form() {
+    state_->BeginBatch(&batch_);
+    scheduler_->FormBatch(*state_);
+    return batch_.shape();
+  }
+
+  // Ends the iteration, as the worker does. Returns how many requests finished.
+  int Complete() {
+    int finished = 0;
+    const auto finish = [&](RequestHandle handle) {
+      Holdings holdings = state_->TakeHoldings(handle);
+      if (scheduler_->KeepsFinished()) {
+        state_->KeepAsPadding(std::move(holdings));
+      } else {
+        state_->Free(holdings);
+      }
+      state_->Leave();
+      ++finished;
+    };
+    state_->Start(batch_, now_, now_ + 1);
+    state_->Advance(&batch_, ++now_);
+    for (const Departure& departure : batch_.finishing_decodes) finish(departure.request);
+    for (const RequestHandle handle : batch_.finishing_prefills) finish(handle);
+    return finished;
+  }
+
+  RequestSlab slab_;
+  Batch batch_;
+  SimTime now_ = 0;
+  std::unique_ptr<WorkerState> state_;
+  std::unique_ptr<LocalScheduler> scheduler_;
+};
+
+TEST_F(LocalSchedulerTest, ChunkedSplitsPromptsWithinTheBudget) {
+  Start({.policy = LocalPolicy::kChunked, .max_num_seqs = 8, .max_num_batched_tokens = 100}, 1000,
+        16);
+  Add(60, 10);
+  Add(90, 10);
+  Add(5, 10);
+  IterationShape shape = Form();
+  ASSERT_EQ(shape.prefill.size(), 2u);  // 60 and the first 40 of 90
+  EXPECT_EQ(shape.prefill[1].new_tokens, 40);
+  EXPECT_EQ(shape.sampled_count, 1);
+  EXPECT_EQ(shape.tokens(), 100);
+  Complete();
+  shape = Form();
+  EXPECT_EQ(shape.decode_count, 1);
+  EXPECT_EQ(shape.decode_context, 61);
+  ASSERT_EQ(shape.prefill.size(), 2u);  // the other 50, and 5
+  EXPECT_EQ(shape.prefill[0].new_tokens, 50);
+  EXPECT_EQ(shape.prefill[0].history, 40);
+  EXPECT_EQ(shape.prefill[1].new_tokens, 5);
+  EXPECT_EQ(shape.sampled_count, 3);
+}
+
+TEST_F(LocalSchedulerTest, ChunkedPreemptsTheTailAndAdmitsNobodyThen) {
+  // Two requests of 4 tokens fill 2 of 3 blocks of 4; the first decode takes the third block and
+  // the second finds none.
+  Start({.policy = LocalPolicy::kChunked, .max_num_seqs = 8, .max_num_batched_tokens = 100}, 3, 4);
+  const RequestHandle a = Add(4, 5);
+  const RequestHandle b = Add(4, 5);
+  Add(1, 1);
+  EXPECT_EQ(Form().prefill.size(), 3u);
+  EXPECT_EQ(Complete(), 1);
+  const IterationShape shape = Form();
+  EXPECT_EQ(shape.decode_count, 1);
+  EXPECT_TRUE(shape.prefill.empty());
+  ASSERT_EQ(batch_.preempted.size(), 1u);
+  EXPECT_EQ(batch_.preempted[0].request, b);
+  EXPECT_EQ(slab_[b].generated, 1);
+  EXPECT_EQ(slab_[b].computed, 0);
+  EXPECT_EQ(slab_[b].prefill_target(), 5);
+  EXPECT_EQ(state_->pool().used(), 2);  // both of a
+  EXPECT_TRUE(slab_[a].decoding);
+}
+
+TEST_F(LocalSchedulerTest, ReserveFullPromptWaitsForTheWholePrompt) {
+  for (const bool reserve : {false, true}) {
+    Start({.policy = LocalPolicy::kChunked,
+           .max_num_seqs = 8,
+           .max_num_batched_tokens = 16,
+           .reserve_full_prompt = reserve},
+          4, 16);
+    Add(16, 100);  // one block, and one more for its first decode
+    Form();
+    Complete();
+    Add(64, 1);  // four blocks: a free pool would do, three are free
+    const IterationShape shape = Form();
+    EXPECT_EQ(shape.prefill.size(), reserve ? 0u : 1u);
+  }
+}
+
+TEST_F(LocalSchedulerTest, ChunkedStopsAtMaxNumSeqs) {
+  Start({.policy = LocalPolicy::kChunked, .max_num_seqs = 2, .max_num_batched_tokens = 100}, 100,
+        16);
+  for (int i = 0; i < 3; ++i) Add(3, 2);
+  EXPECT_EQ(Form().prefill.size(), 2u);
+  EXPECT_EQ(state_->waiting_count(), 1);
+}
+
+TEST_F(LocalSchedulerTest, OrcaNeverSplitsAPrompt) {
+  Start({.policy = LocalPolicy::kOrca, .max_num_seqs = 8, .max_num_batched_tokens = 100}, 1000, 16);
+  Add(300, 5);  // larger than the limit: alone
+  Add(50, 5);
+  Add(49, 5);
+  Add(1, 5);
+  IterationShape shape = Form();
+  ASSERT_EQ(shape.prefill.size(), 1u);
+  EXPECT_EQ(shape.prefill[0].new_tokens, 300);
+  Complete();
+  shape = Form();  // 1 decode + 50 + 49 = 100; the last waits
+  EXPECT_EQ(shape.decode_count, 1);
+  EXPECT_EQ(shape.prefill.size(), 2u);
+  EXPECT_EQ(state_->waiting_count(), 1);
+}
+
+TEST_F(LocalSchedulerTest, StaticKeepsBubblesUntilTheLongestIsDone) {
+  Start({.policy = LocalPolicy::kStatic, .max_num_seqs = 2, .max_num_batched_tokens = 0}, 100, 4);
+  Add(4, 1);
+  Add(4, 3);
+  Add(4, 1);
+  IterationShape shape = Form();
+  EXPECT_EQ(shape.prefill.size(), 2u);
+  EXPECT_EQ(Complete(), 1);
+  for (int i = 0; i < 2; ++i) {
+    shape = Form();
+    EXPECT_EQ(shape.decode_count, 1);
+    EXPECT_EQ(shape.padding_count, 1);
+    EXPECT_EQ(shape.sampled_count, 2);
+    EXPECT_TRUE(shape.prefill.empty());
+    EXPECT_EQ(state_->waiting_count(), 1);
+    EXPECT_EQ(Complete(), i);
+  }
+  EXPECT_EQ(state_->pool().used(), 1 + 2);  // held until the batch ends
+  shape = Form();
+  EXPECT_EQ(shape.prefill.size(), 1u);
+  EXPECT_EQ(shape.padding_count, 0);
+  EXPECT_EQ(state_->pool().used(), 1);
+}
+
+TEST(LocalSchedulersTest, RegistryNamesEveryPolicyOnce) {
+  EXPECT_EQ(LocalSchedulers().size(), 4u);
+  for (const LocalPolicyInfo& info : LocalSchedulers()) {
+    EXPECT_NE(MakeLocalScheduler({.policy = info.policy}), nullptr);
+    EXPECT_FALSE(info.description.empty());
+  }
+}
+
+}  // namespace
+}  // namespace tokensim

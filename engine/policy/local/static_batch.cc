@@ -1,0 +1,59 @@
+// Static batching, the baseline of the paper's Figure 8: a batch fills from the queue, prefills
+// together and runs until its longest output is done; only then the next one starts.
+//
+// A member that finished early leaves a bubble: its row stays in the dense operators (padding) and
+// its KV blocks stay taken until the batch ends, though its answer is complete at its own last
+// token. When decodes find no block, the last unfinished member is preempted (recompute) and waits
+// for the next batch. KV caches that are loaded join the next batch, too.
+#include "engine/policy/local/schedulers.h"
+#include "engine/policy/local/whole_prompts.h"
+#include "engine/worker/worker_state.h"
+
+namespace tokensim {
+namespace {
+
+class StaticScheduler final : public LocalScheduler {
+ public:
+  explicit StaticScheduler(const LocalSchedulerConfig& config) : config_(config) {}
+
+  void FormBatch(WorkerState& state) override {
+    state.PreemptForDecodes();
+    if (state.running_count() > 0) {
+      state.ScheduleDecodes();
+      state.SchedulePadding();
+      return;
+    }
+    state.ReleasePadding();
+    state.AdmitReady();
+    const bool preempted = state.PreemptForDecodes();
+    state.ScheduleDecodes();
+    if (!preempted) Fill(state);
+  }
+
+  bool KeepsFinished() const override { return true; }
+
+ private:
+  void Fill(WorkerState& state) const {
+    int64_t batched = state.decode_count();
+    while (state.has_waiting() && state.slots_used() < config_.max_num_seqs) {
+      if (state.front_is_remote()) {
+        if (!state.AdmitRemoteFront()) break;
+        ++batched;
+        continue;
+      }
+      const int32_t tokens = AdmitWholePrompt(config_, batched, &state);
+      if (tokens == 0) break;
+      batched += tokens;
+    }
+  }
+
+  const LocalSchedulerConfig config_;
+};
+
+}  // namespace
+
+std::unique_ptr<LocalScheduler> MakeStaticScheduler(const LocalSchedulerConfig& config) {
+  return std::make_unique<StaticScheduler>(config);
+}
+
+}  // namespace tokensim

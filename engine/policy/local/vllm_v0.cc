@@ -1,0 +1,61 @@
+// vLLM V0's default scheduler (vllm/core/scheduler.py, _schedule_default; the paper's baseline,
+// vLLM 0.6): an iteration is either prompts or decodes.
+//
+//   1. While nothing is swapped out, waiting prompts are admitted, whole, within max_num_seqs and
+//      max_num_batched_tokens, as long as the watermark stays free. If any was, that is the batch.
+//   2. Else every running request decodes. When blocks run out the last admitted is preempted, by
+//      recomputation or by swapping it out to host memory.
+//   3. If none was, swapped requests come back, in order, and decode in the same batch.
+//
+// A swap is copied before the iteration computes, so it lengthens it; with memory.overlap_swap it
+// does not, and a request is back when its copy is done.
+#include "engine/policy/local/schedulers.h"
+#include "engine/policy/local/whole_prompts.h"
+#include "engine/worker/worker_state.h"
+
+namespace tokensim {
+namespace {
+
+class VllmV0Scheduler final : public LocalScheduler {
+ public:
+  explicit VllmV0Scheduler(const LocalSchedulerConfig& config) : config_(config) {}
+
+  void FormBatch(WorkerState& state) override {
+    if (AdmitPrompts(state)) return;
+    state.AdmitReady();
+    const bool preempted = state.PreemptForDecodes();
+    state.ScheduleDecodes();
+    if (preempted) return;
+    while (HasPlace(state) && state.front_is_remote() && state.AdmitRemoteFront()) {
+    }
+  }
+
+ private:
+  [[nodiscard]] bool HasPlace(const WorkerState& state) const {
+    return state.has_waiting() && state.slots_used() < config_.max_num_seqs;
+  }
+
+  bool AdmitPrompts(WorkerState& state) const {
+    int64_t batched = 0;
+    while (HasPlace(state) && !state.front_is_swapped()) {
+      if (state.front_is_remote()) {
+        if (!state.AdmitRemoteFront()) break;
+        continue;
+      }
+      const int32_t tokens = AdmitWholePrompt(config_, batched, &state);
+      if (tokens == 0) break;
+      batched += tokens;
+    }
+    return batched > 0;
+  }
+
+  const LocalSchedulerConfig config_;
+};
+
+}  // namespace
+
+std::unique_ptr<LocalScheduler> MakeVllmV0Scheduler(const LocalSchedulerConfig& config) {
+  return std::make_unique<VllmV0Scheduler>(config);
+}
+
+}  // namespace tokensim

@@ -1,0 +1,459 @@
+#include "engine/worker/worker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/base/invariant.h"
+
+namespace tokensim {
+namespace {
+
+WorkerStateConfig StateConfig(const WorkerPlan& plan, int32_t classes) {
+  return {.kv_blocks = plan.kv_blocks,
+          .block_size = plan.block_size,
+          .prefix_caching = plan.prefix_caching,
+          .host_blocks = plan.host_blocks,
+          .overlap_swap = plan.overlap_swap,
+          .hands_on_prefills = plan.role == Role::kPrefill,
+          .pauses_decodes = plan.scheduler.policy == LocalPolicy::kVllmV0,
+          .tracks_longest = plan.compute->WantsLongestContext(),
+          .classes = classes};
+}
+
+RequestRecord RecordOf(const LiveRequest& r, SimTime finish, SimTime response_delay) {
+  return {.request_id = r.id,
+          .arrival = r.arrival,
+          .queued = r.queued,
+          .scheduled = r.scheduled,
+          .first_token = r.first_token + response_delay,
+          .finish = finish + response_delay,
+          .max_itl = r.max_itl,
+          .input_tokens = r.input_tokens,
+          .output_tokens = r.output_tokens,
+          .cached_tokens = r.cached_tokens,
+          .worker = r.worker,
+          .preemptions = r.preemptions,
+          .reject_reason = RejectReason::kNone,
+          .client_class = r.client_class,
+          .turn = r.turn,
+          .prefill_worker = r.prefill_worker,
+          .conversation = r.conversation,
+          .kv_transfer = r.kv_transfer};
+}
+
+}  // namespace
+
+Worker::Worker(const WorkerPlan& plan, int32_t index, int32_t timeline_points,
+               const Context& context)
+    : plan_(plan),
+      index_(index),
+      context_(context),
+      scheduler_(MakeLocalScheduler(plan.scheduler)),
+      state_(context.slab, StateConfig(plan, context.classes), plan.scheduler),
+      timeline_(timeline_points) {}
+
+RejectReason Worker::CheckFits(int32_t prompt_tokens, int64_t total_tokens) const {
+  if (total_tokens > plan_.max_model_len) return RejectReason::kMaxModelLen;
+  // The last token is never attended to, so its keys and values are not stored.
+  const int64_t most = plan_.role == Role::kPrefill ? prompt_tokens : total_tokens - 1;
+  if ((most + plan_.block_size - 1) / plan_.block_size > plan_.kv_blocks) {
+    return RejectReason::kKvCapacity;
+  }
+  return RejectReason::kNone;
+}
+
+bool Worker::Enqueue(RequestHandle handle, SimTime now) {
+  LiveRequest& r = context_.slab[handle];
+  r.worker = index_;
+  // An engine takes in what has arrived when an iteration ends.
+  const SimTime taken_in = busy_until() == kUnset ? now : busy_until();
+  if (r.queued == kUnset) r.queued = taken_in;
+  state_.Enqueue(handle);
+  if (taken_in > now) timeline_.AddWaiting(now, taken_in, 1);
+  Publish();
+  return Wake();
+}
+
+bool Worker::Wake() {
+  const bool was_idle = idle_;
+  idle_ = false;
+  return was_idle;
+}
+
+SimTime Worker::Run(SimTime now, SimTime horizon, int64_t limit) {
+  bool running = iterating() && Quiet() ? QuietBoundary(now) : Boundary(now);
+  while (running && end_ < horizon && messages_.empty() && --limit > 0) {
+    running = Quiet() ? QuietBoundary(end_) : Boundary(end_);
+  }
+  return running ? end_ : kNever;
+}
+
+bool Worker::Boundary(SimTime now) {
+  if (iterating()) Complete(now);
+  begin_ = now;
+  if (failing_) {
+    messages_.push_back({.kind = WorkerMessage::Kind::kFailed});
+    return GoIdle();
+  }
+  return Begin(now);
+}
+
+void Worker::Complete(SimTime now) {
+  if (context_.observer != nullptr) ObserveIteration(now);
+  Account(now);
+  if (current_.waiting > 0) timeline_.AddWaiting(begin_, now, current_.waiting);
+  if (plan_.scheduler.async_depth == 1) {
+    state_.Advance(&current_, now);
+  }
+  for (const RequestHandle handle : current_.first_tokens) {
+    context_.slab[handle].prefill_worker = index_;
+    ++stats_.prefilled;
+  }
+  if (plan_.scheduler.async_depth > 1 && context_.observer != nullptr) {
+    ObserveFirstTokens(now);
+    ObserveChanges(now, next_, /*admissions=*/false, /*preemptions=*/true);
+  }
+  Retire(now);
+  TrimLogs();
+}
+
+bool Worker::Begin(SimTime now) {
+  if (!Pick(now)) return false;
+  Launch(now, BatchSeconds(0));
+  return true;
+}
+
+bool Worker::Pick(SimTime now) {
+  if (plan_.scheduler.async_depth > 1 && !next_.empty()) {
+    std::swap(current_, next_);
+    return true;
+  }
+  // If everyone was preempted, that leaves room for the first; if KV caches began to load, that
+  // leaves the batch to what waits behind them.
+  while (Form(now, &current_) && current_.empty()) {
+  }
+  if (!current_.empty()) return true;
+  Publish();
+  return GoIdle();
+}
+
+void Worker::Launch(SimTime now, double seconds) {
+  Start(now, seconds);
+  if (plan_.scheduler.async_depth > 1) {
+    state_.Advance(&current_, end_);
+    Form(now, &next_);
+  }
+  Publish();
+}
+
+bool Worker::Prepare(SimTime now) {
+  stand_by_end_ = kUnset;
+  if (iterating()) Complete(now);
+  begin_ = now;
+  return Pick(now);
+}
+
+bool Worker::GoIdle() {
+  TOKENSIM_INVARIANT(failing_ || state_.expects_blocks() || state_.idle(),
+                     "a worker with requests has nothing to run");
+  next_.Clear();
+  idle_ = true;
+  end_ = kUnset;
+  return false;
+}
+
+bool Worker::Form(SimTime now, Batch* batch) {
+  AccountHost(now);
+  state_.BeginBatch(batch);
+  batch->swapped_blocks = std::exchange(swaps_left_, 0);
+  if (context_.migration != nullptr) MigrateUnderPressure(/*ahead=*/batch == &next_);
+  scheduler_->FormBatch(state_);
+  stats_.preemptions += static_cast<int64_t>(batch->preempted.size());
+  for (const Preemption& p : batch->preempted) stats_.swapped_out_blocks += p.swapped_blocks;
+  for (const RequestHandle handle : batch->admitted) {
+    LiveRequest& r = context_.slab[handle];
+    if (r.scheduled == kUnset) r.scheduled = now;
+  }
+  for (const RequestHandle handle : batch->swapped_in) {
+    stats_.swapped_in_blocks += state_.BlocksFor(context_.slab[handle].kv_tokens);
+  }
+  if (plan_.overlap_swap) {
+    for (const Preemption& p : batch->preempted) {
+      if (p.swapped_blocks == 0) continue;
+      messages_.push_back({.kind = WorkerMessage::Kind::kSwappedOut,
+                           .request = p.request,
+                           .blocks = p.swapped_blocks});
+    }
+  }
+  const bool changed = !batch->preempted.empty() || !state_.loads_begun().empty();
+  for (const RequestHandle handle : state_.loads_begun()) {
+    messages_.push_back({.kind = WorkerMessage::Kind::kLoad, .request = handle});
+  }
+  state_.ClearLoadsBegun();
+  if (batch->empty()) swaps_left_ = batch->swapped_blocks;
+  batch->running = state_.running_count() + state_.padding_count();
+  batch->waiting = state_.waiting_count();
+  stats_.max_running = std::max(stats_.max_running, batch->running);
+  if (context_.observer != nullptr) {
+    // A batch formed for now has nothing under way.
+    ObserveChanges(now, *batch, /*admissions=*/true, /*preemptions=*/batch == &current_);
+  }
+  return changed;
+}
+
+// While there still is room for an iteration or two, the last request moves to where there is more:
+// its blocks here are free only when it has arrived there. Its KV cache is whole when the iteration
+// under way has ended.
+void Worker::MigrateUnderPressure(bool ahead) {
+  if (state_.running_count() < 2 || state_.expects_blocks()) return;
+  if (state_.free_blocks() >= 2 * state_.decode_count()) return;
+  const RequestHandle tail = state_.TailDecode();
+  const int32_t target = tail == kNoRequest ? -1 : context_.migration->FindTarget(index_, tail);
+  if (target < 0) return;
+  migrating_.push_back({state_.TakeTailDecode(), target});
+  state_.KeepOutgoing();
+  if (!ahead) SendMigrating(begin_);
+}
+
+void Worker::SendMigrating(SimTime now) {
+  for (const auto& [departure, target] : migrating_) {
+    if (context_.observer != nullptr) ObserveStay(now, departure.request, departure.stay);
+    messages_.push_back(
+        {.kind = WorkerMessage::Kind::kMigrates, .request = departure.request, .target = target});
+  }
+  migrating_.clear();
+}
+
+int64_t Worker::BatchTokens() const { return current_.empty() ? 1 : current_.shape().tokens(); }
+
+double Worker::BatchSeconds(int64_t gathered_tokens) const {
+  IterationShape shape = current_.shape();
+  if (current_.empty()) shape = {.decode_count = 1, .decode_context = 1, .sampled_count = 1};
+  shape.gathered_tokens = gathered_tokens;
+  double seconds = plan_.compute->IterationSeconds(shape);
+  if (!warm_ && !current_.empty()) seconds += plan_.warm_up_seconds;
+  if (current_.swapped_blocks > 0) {
+    const double bytes = static_cast<double>(current_.swapped_blocks) * plan_.block_size *
+                         static_cast<double>(plan_.kv_bytes_per_token);
+    seconds += plan_.host_link.latency_seconds;
+    if (plan_.host_link.bandwidth_bytes_per_second > 0) {
+      seconds += bytes / plan_.host_link.bandwidth_bytes_per_second;
+    }
+  }
+  return seconds;
+}
+
+void Worker::Start(SimTime now, double seconds) {
+  begin_ = now;
+  current_.blocks = state_.pool().used();
+  stats_.max_kv_blocks_used = std::max(stats_.max_kv_blocks_used, current_.blocks);
+  warm_ = true;
+  const SimTime duration = std::max<SimTime>(1, FromSeconds(seconds));
+  TOKENSIM_INVARIANT(duration < kNever - now, "simulated time overflows");
+  end_ = now + duration;
+  state_.Start(current_, now, end_);
+  if (context_.observer != nullptr && current_.decodes > 0) log_.push_back(end_);
+  if (context_.layerwise && plan_.role == Role::kPrefill && !plan_.drops_cache &&
+      current_.completed_prefills > 0) {
+    for (size_t i = 0; i < current_.chunks.size(); ++i) {
+      const LiveRequest& r = context_.slab[current_.chunk_requests[i]];
+      const PrefillChunk& chunk = current_.chunks[i];
+      if (chunk.history + chunk.new_tokens < r.prefill_target()) continue;
+      if (r.generated + 1 == r.output_tokens) continue;
+      messages_.push_back({.kind = WorkerMessage::Kind::kPrefillStarts,
+                           .request = current_.chunk_requests[i],
+                           .tokens = r.prefill_target()});
+    }
+  }
+}
+
+void Worker::Account(SimTime now) {
+  const SimTime duration = now - begin_;
+  const double seconds = ToSeconds(duration);
+  stats_.busy += duration;
+  stats_.running_integral += seconds * current_.running;
+  stats_.kv_blocks_integral += seconds * static_cast<double>(current_.blocks);
+  timeline_.AddIteration(begin_, now, current_.running, static_cast<double>(current_.blocks));
+  ++stats_.iterations;
+  stats_.decode_tokens += current_.decodes;
+  stats_.prefill_tokens += current_.prefill_tokens;
+}
+
+void Worker::AccountHost(SimTime now) {
+  if (plan_.host_blocks == 0) return;
+  timeline_.AddStored(host_accounted_, now, static_cast<double>(state_.host().used()));
+  host_accounted_ = now;
+}
+
+bool Worker::Quiet() const {
+  if (context_.observer != nullptr || failing_ || state_.waiting_count() > 0 ||
+      current_.waiting > 0 || state_.decodes().MayFinishNext() || !current_.chunks.empty() ||
+      context_.migration != nullptr) {
+    return false;
+  }
+  if (plan_.scheduler.async_depth == 1) return true;
+  return current_.finishing_decodes.empty() && next_.chunks.empty() && !next_.empty() &&
+         next_.swapped_blocks == 0;
+}
+
+bool Worker::QuietBoundary(SimTime now) {
+  Account(now);
+  begin_ = now;
+  if (plan_.scheduler.async_depth == 1) {
+    state_.decodes().Advance();
+    if (state_.decode_blocks_due() > state_.free_blocks()) return Begin(now);
+    ScheduleQuiet(now, &current_);
+    Start(now, BatchSeconds(0));
+  } else {
+    std::swap(current_, next_);
+    Start(now, BatchSeconds(0));
+    state_.decodes().Advance();
+    ScheduleQuiet(now, &next_);
+  }
+  context_.signals.kv_used[static_cast<size_t>(index_)] = state_.pool().used();
+  return true;
+}
+
+void Worker::ScheduleQuiet(SimTime now, Batch* batch) {
+  if (state_.decode_blocks_due() > state_.free_blocks()) {
+    Form(now, batch);
+    Publish();
+    return;
+  }
+  state_.BeginQuietBatch(batch);
+  state_.ScheduleDecodes();
+  batch->running = state_.running_count() + state_.padding_count();
+  batch->waiting = 0;
+  if (batch->running > state_.running_count()) state_.SchedulePadding();
+}
+
+void Worker::Retire(SimTime now) {
+  Observer* const observer = context_.observer;
+  for (const Departure& departure : current_.finishing_decodes) {
+    if (observer != nullptr) ObserveStay(now, departure.request, departure.stay);
+    Finish(departure.request, now);
+  }
+  if (plan_.scheduler.async_depth == 1 && observer != nullptr) ObserveFirstTokens(now);
+  for (const RequestHandle handle : current_.finishing_prefills) {
+    const LiveRequest& r = context_.slab[handle];
+    if (observer != nullptr) ObserveStay(now, handle, {r.stay_token, -1, r.generated});
+    Finish(handle, now);
+  }
+  for (const RequestHandle handle : current_.prefilled) {
+    LiveRequest& r = context_.slab[handle];
+    if (observer != nullptr) ObserveStay(now, handle, {r.stay_token, -1, r.generated});
+    state_.Leave();
+    if (plan_.drops_cache) {
+      state_.Free(state_.TakeHoldings(handle));
+      r.computed = 0;
+    } else {
+      state_.KeepOutgoing();
+    }
+    --context_.signals.outstanding[static_cast<size_t>(index_)];
+    messages_.push_back({.kind = WorkerMessage::Kind::kPrefilled, .request = handle});
+  }
+  SendMigrating(now);
+}
+
+void Worker::Finish(RequestHandle handle, SimTime now) {
+  const RequestRecord record = RecordOf(context_.slab[handle], now, context_.response_delay);
+  context_.ended.Add(record);
+  if (context_.observer != nullptr) context_.observer->OnFinished(now, record);
+  Holdings holdings = state_.TakeHoldings(handle);
+  if (scheduler_->KeepsFinished()) {
+    state_.KeepAsPadding(std::move(holdings));
+  } else {
+    state_.Free(holdings);
+  }
+  state_.Leave();
+  --context_.signals.outstanding[static_cast<size_t>(index_)];
+  ++stats_.finished;
+  if (context_.report_ends) {
+    messages_.push_back({.kind = WorkerMessage::Kind::kEnded, .request = handle});
+  } else {
+    context_.slab.Free(handle);
+  }
+}
+
+void Worker::FreeOutgoing(const Holdings& holdings) {
+  state_.FreeOutgoing(holdings);
+  Publish();
+}
+
+bool Worker::ReserveLoad(RequestHandle handle) {
+  if (!state_.ReserveLoad(handle)) return false;
+  Publish();
+  return true;
+}
+
+void Worker::FinishLoad(RequestHandle handle, SimTime now) {
+  AccountHost(now);
+  const LiveRequest& r = context_.slab[handle];
+  if (r.kv_source == KvSource::kHost) stats_.swapped_in_blocks += state_.BlocksFor(r.kv_tokens);
+  state_.FinishLoad(handle);
+  if (iterating()) timeline_.AddWaiting(now, end_, 1);
+  Publish();
+}
+
+void Worker::CancelLoad(RequestHandle handle) {
+  state_.CancelLoad(handle);
+  Publish();
+}
+
+bool Worker::Fail() {
+  failing_ = true;
+  return !iterating();
+}
+
+std::vector<RequestHandle> Worker::Evacuate(SimTime now) {
+  AccountHost(now);
+  std::vector<RequestHandle> requests;
+  for (const Departure& departure : state_.Evacuate()) {
+    if (context_.observer != nullptr) ObserveStay(now, departure.request, departure.stay);
+    requests.push_back(departure.request);
+    --context_.signals.outstanding[static_cast<size_t>(index_)];
+  }
+  failing_ = false;
+  warm_ = false;
+  swaps_left_ = 0;
+  current_.Clear();
+  next_.Clear();
+  Publish();
+  return requests;
+}
+
+void Worker::Publish() {
+  const auto i = static_cast<size_t>(index_);
+  context_.signals.waiting[i] = state_.waiting_count();
+  context_.signals.kv_used[i] = state_.pool().used();
+  context_.signals.outstanding_tokens[i] = state_.pending_tokens();
+}
+
+WorkerSnapshot Worker::Snapshot() const {
+  const PrefixCache* cache = state_.pool().cache();
+  return {.kv_blocks_used = state_.pool().used(),
+          .kv_blocks_total = state_.pool().total(),
+          .running = state_.present_count(),
+          .waiting = state_.waiting_count(),
+          .host_blocks_used = state_.host().used(),
+          .host_blocks_total = state_.host().total(),
+          .cached_blocks = cache != nullptr ? cache->cached_free() : 0};
+}
+
+void Worker::TrimLogs() {
+  // Looking for the oldest is worth it when a log has doubled.
+  constexpr size_t kTrimGapsAbove = 4096;
+  constexpr size_t kTrimLogAbove = 512;
+  if (state_.gaps().size() > trim_gaps_at_) {
+    state_.gaps().DropBefore(state_.OldestDecodeStart());
+    trim_gaps_at_ = std::max(kTrimGapsAbove, 2 * state_.gaps().size());
+  }
+  if (log_.size() > trim_log_at_) {
+    const int64_t drop = state_.OldestDecodeStart() - log_first_;
+    log_.erase(log_.begin(), log_.begin() + static_cast<std::ptrdiff_t>(drop));
+    log_first_ += drop;
+    trim_log_at_ = std::max(kTrimLogAbove, 2 * log_.size());
+  }
+}
+
+}  // namespace tokensim

@@ -1,0 +1,202 @@
+// One worker: runs the batches its local scheduler forms.
+//
+// Between two of its boundaries a worker does nothing but compute; at a boundary it completes the
+// iteration that ends and begins the next. A request decodes without being touched: its tokens are
+// implied by the iterations it took part in (engine/worker/decode_set.h), and it is visited when
+// it joins, finishes or leaves.
+//
+//   async_depth 1   iteration ends -> outcome -> next batch formed -> starts
+//   async_depth 2   iteration k ends -> batch k+1, formed before, starts -> its outcome is reckoned
+//                   with -> batch k+2 is formed. So a request whose last token is in batch k+1
+//                   keeps slot and blocks while k+2 is formed, and one that arrives during k runs
+//                   in k+2 (vLLM V1's step_with_batch_queue; the lengths of outputs are known
+//                   limits).
+//
+// What concerns more than this worker it leaves as messages for the Cluster.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "engine/policy/global/global_scheduler.h"
+#include "engine/run/observer.h"
+#include "engine/run/plan.h"
+#include "engine/run/results.h"
+#include "engine/run/timeline.h"
+#include "engine/worker/worker_state.h"
+
+namespace tokensim {
+
+struct WorkerMessage {
+  enum class Kind : uint8_t {
+    kEnded,          // the request finished; its slot in the slab is the cluster's to free
+    kPrefilled,      // the request has its first token and leaves this worker
+    kPrefillStarts,  // the iteration that completes its prompt begins; layer-wise transfers
+    kLoad,           // blocks are there for the KV cache of the request
+    kSwappedOut,     // its KV cache leaves for host memory beside the iterations
+    kMigrates,       // leaves for the worker `target`
+    kFailed,         // this worker stops
+  };
+  Kind kind = Kind::kEnded;
+  RequestHandle request = kNoRequest;
+  int32_t target = -1;
+  int64_t blocks = 0;  // kSwappedOut
+  int32_t tokens = 0;  // kPrefillStarts: of the prompt, all that the KV cache will hold
+};
+
+// Finds a worker that has room for a decoding request.
+class MigrationPlanner {
+ public:
+  virtual ~MigrationPlanner() = default;
+  // -1: none.
+  virtual int32_t FindTarget(int32_t worker, RequestHandle request) = 0;
+};
+
+class Worker {
+ public:
+  // What a worker shares with the rest of its simulation. All outlive it.
+  struct Context {
+    RequestSlab& slab;
+    EndedRequests& ended;
+    WorkerSignals& signals;
+    Observer* observer;           // may be null
+    MigrationPlanner* migration;  // null: no migration
+    bool report_ends;             // kEnded is wanted
+    bool layerwise;               // kPrefillStarts is wanted
+    int32_t classes;              // of clients, >= 1
+    SimTime response_delay;       // until a client sees a token
+  };
+
+  Worker(const WorkerPlan& plan, int32_t index, int32_t timeline_points, const Context& context);
+
+  // Queues a request that CheckFits accepted. True if the worker was idle: the caller schedules a
+  // boundary at `now`.
+  [[nodiscard]] bool Enqueue(RequestHandle handle, SimTime now);
+  // Something happened that may let an idle worker run. True as for Enqueue.
+  [[nodiscard]] bool Wake();
+  // kNone when the request can be served alone.
+  // `total`: input and output.
+  [[nodiscard]] RejectReason CheckFits(int32_t prompt_tokens, int64_t total_tokens) const;
+
+  // Completes the iteration that ends at `now`, if any, and begins the next. Then goes on by
+  // itself, for at most `limit` iterations, while they end before `horizon` and there is no
+  // message: until then nothing from outside can reach this worker. Returns the end of the
+  // iteration that runs, or kNever when there is nothing to do.
+  SimTime Run(SimTime now, SimTime horizon, int64_t limit);
+
+  // Ranks in lock-step have these instead of Run, for they agree on how long they take.
+  // Completes the iteration that ends at `now`, if any, and picks the next batch. False: none.
+  [[nodiscard]] bool Prepare(SimTime now);
+  // Of the batch that was picked; without one, of the single token that a rank then computes.
+  [[nodiscard]] double BatchSeconds(int64_t gathered_tokens) const;
+  [[nodiscard]] int64_t BatchTokens() const;
+  void Launch(SimTime now, double seconds);
+  // Has no batch, and takes in requests at `end`.
+  void StandBy(SimTime end) { stand_by_end_ = end; }
+
+  // Messages of the last Run, in order. The caller clears them.
+  std::vector<WorkerMessage>& messages() { return messages_; }
+
+  // A request of kPrefilled or kMigrates is on its way: its blocks, kept until FreeOutgoing.
+  [[nodiscard]] Holdings TakeOutgoing(RequestHandle handle) { return state_.TakeHoldings(handle); }
+  void FreeOutgoing(const Holdings& holdings);
+  // Room for a KV cache that comes at once, past the queue.
+  [[nodiscard]] bool ReserveLoad(RequestHandle handle);
+  void FinishLoad(RequestHandle handle, SimTime now);
+  // The KV cache it was to load is lost. The request is the caller's again.
+  void CancelLoad(RequestHandle handle);
+  // Adds the use of host memory up to `now` to the timeline; before every change of it, and last.
+  void AccountHost(SimTime now);
+  void AddUnavailable(SimTime duration) { stats_.unavailable += duration; }
+
+  // Stops when the iteration under way has ended. True if there is none: stopped at once.
+  [[nodiscard]] bool Fail();
+  // Empties a stopped worker: every request it has, without KV cache.
+  [[nodiscard]] std::vector<RequestHandle> Evacuate(SimTime now);
+
+  // The last boundary.
+  [[nodiscard]] SimTime now() const { return begin_; }
+  // End of the iteration that runs; kUnset: none.
+  [[nodiscard]] SimTime iteration_end() const { return end_; }
+  [[nodiscard]] IterationShape iteration_shape() const { return current_.shape(); }
+  [[nodiscard]] bool idle() const { return end_ == kUnset && state_.idle(); }
+  [[nodiscard]] const WorkerPlan& plan() const { return plan_; }
+  [[nodiscard]] const WorkerState& state() const { return state_; }
+  [[nodiscard]] const WorkerStats& stats() const { return stats_; }
+  [[nodiscard]] const Timeline& timeline() const { return timeline_; }
+  [[nodiscard]] WorkerSnapshot Snapshot() const;
+
+ private:
+  [[nodiscard]] bool iterating() const { return end_ != kUnset; }
+  // When it takes in requests next; kUnset: at once.
+  [[nodiscard]] SimTime busy_until() const { return iterating() ? end_ : stand_by_end_; }
+  bool Boundary(SimTime now);
+  // The iteration that runs ends.
+  void Complete(SimTime now);
+  // Begins the next. False when there is nothing to run.
+  bool Begin(SimTime now);
+  // Makes the next batch the current one. False when there is nothing to run.
+  bool Pick(SimTime now);
+  bool GoIdle();
+  // Lets the scheduler form a batch. True if others have more room than before: somebody was
+  // preempted, or left the queue to load its KV cache.
+  bool Form(SimTime now, Batch* batch);
+  void MigrateUnderPressure(bool ahead);
+  void SendMigrating(SimTime now);
+  // Starts the batch that was formed.
+  void Start(SimTime now, double seconds);
+  // Figures of the iteration that ends at `now`.
+  void Account(SimTime now);
+  // In a quiet iteration only decodes run, nobody waits and nobody finishes: every scheduler lets
+  // the decodes go on. QuietBoundary does then just what Boundary would.
+  [[nodiscard]] bool Quiet() const;
+  bool QuietBoundary(SimTime now);
+  void ScheduleQuiet(SimTime now, Batch* batch);
+  void Retire(SimTime now);
+  void Finish(RequestHandle handle, SimTime now);
+  void Publish();
+
+  void ObserveIteration(SimTime now);
+  void ObserveFirstTokens(SimTime now);
+  // What forming the batch did, in order. With batches formed ahead, preemptions are told when the
+  // tokens under way are out.
+  void ObserveChanges(SimTime now, const Batch& batch, bool admissions, bool preemptions);
+  void ObserveAdmission(SimTime now, RequestHandle handle, const Batch& batch);
+  void ObservePreemption(SimTime now, const Preemption& preemption);
+  // Reports the tokens of a stay that ends.
+  void ObserveStay(SimTime now, RequestHandle handle, const Stay& stay);
+  void TrimLogs();
+
+  const WorkerPlan& plan_;
+  const int32_t index_;
+  Context context_;
+  std::unique_ptr<LocalScheduler> scheduler_;
+  WorkerState state_;
+  std::vector<WorkerMessage> messages_;
+
+  bool idle_ = true;
+  bool failing_ = false;
+  bool warm_ = false;              // it has begun an iteration
+  SimTime stand_by_end_ = kUnset;  // of the iteration of the other ranks in lock-step
+  SimTime begin_ = 0;              // of the iteration that runs
+  SimTime end_ = kUnset;           // of the iteration that runs; kUnset: none
+  Batch current_;                  // runs
+  Batch next_;                     // formed ahead
+  std::vector<std::pair<Departure, int32_t>> migrating_;  // when current_ ends; to which worker
+  int64_t swaps_left_ = 0;  // blocks, of a batch that stayed empty: they lengthen the one after it
+
+  // Ends of the iterations with decodes from log_first_ on. Kept only for an observer.
+  std::vector<SimTime> log_;
+  std::vector<SimTime> stay_times_;
+  int64_t log_first_ = 0;
+  size_t trim_gaps_at_ = 4096;
+  size_t trim_log_at_ = 512;
+
+  WorkerStats stats_;
+  Timeline timeline_;
+  SimTime host_accounted_ = 0;
+};
+
+}  // namespace tokensim
