@@ -238,19 +238,21 @@ void Cluster::EndRequest(RequestHandle handle, bool finished, SimTime now) {
 
 // The collectives of every layer make the ranks wait for the slowest. A rank without requests
 // computes along with one token, for its experts are needed (vLLM's execute_dummy_batch).
-SimTime Cluster::RunLockstep(int32_t first, SimTime now) {
+int64_t Cluster::RunLockstep(int32_t first, SimTime now) {
   const int32_t end_rank = first + plan_.workers[static_cast<size_t>(first)].lockstep_ranks;
   const auto rank = [&](int32_t i) -> Worker& { return workers_[static_cast<size_t>(i)]; };
   bool any = false;
+  int64_t ended = 0;
   int64_t gathered = 0;
   lockstep_has_batch_.clear();
   for (int32_t i = first; i < end_rank; ++i) {
+    if (rank(i).iteration_end() != kUnset) ++ended;
     lockstep_has_batch_.push_back(rank(i).Prepare(now));
     any = any || lockstep_has_batch_.back();
     gathered += rank(i).BatchTokens();
   }
-  SimTime end = kNever;
   if (any) {
+    SimTime end = kNever;
     double seconds = 0;
     for (int32_t i = first; i < end_rank; ++i) {
       seconds = std::max(seconds, rank(i).BatchSeconds(gathered));
@@ -269,13 +271,14 @@ SimTime Cluster::RunLockstep(int32_t first, SimTime now) {
     lockstep_running_[static_cast<size_t>(first)] = false;
   }
   for (int32_t i = first; i < end_rank; ++i) HandleMessages(i, now);
-  return end;
+  return ended;
 }
 
-SimTime Cluster::RunWorker(int32_t index, SimTime now, SimTime horizon, int64_t limit) {
+int64_t Cluster::RunWorker(int32_t index, SimTime now, SimTime horizon, int64_t limit) {
   if (plan_.workers[static_cast<size_t>(index)].lockstep_first >= 0) return RunLockstep(index, now);
   Worker& worker = workers_[static_cast<size_t>(index)];
-  SimTime end = worker.Run(now, horizon, limit);
+  const int64_t iterations = worker.stats().iterations;
+  const SimTime end = worker.Run(now, horizon, limit);
   if (end == kNever) {
     queue_.Pop();
   } else {
@@ -285,7 +288,7 @@ SimTime Cluster::RunWorker(int32_t index, SimTime now, SimTime horizon, int64_t 
   if (members_[static_cast<size_t>(index)].status == WorkerStatus::kDraining && worker.idle()) {
     SetStatus(index, WorkerStatus::kStopped, worker.now());
   }
-  return end;
+  return worker.stats().iterations - iterations;
 }
 
 void Cluster::HandleMessages(int32_t index, SimTime now) {

@@ -45,9 +45,9 @@ class Cluster final : public MigrationPlanner {
   // A request reaches the global scheduler: it is dispatched, or rejected.
   void Arrive(const RequestInput& input, int64_t id, SimTime now);
 
-  // The boundary of a worker, which then runs alone as Worker::Run says. Returns the end of the
-  // iteration that runs, or kNever.
-  SimTime RunWorker(int32_t worker, SimTime now, SimTime horizon, int64_t limit);
+  // The boundary of a worker, which then runs alone as Worker::Run says; or of ranks in lock-step,
+  // the first of which is `worker`. Returns how many iterations ended.
+  int64_t RunWorker(int32_t worker, SimTime now, SimTime horizon, int64_t limit);
 
   [[nodiscard]] SimTime next_transfer() const {
     return std::min(network_.NextEvent(), host_network_.NextEvent());
@@ -70,6 +70,8 @@ class Cluster final : public MigrationPlanner {
   [[nodiscard]] const Worker& worker(size_t i) const { return workers_[i]; }
   [[nodiscard]] size_t size() const { return workers_.size(); }
   [[nodiscard]] WorkerStatus status(size_t i) const { return members_[i].status; }
+  // What the policies see, as it is now.
+  [[nodiscard]] const WorkerSignals& signals() const { return signals_; }
   [[nodiscard]] int64_t live() const { return slab_.live(); }
   // Finished or rejected.
   [[nodiscard]] int64_t ended() const { return ended_.count(); }
@@ -97,6 +99,7 @@ class Cluster final : public MigrationPlanner {
     int32_t to = -1;
     int32_t tokens = 0;
     Holdings holdings;  // of the sender
+    int64_t order = 0;  // in which the moves were made
     SimTime start = kUnset;
     TransferId transfer = kNoTransfer;
   };
@@ -141,12 +144,12 @@ class Cluster final : public MigrationPlanner {
   // An idle worker has something to do: its next boundary is now, or, of a rank in lock-step, when
   // the iteration of the others ends.
   void PushBoundary(int32_t worker, SimTime now);
-  // The boundary of ranks in lock-step, the first of which is `first`.
-  SimTime RunLockstep(int32_t first, SimTime now);
+  int64_t RunLockstep(int32_t first, SimTime now);
 
   void FailWorker(int32_t worker, SimTime now);
   void SendCache(RequestHandle handle, SimTime now, DispatchReason reason);
   void CleanUpMoves(int32_t failed, SimTime now);
+  void CleanUpMove(uint32_t index, int32_t failed, SimTime now);
   void SetStatus(int32_t worker, WorkerStatus status, SimTime now);
   void UpdateCandidates();
   void PlaceHomeless(SimTime now);
@@ -184,6 +187,7 @@ class Cluster final : public MigrationPlanner {
   SimTime pool_accounted_ = 0;
   std::vector<Move> moves_;
   std::vector<uint32_t> free_moves_;
+  int64_t moves_made_ = 0;
   std::vector<CompletedTransfer> completed_;
   std::vector<WorkerMessage> inbox_;
   std::deque<RequestHandle> homeless_;

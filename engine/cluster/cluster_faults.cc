@@ -34,8 +34,6 @@ void Cluster::SetStatus(int32_t index, WorkerStatus status, SimTime now) {
 }
 
 void Cluster::StartWorker(int32_t index, SimTime now) {
-  // It may have failed while it started.
-  if (members_[static_cast<size_t>(index)].status != WorkerStatus::kStarting) return;
   SetStatus(index, WorkerStatus::kServing, now);
   PlaceHomeless(now);
 }
@@ -52,6 +50,9 @@ void Cluster::ApplyWorkerEvent(const WorkerEvent& event, SimTime now) {
     case WorkerAction::kFail: {
       const WorkerStatus status = members_[static_cast<size_t>(event.worker)].status;
       if (status == WorkerStatus::kFailed || status == WorkerStatus::kStopped) return;
+      if (status == WorkerStatus::kStarting) {
+        queue_.Erase(EventKind::kWorkerStart, static_cast<uint32_t>(event.worker));
+      }
       SetStatus(event.worker, WorkerStatus::kFailed, now);
       if (workers_[static_cast<size_t>(event.worker)].Fail()) FailWorker(event.worker, now);
       return;
@@ -118,34 +119,40 @@ void Cluster::SendCache(RequestHandle handle, SimTime now, DispatchReason reason
   SendTo(target, handle, now, reason);
 }
 
-// KV caches on their way from or to a worker that failed.
+// KV caches on their way from or to a worker that failed, first those that were sent on first.
 void Cluster::CleanUpMoves(int32_t failed, SimTime now) {
+  std::vector<uint32_t> affected;
   for (uint32_t i = 0; i < moves_.size(); ++i) {
-    Move& move = moves_[i];
-    if (!move.used || (move.from != failed && move.to != failed)) continue;
-    const bool under_way = move.transfer != kNoTransfer;
-    if (under_way) NetworkOf(move.kind).Cancel(now, move.transfer);
-    move.transfer = kNoTransfer;
-    if (move.kind != MoveKind::kKv) {
-      FreeMove(i);
-      continue;
-    }
-    if (move.from == failed) {
-      move.lost = true;
-      // One that waits finds out when it is to be loaded.
-      if (!under_way) continue;
-    } else if (!move.layerwise || move.prefilled) {
-      continue;  // the cache is still at the sender, for another receiver
-    }
-    const RequestHandle handle = move.request;
-    workers_[static_cast<size_t>(move.to)].CancelLoad(handle);
-    --signals_.outstanding[static_cast<size_t>(move.to)];
-    WakeWorker(move.to, now);
-    DropMove(slab_[handle]);
-    if (move.from != failed) continue;  // it still runs there
-    ++results_.redispatched;
-    Dispatch(handle, now, DispatchReason::kWorkerFailed);
+    const Move& move = moves_[i];
+    if (move.used && (move.from == failed || move.to == failed)) affected.push_back(i);
   }
+  std::sort(affected.begin(), affected.end(),
+            [this](uint32_t a, uint32_t b) { return moves_[a].order < moves_[b].order; });
+  for (const uint32_t index : affected) CleanUpMove(index, failed, now);
+}
+
+void Cluster::CleanUpMove(uint32_t index, int32_t failed, SimTime now) {
+  Move& move = moves_[index];
+  const bool under_way = move.transfer != kNoTransfer;
+  if (under_way) NetworkOf(move.kind).Cancel(now, move.transfer);
+  move.transfer = kNoTransfer;
+  if (move.kind != MoveKind::kKv) return FreeMove(index);
+  if (move.from == failed) {
+    move.lost = true;
+    // One that waits finds out when it is to be loaded.
+    if (!under_way) return;
+  } else if (!move.layerwise || move.prefilled) {
+    return;  // the cache is still at the sender, for another receiver
+  }
+  const RequestHandle handle = move.request;
+  const bool runs_on = move.from != failed;
+  workers_[static_cast<size_t>(move.to)].CancelLoad(handle);
+  --signals_.outstanding[static_cast<size_t>(move.to)];
+  WakeWorker(move.to, now);
+  DropMove(slab_[handle]);
+  if (runs_on) return;
+  ++results_.redispatched;
+  Dispatch(handle, now, DispatchReason::kWorkerFailed);
 }
 
 void Cluster::DropMove(LiveRequest& r) {

@@ -1,69 +1,15 @@
-// Clusters small enough to work out by hand. An iteration costs 10 ms + 1 ms per prompt token + 2
-// ms per decode; a token's KV cache has 1,000 bytes.
+// Clusters small enough to work out by hand, at the costs of test_plan.h.
 #include "engine/cluster/cluster.h"
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <memory>
 #include <utility>
 #include <vector>
 
-#include "engine/cluster/simulation.h"
-#include "engine/compute/affine.h"
+#include "engine/cluster/test_plan.h"
 
 namespace tokensim {
 namespace {
-
-constexpr SimTime kMs = 1'000'000;
-
-struct TestRequest {
-  SimTime arrival;
-  int32_t input;
-  int32_t output;
-};
-
-WorkerPlan MakeWorker(Role role, int64_t kv_blocks = 1000, int32_t block_size = 4) {
-  return {.name = "gpu",
-          .compute = MakeAffineModel({.iteration_seconds = 0.010,
-                                      .prefill_token_seconds = 0.001,
-                                      .decode_token_seconds = 0.002}),
-          .kv_blocks = kv_blocks,
-          .block_size = block_size,
-          .max_model_len = 100'000,
-          .role = role,
-          .kv_bytes_per_token = 1000};
-}
-
-std::shared_ptr<Plan> MakePlan(const std::vector<TestRequest>& requests,
-                               std::vector<WorkerPlan> workers) {
-  auto trace = std::make_shared<TraceTable>();
-  for (const TestRequest& r : requests) {
-    trace->arrival.push_back(r.arrival);
-    trace->input_tokens.push_back(r.input);
-    trace->output_tokens.push_back(r.output);
-  }
-  auto plan = std::make_shared<Plan>();
-  plan->workload.num_requests = trace->size();
-  plan->workload.arrivals = TraceArrivals{};
-  plan->workload.lengths = TraceLengths{};
-  plan->workload.trace = trace;
-  plan->workers = std::move(workers);
-  plan->network.intra_node = {.latency_seconds = 0.003};
-  return plan;
-}
-
-Results RunPlan(const std::shared_ptr<Plan>& plan, Observer* observer = nullptr) {
-  Simulation simulation(plan, observer);
-  while (!simulation.done()) EXPECT_TRUE(simulation.Advance(1000).ok());
-  Results results = simulation.TakeResults();
-  std::vector<RequestRecord> rows = results.records.Rows();
-  std::sort(rows.begin(), rows.end(), [](const RequestRecord& a, const RequestRecord& b) {
-    return a.request_id < b.request_id;
-  });
-  results.records = rows;
-  return results;
-}
 
 TEST(ClusterTest, PrefilledRequestDecodesWhereItsCacheArrives) {
   // Prefill [0, 15), cache there at 18, decodes [18, 30) and [30, 42).
@@ -301,6 +247,33 @@ TEST(ClusterTest, RequestsWaitForAWorkerToRecover) {
   EXPECT_EQ(results.records[0].finish, 172 * kMs);
   EXPECT_EQ(results.records[1].finish, 172 * kMs);
   EXPECT_EQ(results.workers[0].unavailable, 130 * kMs);
+}
+
+TEST(ClusterTest, AStartBelongsToItsRecovery) {
+  // The first recovery would have the worker serve at 60, but it fails at 30; the second at 90.
+  auto plan = MakePlan({{55 * kMs, 5, 1}}, {MakeWorker(Role::kBoth)});
+  plan->worker_events = {
+      {.time = 10 * kMs, .action = WorkerAction::kFail, .worker = 0},
+      {.time = 20 * kMs, .action = WorkerAction::kRecover, .worker = 0, .delay = 40 * kMs},
+      {.time = 30 * kMs, .action = WorkerAction::kFail, .worker = 0},
+      {.time = 50 * kMs, .action = WorkerAction::kRecover, .worker = 0, .delay = 40 * kMs}};
+  const Results results = RunPlan(plan);
+  EXPECT_EQ(results.records[0].scheduled, 90 * kMs);
+  EXPECT_EQ(results.workers[0].unavailable, 80 * kMs);
+}
+
+TEST(ClusterTest, AWorkerThatFailsWhileItStartsStaysDown) {
+  // Nothing is left at 40 that could bring a worker.
+  auto plan = MakePlan({{40 * kMs, 5, 1}}, {MakeWorker(Role::kBoth)});
+  plan->worker_events = {
+      {.time = 10 * kMs, .action = WorkerAction::kFail, .worker = 0},
+      {.time = 20 * kMs, .action = WorkerAction::kRecover, .worker = 0, .delay = 40 * kMs},
+      {.time = 30 * kMs, .action = WorkerAction::kFail, .worker = 0}};
+  const Results results = RunPlan(plan);
+  EXPECT_EQ(results.records[0].reject_reason, RejectReason::kNoWorker);
+  EXPECT_EQ(results.records[0].finish, 40 * kMs);
+  EXPECT_EQ(results.end_time, 40 * kMs);
+  EXPECT_EQ(results.workers[0].unavailable, 30 * kMs);
 }
 
 TEST(ClusterTest, WithoutAnyWorkerRequestsAreRejectedInTheEnd) {

@@ -17,8 +17,13 @@ uint32_t Cluster::NewMove(MoveKind kind, RequestHandle handle, int32_t from, int
   }
   const uint32_t index = free_moves_.back();
   free_moves_.pop_back();
-  moves_[index] = {
-      .kind = kind, .used = true, .request = handle, .from = from, .to = to, .tokens = tokens};
+  moves_[index] = {.kind = kind,
+                   .used = true,
+                   .request = handle,
+                   .from = from,
+                   .to = to,
+                   .tokens = tokens,
+                   .order = moves_made_++};
   return index;
 }
 

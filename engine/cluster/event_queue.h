@@ -69,6 +69,15 @@ class EventQueue {
     if (!heap_.empty()) ReplaceTop(last);
   }
 
+  // Takes an event out that shall not happen. Looks at all: for rare events only.
+  void Erase(EventKind kind, uint32_t index) {
+    std::vector<Event> events;
+    events.swap(heap_);
+    for (const Event& event : events) {
+      if (event.kind != kind || event.index != index) Push(event);
+    }
+  }
+
   // Pop and Push in one: the common case, a worker's boundary giving way to its next one.
   void ReplaceTop(const Event& event) {
     const size_t size = heap_.size();

@@ -29,10 +29,17 @@ TEST(EventQueueTest, RandomOperationsKeepTheOrder) {
   for (int step = 0; step < 20'000; ++step) {
     const Event event{static_cast<SimTime>(rng.Below(50)), static_cast<EventKind>(rng.Below(5)),
                       static_cast<uint32_t>(rng.Below(1000))};
-    const uint64_t choice = rng.Below(3);
+    const uint64_t choice = rng.Below(4);
     if (choice == 0 || model.empty()) {
       queue.Push(event);
       model.push_back(event);
+    } else if (choice == 3) {
+      const Event erased = model[rng.Below(model.size())];
+      const auto same = [&erased](const Event& e) {
+        return e.kind == erased.kind && e.index == erased.index;
+      };
+      queue.Erase(erased.kind, erased.index);
+      std::erase_if(model, same);
     } else {
       const auto least = std::min_element(model.begin(), model.end(), before);
       ASSERT_FALSE(least->Before(queue.top()));

@@ -1,69 +1,25 @@
-// Ranks in lock-step, warm-up, and the front end, worked out by hand. An iteration costs 10 ms + 1
-// ms per prompt token + 2 ms per decode.
+// Ranks in lock-step, warm-up, and the front end, worked out by hand at the costs of test_plan.h.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <memory>
-#include <utility>
 #include <vector>
 
-#include "engine/cluster/simulation.h"
-#include "engine/compute/affine.h"
+#include "engine/cluster/test_plan.h"
 
 namespace tokensim {
 namespace {
 
-constexpr SimTime kMs = 1'000'000;
-
-struct TestRequest {
-  SimTime arrival;
-  int32_t input;
-  int32_t output;
-};
-
-std::shared_ptr<Plan> MakePlan(const std::vector<TestRequest>& requests, int32_t ranks) {
-  auto trace = std::make_shared<TraceTable>();
-  for (const TestRequest& r : requests) {
-    trace->arrival.push_back(r.arrival);
-    trace->input_tokens.push_back(r.input);
-    trace->output_tokens.push_back(r.output);
-  }
-  auto plan = std::make_shared<Plan>();
-  plan->workload.num_requests = trace->size();
-  plan->workload.arrivals = TraceArrivals{};
-  plan->workload.lengths = TraceLengths{};
-  plan->workload.trace = trace;
-  for (int32_t i = 0; i < ranks; ++i) {
-    plan->workers.push_back({.name = "gpu",
-                             .compute = MakeAffineModel({.iteration_seconds = 0.010,
-                                                         .prefill_token_seconds = 0.001,
-                                                         .decode_token_seconds = 0.002}),
-                             .kv_blocks = 1000,
-                             .block_size = 4,
-                             .max_model_len = 100'000});
-    if (ranks == 1) continue;
-    plan->workers.back().lockstep_first = 0;
-    plan->workers.back().lockstep_ranks = ranks;
-  }
-  return plan;
-}
-
-Results RunPlan(const std::shared_ptr<Plan>& plan) {
-  Simulation simulation(plan, nullptr);
-  while (!simulation.done()) EXPECT_TRUE(simulation.Advance(1000).ok());
-  Results results = simulation.TakeResults();
-  std::vector<RequestRecord> rows = results.records.Rows();
-  std::sort(rows.begin(), rows.end(), [](const RequestRecord& a, const RequestRecord& b) {
-    return a.request_id < b.request_id;
-  });
-  results.records = rows;
-  return results;
+std::shared_ptr<Plan> MakeRanks(const std::vector<TestRequest>& requests, int32_t ranks) {
+  WorkerPlan worker = MakeWorker(Role::kBoth);
+  worker.lockstep_first = 0;
+  worker.lockstep_ranks = ranks;
+  return MakePlan(requests, std::vector<WorkerPlan>(static_cast<size_t>(ranks), worker));
 }
 
 TEST(LockstepTest, TheSlowestRankSetsThePace) {
   // Round robin: a prompt of 20 to one rank, of 5 to the other. Both prompts run in [0, 30); the
   // other iterations have a decode on each.
-  const Results results = RunPlan(MakePlan({{0, 20, 2}, {0, 5, 3}}, 2));
+  const Results results = RunPlan(MakeRanks({{0, 20, 2}, {0, 5, 3}}, 2));
   EXPECT_EQ(results.records[0].first_token, 30 * kMs);
   EXPECT_EQ(results.records[1].first_token, 30 * kMs);
   EXPECT_EQ(results.records[0].finish, 42 * kMs);
@@ -75,7 +31,7 @@ TEST(LockstepTest, TheSlowestRankSetsThePace) {
 TEST(LockstepTest, ARankWithoutRequestsTakesThemInWhenTheOthersEnd) {
   // [0, 30) is the first rank's alone. The second request comes at 5, is taken in at 30 and shares
   // [30, 45) with a decode.
-  const Results results = RunPlan(MakePlan({{0, 20, 2}, {5 * kMs, 5, 1}}, 2));
+  const Results results = RunPlan(MakeRanks({{0, 20, 2}, {5 * kMs, 5, 1}}, 2));
   EXPECT_EQ(results.records[1].queued, 30 * kMs);
   EXPECT_EQ(results.records[1].scheduled, 30 * kMs);
   EXPECT_EQ(results.records[1].finish, 45 * kMs);
@@ -83,14 +39,14 @@ TEST(LockstepTest, ARankWithoutRequestsTakesThemInWhenTheOthersEnd) {
 }
 
 TEST(LockstepTest, IdleRanksStartTogetherAgain) {
-  const Results results = RunPlan(MakePlan({{0, 5, 1}, {100 * kMs, 7, 1}}, 2));
+  const Results results = RunPlan(MakeRanks({{0, 5, 1}, {100 * kMs, 7, 1}}, 2));
   EXPECT_EQ(results.records[0].finish, 15 * kMs);
   EXPECT_EQ(results.records[1].scheduled, 100 * kMs);
   EXPECT_EQ(results.records[1].finish, 117 * kMs);
 }
 
 TEST(LockstepTest, FormsBatchesAheadToo) {
-  auto plan = MakePlan({{0, 20, 3}, {0, 5, 3}}, 2);
+  auto plan = MakeRanks({{0, 20, 3}, {0, 5, 3}}, 2);
   for (WorkerPlan& worker : plan->workers) worker.scheduler.async_depth = 2;
   const Results results = RunPlan(plan);
   EXPECT_EQ(results.records[0].first_token, 30 * kMs);
@@ -98,8 +54,45 @@ TEST(LockstepTest, FormsBatchesAheadToo) {
   EXPECT_EQ(results.records[1].finish, 54 * kMs);
 }
 
+TEST(LockstepTest, IterationsOfEveryRankAreEvents) {
+  // Two arrivals, two iterations of the first rank and three of the second.
+  EXPECT_EQ(RunPlan(MakeRanks({{0, 20, 2}, {0, 5, 3}}, 2)).events, 7);
+}
+
+TEST(LockstepTest, StopsAtMaxEventsThoughTheFirstRankIsIdle) {
+  // Two arrivals, an iteration of both ranks until 15, then the second rank's until 27, 39 ... 87.
+  auto plan = MakeRanks({{0, 5, 1}, {0, 5, 100}}, 2);
+  plan->max_events = 10;
+  for (const int64_t slice : {1, 3, 1000}) {
+    Simulation simulation(plan);
+    while (!simulation.done()) ASSERT_TRUE(simulation.Advance(slice).ok());
+    EXPECT_EQ(simulation.results().end_reason, EndReason::kMaxEvents);
+    EXPECT_EQ(simulation.results().events, 10);
+    EXPECT_EQ(simulation.progress().events, 10);
+    EXPECT_EQ(simulation.results().end_time, 87 * kMs);
+  }
+}
+
+TEST(LockstepTest, WhatARankWithoutABatchSwappedOutHoldsUpNobodyElse) {
+  // The cache of 0 loads [26, 126) into two of the four blocks of rank 1. So 1, which decodes
+  // there, finds no third block at 62: it is swapped out, 2 ms, and nothing is left to run. 2
+  // decodes beside it: [62, 74), [74, 86). At 126 rank 1 decodes 0, and swaps first: [126, 140).
+  WorkerPlan rank = MakeWorker(Role::kBoth, 4);
+  rank.lockstep_first = 1;
+  rank.lockstep_ranks = 2;
+  rank.scheduler.preemption = PreemptionMode::kSwap;
+  rank.host_blocks = 10;
+  rank.host_link = {.bandwidth_bytes_per_second = 4e6};
+  auto plan = MakePlan({{0, 5, 2}, {0, 4, 9}, {0, 4, 7}}, {MakeWorker(Role::kPrefill), rank, rank});
+  plan->network.intra_node = {.latency_seconds = 0.100};
+  const Results results = RunPlan(plan);
+  EXPECT_EQ(results.records[1].preemptions, 1);
+  EXPECT_EQ(results.records[2].finish, 86 * kMs);
+  EXPECT_EQ(results.records[0].finish, 140 * kMs);
+}
+
 TEST(FrontEndTest, DelaysRequestsAndTokens) {
-  auto plan = MakePlan({{10 * kMs, 5, 2}}, 1);
+  auto plan = MakeLonePlan({{10 * kMs, 5, 2}});
   plan->request_delay = 3 * kMs;
   plan->response_delay = 4 * kMs;
   const Results results = RunPlan(plan);
@@ -113,11 +106,22 @@ TEST(FrontEndTest, DelaysRequestsAndTokens) {
 }
 
 TEST(WarmUpTest, LengthensTheFirstIterationOnly) {
-  auto plan = MakePlan({{0, 5, 2}}, 1);
+  auto plan = MakeLonePlan({{0, 5, 2}});
   plan->workers[0].warm_up_seconds = 0.1;
   const Results results = RunPlan(plan);
   EXPECT_EQ(results.records[0].first_token, 115 * kMs);
   EXPECT_EQ(results.records[0].finish, 127 * kMs);
+}
+
+TEST(WarmUpTest, ComesAgainAfterARecovery) {
+  auto plan = MakeLonePlan({{0, 5, 1}, {220 * kMs, 5, 2}});
+  plan->workers[0].warm_up_seconds = 0.1;
+  plan->worker_events = {{.time = 200 * kMs, .action = WorkerAction::kFail, .worker = 0},
+                         {.time = 210 * kMs, .action = WorkerAction::kRecover, .worker = 0}};
+  const Results results = RunPlan(plan);
+  EXPECT_EQ(results.records[0].finish, 115 * kMs);
+  EXPECT_EQ(results.records[1].first_token, (220 + 115) * kMs);
+  EXPECT_EQ(results.records[1].finish, (220 + 115 + 12) * kMs);
 }
 
 }  // namespace

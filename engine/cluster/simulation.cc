@@ -207,8 +207,6 @@ void Simulation::Impl::HandleWorkerStart(const Event& event) {
 }
 
 void Simulation::Impl::HandleBoundary(const Event& event) {
-  const Worker& worker = cluster_.worker(event.index);
-  const int64_t iterations = worker.stats().iterations;
   // Until the next event of anyone else the worker may go on alone. An observer wants to see the
   // events of all workers in order of time.
   SimTime horizon = 0;
@@ -218,9 +216,9 @@ void Simulation::Impl::HandleBoundary(const Event& event) {
     if (plan_->max_simulated_time < horizon) horizon = plan_->max_simulated_time + 1;
     if (plan_->max_events > 0) limit = std::min(limit, plan_->max_events - results_.events);
   }
-  cluster_.RunWorker(static_cast<int32_t>(event.index), event.time, horizon, limit);
-  now_ = worker.now();
-  const int64_t events = worker.stats().iterations - iterations;
+  const int64_t events =
+      cluster_.RunWorker(static_cast<int32_t>(event.index), event.time, horizon, limit);
+  now_ = cluster_.worker(event.index).now();
   results_.events += events;
   slice_left_ -= events;
   if (reactive_) PeekArrival();

@@ -1,65 +1,25 @@
-// Whole runs small enough to work out by hand. An iteration costs 10 ms + 1 ms per prompt token + 2
-// ms per decode.
+// Whole runs small enough to work out by hand, at the costs of test_plan.h.
 #include "engine/cluster/simulation.h"
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "engine/compute/affine.h"
+#include "engine/cluster/test_plan.h"
 
 namespace tokensim {
 namespace {
 
-constexpr SimTime kMs = 1'000'000;
-
-struct TestRequest {
-  SimTime arrival;
-  int32_t input;
-  int32_t output;
-};
-
-std::shared_ptr<Plan> MakePlan(const std::vector<TestRequest>& requests,
-                               LocalSchedulerConfig scheduler = {}, int64_t kv_blocks = 1000,
-                               int32_t block_size = 16) {
-  auto trace = std::make_shared<TraceTable>();
-  for (const TestRequest& r : requests) {
-    trace->arrival.push_back(r.arrival);
-    trace->input_tokens.push_back(r.input);
-    trace->output_tokens.push_back(r.output);
-  }
-  auto plan = std::make_shared<Plan>();
-  plan->workload = {.num_requests = trace->size(),
-                    .arrivals = TraceArrivals{},
-                    .lengths = TraceLengths{},
-                    .trace = trace};
-  plan->workers.push_back({.name = "gpu/0",
-                           .compute = MakeAffineModel({.iteration_seconds = 0.010,
-                                                       .prefill_token_seconds = 0.001,
-                                                       .decode_token_seconds = 0.002}),
-                           .scheduler = scheduler,
-                           .kv_blocks = kv_blocks,
-                           .block_size = block_size,
-                           .max_model_len = 100'000});
-  return plan;
-}
-
 std::vector<RequestRecord> RunToEnd(const std::shared_ptr<Plan>& plan,
                                     Observer* observer = nullptr) {
-  Simulation simulation(plan, observer);
-  while (!simulation.done()) EXPECT_TRUE(simulation.Advance(1000).ok());
-  std::vector<RequestRecord> records = simulation.results().records.Rows();
-  std::sort(records.begin(), records.end(), [](const RequestRecord& a, const RequestRecord& b) {
-    return a.request_id < b.request_id;
-  });
-  return records;
+  return RunPlan(plan, observer).records.Rows();
 }
 
 TEST(SimulationTest, LoneRequest) {
   // Prefill of 5: 15 ms. Two decodes: 12 ms each.
-  const auto records = RunToEnd(MakePlan({{0, 5, 3}}));
+  const auto records = RunToEnd(MakeLonePlan({{0, 5, 3}}));
   ASSERT_EQ(records.size(), 1u);
   EXPECT_EQ(records[0].scheduled, 0);
   EXPECT_EQ(records[0].first_token, 15 * kMs);
@@ -68,7 +28,7 @@ TEST(SimulationTest, LoneRequest) {
 }
 
 TEST(SimulationTest, OneTokenOutputFinishesWithItsPrefill) {
-  const auto records = RunToEnd(MakePlan({{0, 5, 1}}));
+  const auto records = RunToEnd(MakeLonePlan({{0, 5, 1}}));
   EXPECT_EQ(records[0].first_token, 15 * kMs);
   EXPECT_EQ(records[0].finish, 15 * kMs);
   EXPECT_EQ(records[0].max_itl, kUnset);
@@ -76,7 +36,7 @@ TEST(SimulationTest, OneTokenOutputFinishesWithItsPrefill) {
 
 TEST(SimulationTest, ArrivalDuringAnIterationJoinsAtItsEnd) {
   // 0: prefill of 10 [0, 20), decodes. 1 arrives at 5, joins at 20: 10 + 5 + 2 = 17 ms -> 37.
-  const auto records = RunToEnd(MakePlan({{0, 10, 3}, {5 * kMs, 5, 1}}));
+  const auto records = RunToEnd(MakeLonePlan({{0, 10, 3}, {5 * kMs, 5, 1}}));
   EXPECT_EQ(records[1].scheduled, 20 * kMs);
   EXPECT_EQ(records[1].first_token, 37 * kMs);
   EXPECT_EQ(records[0].max_itl, 17 * kMs);
@@ -84,12 +44,12 @@ TEST(SimulationTest, ArrivalDuringAnIterationJoinsAtItsEnd) {
 }
 
 TEST(SimulationTest, ArrivalAtTheEndOfAnIterationJoinsTheNext) {
-  const auto records = RunToEnd(MakePlan({{0, 10, 3}, {20 * kMs, 5, 1}}));
+  const auto records = RunToEnd(MakeLonePlan({{0, 10, 3}, {20 * kMs, 5, 1}}));
   EXPECT_EQ(records[1].scheduled, 20 * kMs);
 }
 
 TEST(SimulationTest, SimultaneousArrivalsShareTheFirstBatch) {
-  const auto records = RunToEnd(MakePlan({{0, 5, 1}, {0, 5, 1}}));
+  const auto records = RunToEnd(MakeLonePlan({{0, 5, 1}, {0, 5, 1}}));
   EXPECT_EQ(records[0].finish, 20 * kMs);
   EXPECT_EQ(records[1].finish, 20 * kMs);
 }
@@ -98,7 +58,7 @@ TEST(SimulationTest, PreemptionRecomputesAndCountsTheGap) {
   // Blocks of 4, three of them. Both prefill 4 tokens [0, 18). The decode of 0 takes the last
   // block, so 1 is preempted. 0 decodes at 30 and 42, finishes; 1 then prefills 4 + 1 tokens [42,
   // 57): its second token, 39 ms after its first.
-  const auto records = RunToEnd(MakePlan({{0, 4, 3}, {0, 4, 3}}, {}, 3, 4));
+  const auto records = RunToEnd(MakeLonePlan({{0, 4, 3}, {0, 4, 3}}, {}, 3, 4));
   EXPECT_EQ(records[0].preemptions, 0);
   EXPECT_EQ(records[0].finish, 42 * kMs);
   EXPECT_EQ(records[1].preemptions, 1);
@@ -108,7 +68,7 @@ TEST(SimulationTest, PreemptionRecomputesAndCountsTheGap) {
 }
 
 TEST(SimulationTest, RejectsWhatCanNeverFit) {
-  auto plan = MakePlan({{0, 40, 1}, {0, 41, 10}, {0, 4, 1}, {0, 500, 600}}, {}, 3, 16);
+  auto plan = MakeLonePlan({{0, 40, 1}, {0, 41, 10}, {0, 4, 1}, {0, 500, 600}}, {}, 3, 16);
   plan->workers[0].max_model_len = 1000;
   const auto records = RunToEnd(plan);
   EXPECT_EQ(records[0].reject_reason, RejectReason::kNone);
@@ -121,7 +81,7 @@ TEST(SimulationTest, RejectsWhatCanNeverFit) {
 
 TEST(SimulationTest, StopsAtTheLimitsOfThePlan) {
   for (const int64_t slice : {1, 3, 1000}) {
-    auto plan = MakePlan({{0, 5, 3}, {100 * kMs, 5, 3}});
+    auto plan = MakeLonePlan({{0, 5, 3}, {100 * kMs, 5, 3}});
     plan->max_simulated_time = 110 * kMs;
     Simulation by_time(plan);
     while (!by_time.done()) ASSERT_TRUE(by_time.Advance(slice).ok());
@@ -141,7 +101,7 @@ TEST(SimulationTest, StopsAtTheLimitsOfThePlan) {
 }
 
 TEST(SimulationTest, WorkerStatsAndTimeline) {
-  auto plan = MakePlan({{0, 5, 3}, {61 * kMs, 5, 1}});
+  auto plan = MakeLonePlan({{0, 5, 3}, {61 * kMs, 5, 1}});
   Simulation simulation(plan);
   ASSERT_TRUE(simulation.Advance(1000).ok());
   ASSERT_TRUE(simulation.done());
@@ -200,7 +160,7 @@ class Recorder : public Observer {
 };
 
 TEST(SimulationTest, ObserverSeesEveryEventInOrder) {
-  auto plan = MakePlan({{0, 4, 3}, {0, 4, 3}}, {}, 3, 4);
+  auto plan = MakeLonePlan({{0, 4, 3}, {0, 4, 3}}, {}, 3, 4);
   plan->snapshot_interval = 30 * kMs;
   Recorder recorder;
   RunToEnd(plan, &recorder);
@@ -222,7 +182,7 @@ TEST(SimulationTest, BrokenInvariantFailsTheRunWithAReproducer) {
    public:
     double IterationSeconds(const IterationShape&) const override { return 1e300; }
   };
-  auto plan = MakePlan({{0, 5, 3}});
+  auto plan = MakeLonePlan({{0, 5, 3}});
   plan->workers[0].compute = std::make_shared<EndlessModel>();
   plan->seed = 77;
   Simulation simulation(plan);

@@ -166,7 +166,7 @@ bool Worker::Form(SimTime now, Batch* batch) {
   AccountHost(now);
   state_.BeginBatch(batch);
   batch->swapped_blocks = std::exchange(swaps_left_, 0);
-  if (context_.migration != nullptr) MigrateUnderPressure(/*ahead=*/batch == &next_);
+  if (context_.migration != nullptr) MigrateUnderPressure(now);
   scheduler_->FormBatch(state_);
   stats_.preemptions += static_cast<int64_t>(batch->preempted.size());
   for (const Preemption& p : batch->preempted) stats_.swapped_out_blocks += p.swapped_blocks;
@@ -202,26 +202,20 @@ bool Worker::Form(SimTime now, Batch* batch) {
 }
 
 // While there still is room for an iteration or two, the last request moves to where there is more:
-// its blocks here are free only when it has arrived there. Its KV cache is whole when the iteration
-// under way has ended.
-void Worker::MigrateUnderPressure(bool ahead) {
+// its blocks here are free only when it has arrived there.
+void Worker::MigrateUnderPressure(SimTime now) {
+  // A batch formed ahead would leave its last token under way, and the target might fail before.
+  TOKENSIM_INVARIANT(plan_.scheduler.async_depth == 1, "migration with batches formed ahead");
   if (state_.running_count() < 2 || state_.expects_blocks()) return;
   if (state_.free_blocks() >= 2 * state_.decode_count()) return;
   const RequestHandle tail = state_.TailDecode();
   const int32_t target = tail == kNoRequest ? -1 : context_.migration->FindTarget(index_, tail);
   if (target < 0) return;
-  migrating_.push_back({state_.TakeTailDecode(), target});
+  const Departure departure = state_.TakeTailDecode();
   state_.KeepOutgoing();
-  if (!ahead) SendMigrating(begin_);
-}
-
-void Worker::SendMigrating(SimTime now) {
-  for (const auto& [departure, target] : migrating_) {
-    if (context_.observer != nullptr) ObserveStay(now, departure.request, departure.stay);
-    messages_.push_back(
-        {.kind = WorkerMessage::Kind::kMigrates, .request = departure.request, .target = target});
-  }
-  migrating_.clear();
+  if (context_.observer != nullptr) ObserveStay(now, departure.request, departure.stay);
+  messages_.push_back(
+      {.kind = WorkerMessage::Kind::kMigrates, .request = departure.request, .target = target});
 }
 
 int64_t Worker::BatchTokens() const { return current_.empty() ? 1 : current_.shape().tokens(); }
@@ -232,7 +226,8 @@ double Worker::BatchSeconds(int64_t gathered_tokens) const {
   shape.gathered_tokens = gathered_tokens;
   double seconds = plan_.compute->IterationSeconds(shape);
   if (!warm_ && !current_.empty()) seconds += plan_.warm_up_seconds;
-  if (current_.swapped_blocks > 0) {
+  // What an empty batch swapped lengthens the next one of this worker, not that of other ranks.
+  if (current_.swapped_blocks > 0 && !current_.empty()) {
     const double bytes = static_cast<double>(current_.swapped_blocks) * plan_.block_size *
                          static_cast<double>(plan_.kv_bytes_per_token);
     seconds += plan_.host_link.latency_seconds;
@@ -352,7 +347,6 @@ void Worker::Retire(SimTime now) {
     --context_.signals.outstanding[static_cast<size_t>(index_)];
     messages_.push_back({.kind = WorkerMessage::Kind::kPrefilled, .request = handle});
   }
-  SendMigrating(now);
 }
 
 void Worker::Finish(RequestHandle handle, SimTime now) {

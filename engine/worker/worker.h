@@ -17,7 +17,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "engine/policy/global/global_scheduler.h"
@@ -143,8 +142,7 @@ class Worker {
   // Lets the scheduler form a batch. True if others have more room than before: somebody was
   // preempted, or left the queue to load its KV cache.
   bool Form(SimTime now, Batch* batch);
-  void MigrateUnderPressure(bool ahead);
-  void SendMigrating(SimTime now);
+  void MigrateUnderPressure(SimTime now);
   // Starts the batch that was formed.
   void Start(SimTime now, double seconds);
   // Figures of the iteration that ends at `now`.
@@ -184,7 +182,6 @@ class Worker {
   SimTime end_ = kUnset;           // of the iteration that runs; kUnset: none
   Batch current_;                  // runs
   Batch next_;                     // formed ahead
-  std::vector<std::pair<Departure, int32_t>> migrating_;  // when current_ ends; to which worker
   int64_t swaps_left_ = 0;  // blocks, of a batch that stayed empty: they lengthen the one after it
 
   // Ends of the iterations with decodes from log_first_ on. Kept only for an observer.

@@ -160,6 +160,10 @@ class WorkerState {
     return slots_used() + outgoing_ == 0 && !has_waiting() && ready_.empty();
   }
   [[nodiscard]] int32_t present_count() const { return running_count_ + leaving_; }
+  // Requests that are here or come here with blocks reserved for them.
+  [[nodiscard]] int64_t requests() const {
+    return slots_used() + static_cast<int64_t>(waiting_.size() + loaded_.size());
+  }
   // First iteration that a running request may still ask gaps() for.
   [[nodiscard]] int64_t OldestDecodeStart() const;
   // KV caches to load since the last call.

@@ -12,8 +12,12 @@ CausalObserver::CausalObserver(const Plan& plan)
       present_(plan.workers.size()),
       present_since_(plan.workers.size()),
       busy_until_(plan.workers.size()),
+      lockstep_(plan.workers.size()),
+      pauses_(plan.workers.size()),
       outgoing_(plan.workers.size()) {
-  for (const WorkerPlan& worker : plan.workers) {
+  for (size_t i = 0; i < plan.workers.size(); ++i) {
+    const WorkerPlan& worker = plan.workers[i];
+    if (!worker.serving) pauses_[i].push_back({});
     moves_caches_ = moves_caches_ || worker.role != Role::kBoth || worker.overlap_swap;
   }
 }
@@ -196,7 +200,18 @@ void CausalObserver::OnIteration(SimTime now, const IterationEvent& iteration) {
   EXPECT_LE(iteration.kv_blocks_used, plan_.workers[i].kv_blocks);
   EXPECT_LE(iteration.running, plan_.workers[i].scheduler.max_num_seqs);
   EXPECT_GE(iteration.decode_tokens + iteration.prefill_tokens, 1);
-  if (!moves_caches_ && start > busy_until_[i]) {
+  for (const Pause& pause : pauses_[i]) {
+    EXPECT_TRUE(start < pause.from || start >= pause.until)
+        << "worker " << i << " begins an iteration at " << start << " although it is down";
+  }
+  SimTime busy_until = busy_until_[i];
+  if (const int32_t first = plan_.workers[i].lockstep_first; first >= 0) {
+    Lockstep& ranks = lockstep_[static_cast<size_t>(first)];
+    if (now > ranks.until) ranks = {.until = now, .before = ranks.until};
+    EXPECT_GE(start, ranks.before) << "ranks in lock-step apart";
+    busy_until = ranks.before;
+  }
+  if (!moves_caches_ && start > busy_until) {
     EXPECT_EQ(start, present_since_[i]) << "worker " << i << " idles beside its queue";
   }
   busy_until_[i] = now;
@@ -233,7 +248,12 @@ void CausalObserver::OnSnapshot(SimTime now, std::span<const WorkerSnapshot> wor
 
 void CausalObserver::OnWorkerChanged(SimTime now, int32_t worker, WorkerStatus status) {
   Tick(now);
-  EXPECT_LT(worker, static_cast<int32_t>(plan_.workers.size()));
+  ASSERT_LT(worker, static_cast<int32_t>(plan_.workers.size()));
+  std::vector<Pause>& pauses = pauses_[static_cast<size_t>(worker)];
+  const bool down = !pauses.empty() && pauses.back().until == kNever;
+  const bool serves = status == WorkerStatus::kServing || status == WorkerStatus::kDraining;
+  if (serves && down) pauses.back().until = now;
+  if (!serves && !down) pauses.push_back({.from = now});
   // A request that lost its worker, and finds no other, is nowhere: that is not told.
   const bool fails =
       std::any_of(plan_.worker_events.begin(), plan_.worker_events.end(),

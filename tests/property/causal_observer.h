@@ -85,7 +85,18 @@ class CausalObserver : public Observer {
   std::vector<int64_t> present_;        // requests of each worker
   std::vector<SimTime> present_since_;  // since when there are any
   std::vector<SimTime> busy_until_;     // end of the last iteration
-  std::vector<int64_t> outgoing_;       // KV caches that shall leave each worker
+  // By the first rank: end of the last iteration of ranks in lock-step, and of the one before.
+  struct Lockstep {
+    SimTime until = 0;
+    SimTime before = 0;
+  };
+  std::vector<Lockstep> lockstep_;
+  struct Pause {
+    SimTime from = 0;
+    SimTime until = kNever;
+  };
+  std::vector<std::vector<Pause>> pauses_;  // of each worker, when it may begin nothing
+  std::vector<int64_t> outgoing_;           // KV caches that shall leave each worker
   std::map<int64_t, Story> stories_;
   std::vector<RequestRecord> ended_;
   SimTime last_ = 0;

@@ -48,7 +48,34 @@ void CountWorkers(const Plan& plan, Counts* counts) {
     (*counts)["overlapped swaps"] += worker.host_blocks > 0 && worker.overlap_swap;
     (*counts)["prefix cache"] += worker.prefix_caching;
     (*counts)["dropped caches"] += worker.drops_cache;
+    (*counts)["warm-up"] += worker.warm_up_seconds > 0;
   }
+}
+
+void CountLockstep(const Plan& plan, Counts* counts) {
+  const auto in_lockstep = [](const WorkerPlan& worker) { return worker.lockstep_first >= 0; };
+  const auto ranks = std::find_if(plan.workers.begin(), plan.workers.end(), in_lockstep);
+  if (ranks == plan.workers.end()) return;
+  ++(*counts)["lock-step"];
+  (*counts)["lock-step alone"] += in_lockstep(plan.workers[0]);
+  (*counts)["lock-step beside faults"] += !plan.worker_events.empty();
+  (*counts)["lock-step, formed ahead"] += ranks->scheduler.async_depth > 1;
+  (*counts)["lock-step, migration"] += plan.migrate_on_pressure;
+  (*counts)["lock-step, warm-up"] += ranks->warm_up_seconds > 0;
+}
+
+// Whether a worker may fail while it starts again.
+bool OvertakesAStart(const Plan& plan) {
+  for (const WorkerEvent& recovery : plan.worker_events) {
+    if (recovery.action != WorkerAction::kRecover) continue;
+    for (const WorkerEvent& failure : plan.worker_events) {
+      if (failure.action == WorkerAction::kFail && failure.worker == recovery.worker &&
+          failure.time > recovery.time && failure.time < recovery.time + recovery.delay) {
+        return true;
+      }
+    }
+  }
+  return false;
 }
 
 void CountPlan(const Plan& plan, Counts* counts) {
@@ -60,6 +87,8 @@ void CountPlan(const Plan& plan, Counts* counts) {
   for (const WorkerEvent& event : plan.worker_events) {
     ++(*counts)[Name("worker event", static_cast<int>(event.action))];
   }
+  CountLockstep(plan, counts);
+  (*counts)["overtaken starts"] += OvertakesAStart(plan);
   (*counts)["migration"] += plan.migrate_on_pressure;
   (*counts)["intra-node first"] += plan.intra_node_first;
   (*counts)["memory pool"] += plan.memory_pool.has_value();
@@ -108,11 +137,16 @@ TEST(Coverage, RandomClustersDrawEveryFeature) {
   expect("global policy", static_cast<int>(GlobalSchedulers().size()), kSeeds / 25);
   expect("stale, global policy", static_cast<int>(GlobalSchedulers().size()), kSeeds / 100);
   expect("worker event", 4, kSeeds / 10);
-  for (const char* what : {"formed ahead", "watermark", "max_memory_ratio", "swaps",
-                           "overlapped swaps", "prefix cache", "dropped caches", "migration",
-                           "intra-node first", "memory pool", "conversations", "prefix groups",
-                           "hash ids", "classes", "closed loop", "pool with a limited link"}) {
+  for (const char* what :
+       {"formed ahead", "watermark", "max_memory_ratio", "swaps", "overlapped swaps",
+        "prefix cache", "dropped caches", "migration", "intra-node first", "memory pool",
+        "conversations", "prefix groups", "hash ids", "classes", "closed loop",
+        "pool with a limited link", "lock-step", "warm-up"}) {
     EXPECT_GE(counts[what], kSeeds / 20) << what;
+  }
+  for (const char* what : {"lock-step alone", "lock-step beside faults", "lock-step, formed ahead",
+                           "lock-step, migration", "lock-step, warm-up", "overtaken starts"}) {
+    EXPECT_GE(counts[what], kSeeds / 100) << what;
   }
   EXPECT_GE(counts["no decoder left"], kSeeds / 25);
 }

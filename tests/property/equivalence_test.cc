@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <vector>
 
 #include "tests/property/random_cluster.h"
 #include "tests/property/random_plan.h"
@@ -27,6 +28,7 @@ void ExpectSameStats(const WorkerStats& expected, const WorkerStats& actual) {
   EXPECT_EQ(expected.swapped_out_blocks, actual.swapped_out_blocks);
   EXPECT_EQ(expected.swapped_in_blocks, actual.swapped_in_blocks);
   EXPECT_EQ(expected.max_host_blocks_used, actual.max_host_blocks_used);
+  EXPECT_EQ(expected.unavailable, actual.unavailable);
   // Sums of products in another order.
   EXPECT_NEAR(expected.running_integral, actual.running_integral, 1e-9 * expected.running_integral);
   EXPECT_NEAR(expected.kv_blocks_integral, actual.kv_blocks_integral,
@@ -34,11 +36,16 @@ void ExpectSameStats(const WorkerStats& expected, const WorkerStats& actual) {
 }
 
 void ExpectSame(const ReferenceResults& expected, const Results& actual) {
+  std::vector<int64_t> ended;
+  for (const RequestRecord& r : actual.records) ended.push_back(r.request_id);
+  EXPECT_EQ(expected.ended, ended);
   EXPECT_TRUE(SameRecords(expected.records, Sorted(actual.records)));
   EXPECT_EQ(expected.end_reason, actual.end_reason);
   EXPECT_EQ(expected.end_time, actual.end_time);
   EXPECT_EQ(expected.arrived, actual.arrived);
+  EXPECT_EQ(expected.events, actual.events);
   EXPECT_EQ(expected.migrations, actual.migrations);
+  EXPECT_EQ(expected.redispatched, actual.redispatched);
   EXPECT_EQ(expected.pool.hit_tokens, actual.pool.hit_tokens);
   EXPECT_EQ(expected.pool.evicted_tokens, actual.pool.evicted_tokens);
   EXPECT_EQ(expected.pool.max_bytes, actual.pool.max_bytes);
@@ -156,6 +163,34 @@ TEST_P(EquivalenceTest, EngineEqualsReferenceWithCaches) {
   EXPECT_GE(fetched, 10'000);
 }
 
+// Workers that fail, recover, start and stop, with and without KV caches on their way.
+TEST_P(EquivalenceTest, EngineEqualsReferenceWithFaults) {
+  int64_t redispatched = 0;
+  int64_t no_worker = 0;
+  int64_t moved = 0;  // and lost a worker
+  for (uint64_t seed = 1; seed <= Seeds(200); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    auto plan = std::make_shared<Plan>(*RandomPlan(seed, GetParam()));
+    if (seed % 2 == 0) AddTraffic(seed, plan.get());
+    AddKnobs(seed, plan.get());
+    if (seed % 4 < 2) AddCaches(seed, plan.get());
+    if (seed % 3 > 0) AddRoles(seed, plan.get());
+    if (seed % 5 > 1) AddNetwork(seed, plan.get());
+    AddFaults(seed, plan.get());
+    const ReferenceResults expected = RunReference(*plan);
+    ExpectSame(expected, RunEngine(plan));
+    if (HasFailure()) return;
+    redispatched += expected.redispatched;
+    for (const RequestRecord& r : expected.records) {
+      no_worker += r.reject_reason == RejectReason::kNoWorker;
+      moved += expected.redispatched > 0 && r.kv_transfer > 0;
+    }
+  }
+  EXPECT_GE(redispatched, 500);
+  EXPECT_GE(no_worker, 200);
+  EXPECT_GE(moved, 500);
+}
+
 // Long enough for rings and logs to wrap and be trimmed.
 TEST_P(EquivalenceTest, EngineEqualsReferenceOnLongRuns) {
   auto plan = std::make_shared<Plan>(*RandomPlan(5, GetParam()));
@@ -230,6 +265,32 @@ TEST(MixedPolicies, EngineEqualsReference) {
     ExpectSame(RunReference(*plan), RunEngine(plan));
     if (testing::Test::HasFailure()) return;
   }
+}
+
+// Everything at once: every kind of link and transfer, faults, recoveries, scaling.
+TEST(RandomClusters, EngineEqualsReference) {
+  int64_t with_faults = 0;
+  int64_t redispatched = 0;
+  int64_t no_worker = 0;
+  for (uint64_t seed = 1; seed <= Seeds(2000); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const auto plan = RandomCluster(seed);
+    if (seed % 4 == 0) {  // a front end
+      plan->request_delay = static_cast<SimTime>(seed % 7) * 1'000'000;
+      plan->response_delay = static_cast<SimTime>(seed % 5) * 700'000;
+    }
+    const ReferenceResults expected = RunReference(*plan);
+    ExpectSame(expected, RunEngine(plan));
+    if (testing::Test::HasFailure()) return;
+    with_faults += !plan->worker_events.empty();
+    redispatched += expected.redispatched;
+    for (const RequestRecord& r : expected.records) {
+      no_worker += r.reject_reason == RejectReason::kNoWorker;
+    }
+  }
+  EXPECT_GE(with_faults, 500);
+  EXPECT_GE(redispatched, 2000);
+  EXPECT_GE(no_worker, 1000);
 }
 
 }  // namespace

@@ -86,6 +86,8 @@ const Feature kFeatures[] = {
      [](Plan* plan) {
        NoRoles(plan);
        plan->workers.resize(1);
+       plan->workers[0].scheduler.async_depth = 1;
+       plan->workers[0].lockstep_first = -1;
        plan->worker_events.clear();
      },
      [](Plan* plan) { plan->migrate_on_pressure = true; }},
@@ -190,6 +192,7 @@ TEST(Features, AStoppedWorkerChangesNothing) {
     with->workers.push_back(with->workers[0]);
     with->workers.back().role = Role::kPrefill;  // decoders are measured while they are stopped
     with->workers.back().serving = false;
+    with->workers.back().lockstep_first = -1;
     EXPECT_TRUE(SameRecords(RunEngine(without).records, RunEngine(with).records));
     if (HasFailure()) return;
   }

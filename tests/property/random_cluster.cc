@@ -36,6 +36,14 @@ void AddSwap(Draws& draws, WorkerPlan* worker) {
   worker->overlap_swap = draws.OneIn(2);
 }
 
+// As specs must: workers whose requests migrate form no batches ahead.
+void FormNoneAheadOfMigrations(Plan* plan) {
+  if (!plan->migrate_on_pressure) return;
+  for (WorkerPlan& worker : plan->workers) {
+    if (worker.role != Role::kPrefill) worker.scheduler.async_depth = 1;
+  }
+}
+
 }  // namespace
 
 void AddKnobs(uint64_t seed, Plan* plan) {
@@ -50,6 +58,7 @@ void AddKnobs(uint64_t seed, Plan* plan) {
     AddSchedulerKnobs(own, &worker.scheduler);
     AddSwap(own, &worker);
   }
+  FormNoneAheadOfMigrations(plan);
 }
 
 namespace {
@@ -192,6 +201,7 @@ void AddRoles(uint64_t seed, Plan* plan) {
   plan->network.intra_node.latency_seconds = draws.OneIn(3) ? 0 : draws.Seconds(1e-3);
   plan->network.inter_node.latency_seconds = draws.OneIn(3) ? 1e-3 : draws.Seconds(1e-2);
   plan->network.groups = draws.Between32(1, 3);
+  FormNoneAheadOfMigrations(plan);
 }
 
 void AddNetwork(uint64_t seed, Plan* plan) {
@@ -251,6 +261,33 @@ void AddFaults(uint64_t seed, Plan* plan) {
   }
   std::stable_sort(plan->worker_events.begin(), plan->worker_events.end(),
                    [](const WorkerEvent& a, const WorkerEvent& b) { return a.time < b.time; });
+  for (WorkerPlan& worker : plan->workers) {
+    if (draws.OneIn(3)) worker.warm_up_seconds = draws.Seconds(0.05);
+  }
+}
+
+// What specs let go together: policy chunked, both roles, serving from the start, all alike.
+void AddLockstep(uint64_t seed, Plan* plan) {
+  Draws draws(seed, "lockstep");
+  WorkerPlan rank =
+      plan->workers[static_cast<size_t>(draws.Between(0, std::ssize(plan->workers) - 1))];
+  rank.role = Role::kBoth;
+  rank.serving = true;
+  rank.drops_cache = false;
+  rank.scheduler.policy = LocalPolicy::kChunked;
+  rank.scheduler.max_num_batched_tokens =
+      std::max(rank.scheduler.max_num_batched_tokens, rank.scheduler.max_num_seqs);
+  if (plan->worker_events.empty() && draws.OneIn(3)) plan->workers.clear();
+  for (int64_t groups = draws.Between(1, 2); groups > 0; --groups) {
+    rank.lockstep_first = static_cast<int32_t>(plan->workers.size());
+    rank.lockstep_ranks = draws.Between32(2, 4);
+    rank.scheduler.async_depth = plan->migrate_on_pressure ? 1 : draws.Between32(1, 2);
+    rank.warm_up_seconds = draws.OneIn(3) ? draws.Seconds(0.05) : 0;
+    for (int32_t i = 0; i < rank.lockstep_ranks; ++i) {
+      rank.name = "rank/" + std::to_string(plan->workers.size());
+      plan->workers.push_back(rank);
+    }
+  }
 }
 
 std::shared_ptr<Plan> RandomCluster(uint64_t seed) {
@@ -278,6 +315,7 @@ std::shared_ptr<Plan> RandomCluster(uint64_t seed) {
   AddKnobs(seed, plan.get());
   AddNetwork(seed, plan.get());
   if (draws.OneIn(3)) AddFaults(seed, plan.get());
+  if (draws.OneIn(6)) AddLockstep(seed, plan.get());
   return plan;
 }
 

@@ -25,8 +25,12 @@ void AddCaches(uint64_t seed, Plan* plan);
 void AddRoles(uint64_t seed, Plan* plan);
 // Links with a limit, every sharing rule and mode of transfer.
 void AddNetwork(uint64_t seed, Plan* plan);
-// Workers that fail, recover, start and stop; at times all that decode fail at once.
+// Workers that fail, recover, start and stop, and warm up when they do; at times all that decode
+// fail at once.
 void AddFaults(uint64_t seed, Plan* plan);
+// Groups of ranks in lock-step, after the other workers or instead of them; no worker event names
+// them.
+void AddLockstep(uint64_t seed, Plan* plan);
 
 // All of the above, more or less often, with local and global policies of every kind.
 [[nodiscard]] std::shared_ptr<Plan> RandomCluster(uint64_t seed);

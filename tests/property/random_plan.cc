@@ -115,7 +115,8 @@ double ProbeModel::IterationSeconds(const IterationShape& shape) const {
   double seconds = 0.7e-3 + 1.3e-5 * shape.decode_count +
                    1.1e-7 * static_cast<double>(shape.decode_context) +
                    1.7e-5 * shape.padding_count + 2.9e-5 * shape.sampled_count +
-                   3.1e-6 * static_cast<double>(shape.prefill_tokens);
+                   3.1e-6 * static_cast<double>(shape.prefill_tokens) +
+                   0.7e-6 * static_cast<double>(shape.gathered_tokens);
   double position = 1;
   for (const PrefillChunk& chunk : shape.prefill) {
     position += 0.37;

@@ -15,6 +15,8 @@ namespace tokensim {
 // Where the KV cache of a request is that does not run.
 enum class CacheHome : uint8_t { kNowhere, kHost, kOtherWorker, kPool };
 
+struct ReferenceMove;
+
 struct ReferenceRequest {
   RequestInput input;
   RequestRecord record;
@@ -30,9 +32,12 @@ struct ReferenceRequest {
   int32_t at = -1;             // worker that answers for it
 
   CacheHome home = CacheHome::kNowhere;
-  int64_t stored = 0;  // tokens there
-  int32_t move = -1;   // of its KV cache between workers
-  int64_t key = 0;     // in the queue it waits in
+  int64_t stored = 0;             // tokens there
+  ReferenceMove* move = nullptr;  // of its KV cache between workers
+  // Layer-wise: while its prompt is computed, blocks are kept for it elsewhere.
+  int32_t reserved_at = -1;
+  ReferenceHoldings reserved;
+  int64_t key = 0;  // in the queue it waits in
 
   [[nodiscard]] int64_t generated() const { return static_cast<int64_t>(tokens.size()); }
   [[nodiscard]] bool complete() const { return generated() == record.output_tokens; }

@@ -1,30 +1,27 @@
 #include "tests/property/reference_simulation.h"
 
 #include <algorithm>
-#include <cmath>
 #include <deque>
 #include <memory>
 #include <optional>
 #include <utility>
 
+#include "engine/run/observer.h"
+#include "tests/property/reference_moves.h"
 #include "tests/property/reference_pool.h"
 #include "tests/property/reference_worker.h"
 
 namespace tokensim {
 namespace {
 
-// A KV cache on its way, or waiting for room where it shall go.
-struct ReferenceMove {
-  enum class Kind : uint8_t { kKv, kPoolFetch, kSwapIn, kSwapOut };
-  Kind kind = Kind::kKv;
-  ReferenceRequest* request = nullptr;
-  int32_t from = -1;
-  int32_t to = -1;
-  ReferenceHoldings holdings;  // of the sender
-  SimTime start = kUnset;
-  SimTime end = kNever;
-  int64_t order = 0;  // of the starts
-};
+// What prompts have in common begins alike: engine/policy/global/global_scheduler.h.
+uint64_t PrefixKey(const RequestInput& input) {
+  const PromptContent& content = input.content;
+  if (content.prefix_tokens > 0) return 2 * (content.prefix_group + 1);
+  if (!content.hash_ids.empty()) return 2 * static_cast<uint64_t>(content.hash_ids[0]) + 1;
+  if (input.conversation < 0) return 0;
+  return 2 * (static_cast<uint64_t>(input.conversation) + 1) | 1ULL << 63;
+}
 
 class ReferenceRun {
  public:
@@ -32,16 +29,16 @@ class ReferenceRun {
       : plan_(plan),
         dispatcher_(MakeGlobalScheduler(plan.global_scheduler)),
         transfer_scheduler_(MakeGlobalScheduler(plan.transfer_scheduler)),
-        host_link_free_(plan.workers.size(), 0) {
+        moves_(plan),
+        members_(plan.workers.size()) {
     for (size_t i = 0; i < plan.workers.size(); ++i) {
-      const Role role = plan.workers[i].role;
       FindTarget find;
-      if (plan.migrate_on_pressure && role != Role::kPrefill) {
+      if (plan.migrate_on_pressure && plan.workers[i].role != Role::kPrefill) {
         find = [this](int32_t from, const ReferenceRequest& r) { return MigrationTarget(from, r); };
       }
-      workers_.emplace_back(plan.workers[i], static_cast<int32_t>(i), std::move(find));
-      if (role != Role::kDecode) prefillers_.push_back(static_cast<int32_t>(i));
-      if (role != Role::kPrefill) decoders_.push_back(static_cast<int32_t>(i));
+      workers_.emplace_back(plan.workers[i], static_cast<int32_t>(i), std::move(find),
+                            plan.network.mode == TransferMode::kLayerwise);
+      if (!plan.workers[i].serving) members_[i] = {.status = WorkerStatus::kStopped, .since = 0};
     }
     if (plan.memory_pool) pool_.emplace(*plan.memory_pool);
     next_signals_ = plan.signal_delay > 0 ? plan.signal_delay : kNever;
@@ -52,14 +49,22 @@ class ReferenceRun {
   ReferenceResults Run() {
     source_ = MakeRequestSource(plan_.workload, plan_.seed);
     while (true) {
-      const SimTime transfer = NextTransfer();
-      const SimTime arrival = source_->Peek() != nullptr ? source_->Peek()->arrival : kNever;
+      const SimTime event = NextWorkerEvent();
+      const SimTime start = NextStart();
+      const SimTime transfer = moves_.Next();
+      const SimTime arrival = NextArrival();
       const SimTime boundary = NextBoundary();
-      const SimTime now = std::min({transfer, arrival, boundary});
-      if (now == kNever) return Finish();
-      // At one time: KV caches arrive, requests arrive, signals are read, iterations end.
-      if (next_signals_ < now ||
-          (next_signals_ == now && boundary == now && transfer > now && arrival > now)) {
+      const bool waits = std::min({event, start, boundary}) == kNever;
+      if (std::min(transfer, arrival) == kNever && (live_ == 0 || waits)) {
+        RejectHomeless(results_.end_time);
+        if (source_->Peek() == nullptr && live_ == 0) return Finish();
+        continue;
+      }
+      const SimTime now = std::min({event, start, transfer, arrival, boundary});
+      // At one time: workers fail and the like, workers start, KV caches arrive, requests arrive,
+      // signals are read, iterations end.
+      const SimTime before_signals = std::min({event, start, transfer, arrival});
+      if (next_signals_ < now || (next_signals_ == now && before_signals > now)) {
         const int64_t refreshes = stale_signals_.refreshes;
         stale_signals_ = Signals();
         stale_signals_.refreshes = refreshes + 1;
@@ -67,10 +72,14 @@ class ReferenceRun {
         continue;
       }
       results_.end_time = now;
-      if (transfer == now) {
-        EndTransfers(now);
+      if (event == now) {
+        Apply(plan_.worker_events[next_event_++], now);
+      } else if (start == now) {
+        StartFirst(now);
+      } else if (transfer == now) {
+        for (ReferenceMove* move : moves_.Arrived(now)) EndMove(move, now);
       } else if (arrival == now) {
-        Arrive();
+        Arrive(now);
       } else {
         EndIteration(now);
       }
@@ -78,22 +87,66 @@ class ReferenceRun {
   }
 
  private:
-  ReferenceWorker& WorkerAt(int32_t i) { return workers_[static_cast<size_t>(i)]; }
+  // How a worker is doing.
+  struct Member {
+    WorkerStatus status = WorkerStatus::kServing;
+    SimTime starts = kNever;  // kStarting: until then
+    SimTime since = kUnset;   // not available since; else kUnset
+    SimTime unavailable = 0;  // before
+  };
 
-  SimTime NextTransfer() const {
+  ReferenceWorker& WorkerAt(int32_t i) { return workers_[static_cast<size_t>(i)]; }
+  const WorkerPlan& PlanOf(int32_t i) const { return plan_.workers[static_cast<size_t>(i)]; }
+  Member& MemberAt(int32_t i) { return members_[static_cast<size_t>(i)]; }
+
+  // Of a request at the global scheduler.
+  SimTime NextArrival() const {
+    const RequestInput* next = source_->Peek();
+    return next != nullptr ? next->arrival + plan_.request_delay : kNever;
+  }
+  SimTime NextWorkerEvent() const {
+    return next_event_ < plan_.worker_events.size() ? plan_.worker_events[next_event_].time
+                                                    : kNever;
+  }
+  SimTime NextStart() const {
     SimTime next = kNever;
-    for (const auto& move : moves_) next = std::min(next, move->end);
+    for (const Member& member : members_) next = std::min(next, member.starts);
     return next;
   }
   SimTime NextBoundary() const {
     SimTime next = kNever;
-    for (const ReferenceWorker& worker : workers_) next = std::min(next, worker.boundary());
+    for (size_t i = 0; i < workers_.size(); ++i) next = std::min(next, BoundaryOf(i));
     return next;
   }
+  // Of ranks in lock-step, the first one's is that of all: when the iteration of any ends, else
+  // when the first of them has something to do.
+  SimTime BoundaryOf(size_t i) const {
+    const WorkerPlan& plan = plan_.workers[i];
+    if (plan.lockstep_first < 0) return workers_[i].boundary();
+    if (plan.lockstep_first != static_cast<int32_t>(i)) return kNever;
+    SimTime woken = kNever;
+    for (size_t rank = i; rank < i + static_cast<size_t>(plan.lockstep_ranks); ++rank) {
+      if (workers_[rank].iterating()) return workers_[rank].boundary();
+      woken = std::min(woken, workers_[rank].boundary());
+    }
+    return woken;
+  }
+
+  // Serving workers that compute prompts, or that decode.
+  std::vector<int32_t> Candidates(Role other) const {
+    std::vector<int32_t> candidates;
+    for (size_t i = 0; i < workers_.size(); ++i) {
+      const bool serves = members_[i].status == WorkerStatus::kServing;
+      if (serves && plan_.workers[i].role != other) candidates.push_back(static_cast<int32_t>(i));
+    }
+    return candidates;
+  }
+  std::vector<int32_t> Prefillers() const { return Candidates(Role::kDecode); }
+  std::vector<int32_t> Decoders() const { return Candidates(Role::kPrefill); }
 
   // ---- Dispatch
 
-  void Arrive() {
+  void Arrive(SimTime now) {
     ReferenceRequest& request = requests_.emplace_back();
     request.input = *source_->Peek();
     const RequestInput& input = request.input;
@@ -114,7 +167,18 @@ class ReferenceRun {
     if (slo->ttft) request.deadline = input.arrival + *slo->ttft;
     request.target = input.input_tokens;
     source_->Pop();
-    SendTo(Choose(*dispatcher_, prefillers_, request), &request, request.record.arrival);
+    ++live_;
+    Dispatch(&request, now);
+  }
+
+  // To a worker that computes its prompt, as soon as there is one.
+  void Dispatch(ReferenceRequest* request, SimTime now) {
+    const std::vector<int32_t> candidates = Prefillers();
+    if (candidates.empty()) {
+      homeless_.push_back(request);
+    } else {
+      SendTo(Choose(*dispatcher_, candidates, *request), request, now);
+    }
   }
 
   // What the policies may know, counted anew.
@@ -123,6 +187,7 @@ class ReferenceRun {
     signals.Resize(workers_.size());
     for (const ReferenceRequest& request : requests_) {
       if (request.at >= 0) ++signals.outstanding[static_cast<size_t>(request.at)];
+      if (request.reserved_at >= 0) ++signals.outstanding[static_cast<size_t>(request.reserved_at)];
     }
     for (size_t i = 0; i < workers_.size(); ++i) {
       signals.waiting[i] = static_cast<int32_t>(workers_[i].waiting());
@@ -156,23 +221,24 @@ class ReferenceRun {
                                .candidates = candidates,
                                .input_tokens = static_cast<int32_t>(request.to_compute()),
                                .conversation = request.input.conversation,
+                               .prefix_key = PrefixKey(request.input),
                                .prefix = caches ? &probe : nullptr});
   }
 
-  // Among the decoders that can hold the request if they differ, among those beside the sender with
-  // room if they go first.
+  // As far as there are any: among the others, among those that can hold the request if the
+  // decoders differ, among those beside the sender with room if they go first.
   int32_t ChooseDecoder(const ReferenceRequest& request, int32_t from) {
-    std::vector<int32_t> candidates = decoders_;
+    std::vector<int32_t> candidates = Decoders();
     const auto narrow = [&candidates](const auto& may) {
       std::vector<int32_t> chosen;
       std::copy_if(candidates.begin(), candidates.end(), std::back_inserter(chosen), may);
       if (!chosen.empty()) candidates = chosen;
     };
-    const auto tokens_of = [this](int32_t i) {
-      return WorkerAt(i).plan().kv_blocks * WorkerAt(i).plan().block_size;
-    };
-    if (std::any_of(decoders_.begin(), decoders_.end(),
-                    [&](int32_t i) { return tokens_of(i) != tokens_of(decoders_[0]); })) {
+    if (PlanOf(from).role != Role::kPrefill) {
+      narrow([&](int32_t i) { return i != from; });
+    }
+    const std::vector<int64_t> sizes = DecoderTokens();
+    if (std::any_of(sizes.begin(), sizes.end(), [&](int64_t size) { return size != sizes[0]; })) {
       narrow([&](int32_t i) {
         return WorkerAt(i).CheckFits(request.to_compute(), Total(request)) == RejectReason::kNone;
       });
@@ -187,6 +253,15 @@ class ReferenceRun {
     return Choose(*transfer_scheduler_, candidates, request);
   }
 
+  // KV caches that the workers which decode can hold, whether they serve or not.
+  std::vector<int64_t> DecoderTokens() const {
+    std::vector<int64_t> sizes;
+    for (const WorkerPlan& worker : plan_.workers) {
+      if (worker.role != Role::kPrefill) sizes.push_back(worker.kv_blocks * worker.block_size);
+    }
+    return sizes;
+  }
+
   static int64_t Total(const ReferenceRequest& request) {
     return int64_t{request.record.input_tokens} + request.record.output_tokens;
   }
@@ -194,9 +269,7 @@ class ReferenceRun {
   void SendTo(int32_t to, ReferenceRequest* request, SimTime now) {
     RejectReason reason = WorkerAt(to).CheckFits(request->to_compute(), Total(*request));
     int64_t largest = 0;
-    for (const int32_t i : decoders_) {
-      largest = std::max(largest, WorkerAt(i).plan().kv_blocks * WorkerAt(i).plan().block_size);
-    }
+    for (const int64_t tokens : DecoderTokens()) largest = std::max(largest, tokens);
     const bool will_decode = request->generated() + 1 < request->record.output_tokens;
     if (reason == RejectReason::kNone && will_decode && Total(*request) - 1 > largest) {
       reason = RejectReason::kKvCapacity;
@@ -222,7 +295,7 @@ class ReferenceRun {
   int32_t MigrationTarget(int32_t from, const ReferenceRequest& request) {
     int32_t best = -1;
     int64_t most = 0;
-    for (const int32_t i : decoders_) {
+    for (const int32_t i : Decoders()) {
       const ReferenceWorker& worker = WorkerAt(i);
       if (i == from || worker.plan().block_size != WorkerAt(from).plan().block_size) continue;
       if (worker.has_waiting() || worker.slots() >= worker.plan().scheduler.max_num_seqs) continue;
@@ -238,11 +311,12 @@ class ReferenceRun {
   }
 
   void Reject(ReferenceRequest* request, RejectReason reason, int32_t worker, SimTime now) {
-    if (request->move >= 0) {
-      ReferenceMove& move = *moves_[static_cast<size_t>(request->move)];
-      WorkerAt(move.from).FreeOutgoing(&move.holdings);
-      WorkerAt(move.from).Wake(now);
+    if (request->move != nullptr) {
+      if (!request->move->lost) GiveBack(request->move, now);
+      DropMove(request);
     }
+    --live_;
+    results_.ended.push_back(request->record.request_id);
     const RequestRecord& had = request->record;
     request->record = {.request_id = had.request_id,
                        .arrival = had.arrival,
@@ -259,6 +333,8 @@ class ReferenceRun {
   }
 
   void End(ReferenceRequest* request, SimTime now) {
+    --live_;
+    results_.ended.push_back(request->record.request_id);
     const RequestInput& input = request->input;
     if (pool_ && input.conversation >= 0) {
       if (input.last_turn) {
@@ -268,132 +344,154 @@ class ReferenceRun {
                    WorkerAt(request->record.worker).plan().kv_bytes_per_token);
       }
     }
-    source_->OnEnded(input.source_tag, now);
+    request->record.first_token += plan_.response_delay;
+    request->record.finish += plan_.response_delay;
+    source_->OnEnded(input.source_tag, now + plan_.response_delay);
   }
 
   // ---- Running
 
   void EndIteration(SimTime now) {
-    for (size_t i = 0; i < workers_.size(); ++i) {
-      if (workers_[i].boundary() != now) continue;
-      const auto from = static_cast<int32_t>(i);
-      for (const ReferenceMessage& message : workers_[i].Boundary(now, &results_.iterations)) {
-        switch (message.kind) {
-          case ReferenceMessage::Kind::kEnded:
-            End(message.request, now);
-            break;
-          case ReferenceMessage::Kind::kPrefilled:
-            HandOn(from, message.request, -1, now);
-            break;
-          case ReferenceMessage::Kind::kMigrates:
-            ++results_.migrations;
-            message.request->at = -1;
-            HandOn(from, message.request, message.target, now);
-            break;
-          case ReferenceMessage::Kind::kLoad:
-            Load(from, message.request, now);
-            break;
-          case ReferenceMessage::Kind::kSwapOut:
-            Swap(ReferenceMove::Kind::kSwapOut, from, nullptr,
-                 message.blocks * plan_.workers[i].block_size, now);
-            break;
-        }
+    for (int32_t i = 0; i < static_cast<int32_t>(workers_.size()); ++i) {
+      if (BoundaryOf(static_cast<size_t>(i)) != now) continue;
+      if (PlanOf(i).lockstep_first >= 0) return EndLockstepIteration(i, now);
+      for (const ReferenceMessage& m : WorkerAt(i).Boundary(now, &results_.iterations)) {
+        Handle(m, i, now);
+      }
+      if (MemberAt(i).status == WorkerStatus::kDraining && WorkerAt(i).idle()) {
+        SetStatus(i, WorkerStatus::kStopped, now);
       }
       return;
+    }
+  }
+
+  // The slowest rank sets the pace; those without a batch compute along.
+  void EndLockstepIteration(int32_t first, SimTime now) {
+    std::vector<int32_t> with_batch;
+    const int32_t end = first + PlanOf(first).lockstep_ranks;
+    int64_t tokens = 0;
+    for (int32_t i = first; i < end; ++i) {
+      if (WorkerAt(i).Prepare(now, &results_.iterations)) with_batch.push_back(i);
+      tokens += WorkerAt(i).BatchTokens();
+    }
+    if (!with_batch.empty()) {
+      double seconds = 0;
+      for (int32_t i = first; i < end; ++i) {
+        seconds = std::max(seconds, WorkerAt(i).BatchSeconds(tokens));
+      }
+      for (const int32_t i : with_batch) WorkerAt(i).Launch(now, seconds);
+      for (int32_t i = first; i < end; ++i) {
+        if (!WorkerAt(i).iterating()) WorkerAt(i).StandBy(WorkerAt(with_batch[0]).boundary());
+      }
+    }
+    for (int32_t i = first; i < end; ++i) {
+      for (const ReferenceMessage& m : WorkerAt(i).TakeMessages()) Handle(m, i, now);
+    }
+  }
+
+  void Handle(const ReferenceMessage& message, int32_t from, SimTime now) {
+    switch (message.kind) {
+      case ReferenceMessage::Kind::kEnded:
+        return End(message.request, now);
+      case ReferenceMessage::Kind::kPrefilled:
+        return HandOn(from, message.request, -1, now);
+      case ReferenceMessage::Kind::kPrefillStarts:
+        return SendLayers(from, message.request, message.tokens, now);
+      case ReferenceMessage::Kind::kMigrates:
+        ++results_.migrations;
+        message.request->at = -1;
+        return HandOn(from, message.request, message.target, now);
+      case ReferenceMessage::Kind::kLoad:
+        return Load(from, message.request, now);
+      case ReferenceMessage::Kind::kSwapOut:
+        return moves_.StartSwap(moves_.Add({.kind = ReferenceMove::Kind::kSwapOut,
+                                            .from = from,
+                                            .to = from,
+                                            .tokens = message.blocks * PlanOf(from).block_size}),
+                                now);
+      case ReferenceMessage::Kind::kFailed:
+        return Evacuate(from, now);
     }
   }
 
   // A request goes on elsewhere, `to` or where it is sent to decode. Its worker keeps the blocks
   // until the KV cache has arrived there.
   void HandOn(int32_t from, ReferenceRequest* request, int32_t to, SimTime now) {
-    if (plan_.workers[static_cast<size_t>(from)].drops_cache) {
-      SendTo(ChooseDecoder(*request, from), request, now);
+    if (request->move != nullptr) return FollowLayers(request, now);
+    if (!PlanOf(from).drops_cache) {
+      request->home = CacheHome::kOtherWorker;
+      request->stored = request->computed;
+      request->move =
+          moves_.Add({.request = request, .from = from, .to = to, .tokens = request->stored});
+      request->move->holdings = WorkerAt(from).TakeOutgoing(request);
+    }
+    if (to < 0 && Decoders().empty()) {
+      homeless_.push_back(request);
       return;
     }
-    const int64_t tokens = request->computed;
-    ReferenceHoldings holdings = WorkerAt(from).TakeOutgoing(request);
-    request->home = CacheHome::kOtherWorker;
-    request->stored = tokens;
-    request->move = static_cast<int32_t>(moves_.size());
     if (to < 0) to = ChooseDecoder(*request, from);
-    moves_.push_back(std::make_unique<ReferenceMove>(ReferenceMove{
-        .request = request, .from = from, .to = to, .holdings = std::move(holdings)}));
+    if (request->move != nullptr) request->move->to = to;
     SendTo(to, request, now);
   }
 
+  // The last iteration of a prompt begins: a decoder with room keeps blocks, and each layer is sent
+  // when it is computed.
+  void SendLayers(int32_t from, ReferenceRequest* request, int64_t tokens, SimTime now) {
+    if (Decoders().empty()) return;
+    const int32_t to = ChooseDecoder(*request, from);
+    if (WorkerAt(to).CheckFits(tokens, Total(*request)) != RejectReason::kNone) return;
+    if (!WorkerAt(to).ReserveLoad(request, tokens)) return;
+    request->move = moves_.Add(
+        {.request = request, .from = from, .to = to, .tokens = tokens, .reserved = true});
+    const SimTime end = WorkerAt(from).boundary();
+    moves_.StartKv(request->move, now + (end - now) / PlanOf(from).num_layers, end, now);
+  }
+
+  // The prompt is computed, its layers were sent before.
+  void FollowLayers(ReferenceRequest* request, SimTime now) {
+    ReferenceMove& move = *request->move;
+    move.holdings = WorkerAt(move.from).TakeOutgoing(request);
+    move.reserved = false;
+    request->held = std::exchange(request->reserved, {});
+    request->reserved_at = -1;
+    request->at = request->record.worker = move.to;
+    request->home = CacheHome::kOtherWorker;
+    request->stored = move.tokens;
+    if (move.arrived) EndMove(&move, now);
+  }
+
   void Load(int32_t worker, ReferenceRequest* request, SimTime now) {
+    if (request->home == CacheHome::kOtherWorker) {
+      if (!request->move->lost) return moves_.StartKv(request->move, now, now, now);
+      WorkerAt(worker).CancelLoad(request);
+      WorkerAt(worker).Wake(now);
+      DropMove(request);
+      ++results_.redispatched;
+      return Dispatch(request, now);
+    }
+    ReferenceMove move{.request = request, .to = worker, .tokens = request->stored};
     if (request->home == CacheHome::kHost) {
-      return Swap(ReferenceMove::Kind::kSwapIn, worker, request, request->stored, now);
+      move.kind = ReferenceMove::Kind::kSwapIn;
+      move.from = worker;
+      return moves_.StartSwap(moves_.Add(move), now);
     }
-    if (request->home == CacheHome::kPool) return Fetch(worker, request, now);
-    ReferenceMove& move = *moves_[static_cast<size_t>(request->move)];
-    const bool near = WorkerAt(move.from).plan().node == WorkerAt(move.to).plan().node;
-    const LinkConfig& link = near ? plan_.network.intra_node : plan_.network.inter_node;
-    move.start = now;
-    // An unlimited link: every group of blocks takes the latency, one after the other.
-    move.end = now + plan_.network.groups * FromSeconds(link.latency_seconds);
-    move.order = starts_++;
+    move.kind = ReferenceMove::Kind::kPoolFetch;
+    moves_.StartFetch(moves_.Add(move), WorkerAt(worker).BlocksOf(request->stored), now);
   }
 
-  void Fetch(int32_t worker, ReferenceRequest* request, SimTime now) {
-    const MemoryPoolConfig& config = *plan_.memory_pool;
-    const double latency = config.fetch_latency_per_block_seconds *
-                           static_cast<double>(WorkerAt(worker).BlocksOf(request->stored));
-    const double link_latency = config.link ? config.link->latency_seconds : 0;
-    moves_.push_back(std::make_unique<ReferenceMove>(
-        ReferenceMove{.kind = ReferenceMove::Kind::kPoolFetch,
-                      .request = request,
-                      .to = worker,
-                      .start = now,
-                      .end = now + FromSeconds(latency + link_latency),
-                      .order = starts_++}));
-  }
-
-  // Over the worker's host link, one copy after the other.
-  void Swap(ReferenceMove::Kind kind, int32_t worker, ReferenceRequest* request, int64_t tokens,
-            SimTime now) {
-    const WorkerPlan& plan = plan_.workers[static_cast<size_t>(worker)];
-    const LinkConfig& link = plan.host_link;
-    SimTime& free = host_link_free_[static_cast<size_t>(worker)];
-    SimTime end = std::max(free, now + FromSeconds(link.latency_seconds));
-    if (link.bandwidth_bytes_per_second > 0) {
-      const auto bytes = static_cast<double>(tokens * plan.kv_bytes_per_token);
-      const double nanos = bytes / link.bandwidth_bytes_per_second * 1e9;
-      end += static_cast<SimTime>(std::ceil(std::max(0.0, nanos - 1e-3)));
+  // A KV cache has arrived.
+  void EndMove(ReferenceMove* move, SimTime now) {
+    ReferenceRequest* request = move->request;
+    if (move->reserved) {
+      move->arrived = true;  // before its prompt has ended
+      return;
     }
-    free = end;
-    moves_.push_back(std::make_unique<ReferenceMove>(ReferenceMove{.kind = kind,
-                                                                   .request = request,
-                                                                   .to = worker,
-                                                                   .start = now,
-                                                                   .end = end,
-                                                                   .order = starts_++}));
-  }
-
-  // Those of host memory last; else in the order of the starts.
-  void EndTransfers(SimTime now) {
-    std::vector<ReferenceMove*> ended;
-    for (const auto& move : moves_) {
-      if (move->end == now) ended.push_back(move.get());
-    }
-    std::sort(ended.begin(), ended.end(), [](const ReferenceMove* a, const ReferenceMove* b) {
-      const auto rank = [](const ReferenceMove* m) {
-        const bool host =
-            m->kind == ReferenceMove::Kind::kSwapIn || m->kind == ReferenceMove::Kind::kSwapOut;
-        return std::pair(host, m->order);
-      };
-      return rank(a) < rank(b);
-    });
-    for (ReferenceMove* move : ended) {
-      move->end = kNever;
-      ReferenceRequest* request = move->request;
-      if (move->kind == ReferenceMove::Kind::kSwapOut) continue;
+    if (move->kind != ReferenceMove::Kind::kSwapOut) {
       if (move->kind == ReferenceMove::Kind::kKv) {
         SimTime& moved = request->record.kv_transfer;
         moved = std::max<SimTime>(moved, 0) + now - std::max(move->start, request->tokens.back());
-        WorkerAt(move->from).FreeOutgoing(&move->holdings);
-        WorkerAt(move->from).Wake(now);
-        request->move = -1;
+        GiveBack(move, now);
+        request->move = nullptr;
       }
       if (move->kind == ReferenceMove::Kind::kPoolFetch) {
         pool_->Unpin(request->input.conversation);
@@ -401,6 +499,149 @@ class ReferenceRun {
       }
       WorkerAt(move->to).FinishLoad(request);
       WorkerAt(move->to).Wake(now);
+    }
+    moves_.Remove(move);
+  }
+
+  // The sender needs not keep the blocks any longer.
+  void GiveBack(ReferenceMove* move, SimTime now) {
+    WorkerAt(move->from).FreeOutgoing(&move->holdings);
+    WorkerAt(move->from).Wake(now);
+  }
+
+  void DropMove(ReferenceRequest* request) {
+    moves_.Remove(request->move);
+    request->move = nullptr;
+    request->home = CacheHome::kNowhere;
+  }
+
+  // ---- Workers that fail, recover, start and stop
+
+  void SetStatus(int32_t i, WorkerStatus status, SimTime now) {
+    Member& member = MemberAt(i);
+    member.status = status;
+    member.starts = kNever;
+    const bool available = status == WorkerStatus::kServing || status == WorkerStatus::kDraining;
+    if (!available && member.since == kUnset) member.since = now;
+    if (available && member.since != kUnset) {
+      member.unavailable += now - member.since;
+      member.since = kUnset;
+    }
+  }
+
+  void Apply(const WorkerEvent& event, SimTime now) {
+    switch (event.action) {
+      case WorkerAction::kFail: {
+        const WorkerStatus status = MemberAt(event.worker).status;
+        if (status == WorkerStatus::kFailed || status == WorkerStatus::kStopped) return;
+        SetStatus(event.worker, WorkerStatus::kFailed, now);
+        if (WorkerAt(event.worker).Fail()) Evacuate(event.worker, now);
+        return;
+      }
+      case WorkerAction::kRecover:
+        if (MemberAt(event.worker).status == WorkerStatus::kFailed) {
+          Start(event.worker, event.delay, now);
+        }
+        return;
+      case WorkerAction::kScaleUp:
+      case WorkerAction::kScaleDown:
+        return Scale(event, now);
+    }
+  }
+
+  // The first that can start, the last that can stop.
+  void Scale(const WorkerEvent& event, SimTime now) {
+    int32_t left = event.count;
+    for (int32_t k = 0; k < event.group_size && left > 0; ++k) {
+      const bool up = event.action == WorkerAction::kScaleUp;
+      const int32_t i = event.first_worker + (up ? k : event.group_size - 1 - k);
+      if (MemberAt(i).status != (up ? WorkerStatus::kStopped : WorkerStatus::kServing)) continue;
+      --left;
+      if (up) {
+        Start(i, event.delay, now);
+      } else {
+        SetStatus(i, WorkerAt(i).idle() ? WorkerStatus::kStopped : WorkerStatus::kDraining, now);
+      }
+    }
+  }
+
+  void Start(int32_t i, SimTime delay, SimTime now) {
+    SetStatus(i, WorkerStatus::kStarting, now);
+    MemberAt(i).starts = now + delay;
+    if (delay == 0) Serve(i, now);
+  }
+
+  void StartFirst(SimTime now) {
+    for (int32_t i = 0; i < static_cast<int32_t>(workers_.size()); ++i) {
+      if (MemberAt(i).starts == now) return Serve(i, now);
+    }
+  }
+
+  void Serve(int32_t i, SimTime now) {
+    SetStatus(i, WorkerStatus::kServing, now);
+    for (ReferenceRequest* request : std::exchange(homeless_, {})) {
+      if (request->move != nullptr && request->move->lost) DropMove(request);
+      GoOn(request, now);
+    }
+  }
+
+  // A request without a worker: with its KV cache, or from the beginning.
+  void GoOn(ReferenceRequest* request, SimTime now) {
+    if (request->home != CacheHome::kOtherWorker) return Dispatch(request, now);
+    if (Decoders().empty()) {
+      homeless_.push_back(request);
+      return;
+    }
+    const int32_t from = request->move->from;
+    const int32_t to = ChooseDecoder(*request, from);
+    request->move->to = to;
+    if (to == from) {  // nobody else decodes, and there it would need its blocks twice
+      GiveBack(request->move, now);
+      DropMove(request);
+    }
+    SendTo(to, request, now);
+  }
+
+  // A worker has stopped: what it had is lost.
+  void Evacuate(int32_t failed, SimTime now) {
+    for (ReferenceMove* move : moves_.All()) {
+      if (move->from == failed || move->to == failed) LoseMove(move, failed, now);
+    }
+    for (ReferenceRequest* request : WorkerAt(failed).Evacuate()) {
+      ++results_.redispatched;
+      if (request->home == CacheHome::kPool) {
+        pool_->Unpin(request->input.conversation);
+        request->home = CacheHome::kNowhere;
+      }
+      if (request->move != nullptr && request->move->lost) DropMove(request);
+      GoOn(request, now);
+    }
+  }
+
+  void LoseMove(ReferenceMove* move, int32_t failed, SimTime now) {
+    const bool under_way = move->under_way();
+    moves_.Cancel(move, now);
+    ReferenceRequest* request = move->request;
+    if (move->kind != ReferenceMove::Kind::kKv) return moves_.Remove(move);
+    if (move->from == failed) {
+      move->lost = true;
+      if (!under_way) return;  // the receiver finds out when it has room
+    } else if (!move->reserved) {
+      return;  // the cache is still where it was
+    }
+    const int32_t to = move->to;
+    WorkerAt(to).CancelLoad(request);
+    WorkerAt(to).Wake(now);
+    const bool runs_on = move->from != failed;
+    DropMove(request);
+    if (runs_on) return;
+    ++results_.redispatched;
+    Dispatch(request, now);
+  }
+
+  void RejectHomeless(SimTime now) {
+    for (ReferenceRequest* request : std::exchange(homeless_, {})) {
+      Reject(request, RejectReason::kNoWorker, request->record.worker, now);
     }
   }
 
@@ -414,7 +655,14 @@ class ReferenceRun {
       if (request.record.finish != kUnset) results_.records.push_back(request.record);
       results_.token_times.push_back(std::move(request.tokens));
     }
-    for (const ReferenceWorker& worker : workers_) results_.workers.push_back(worker.stats());
+    results_.events = results_.arrived;
+    for (size_t i = 0; i < workers_.size(); ++i) {
+      WorkerStats& stats = results_.workers.emplace_back(workers_[i].stats());
+      const Member& member = members_[i];
+      stats.unavailable = member.unavailable;
+      if (member.since != kUnset) stats.unavailable += results_.end_time - member.since;
+      results_.events += stats.iterations;
+    }
     return std::move(results_);
   }
 
@@ -422,14 +670,14 @@ class ReferenceRun {
   std::unique_ptr<RequestSource> source_;
   std::deque<ReferenceRequest> requests_;
   std::deque<ReferenceWorker> workers_;
-  std::vector<int32_t> prefillers_;
-  std::vector<int32_t> decoders_;
   std::unique_ptr<GlobalScheduler> dispatcher_;
   std::unique_ptr<GlobalScheduler> transfer_scheduler_;
-  std::vector<std::unique_ptr<ReferenceMove>> moves_;
+  ReferenceMoves moves_;
+  std::vector<Member> members_;
+  std::vector<ReferenceRequest*> homeless_;  // wait for a worker
+  int64_t live_ = 0;
+  size_t next_event_ = 0;  // of the plan's
   std::optional<ReferencePool> pool_;
-  std::vector<SimTime> host_link_free_;  // when its last copy ends
-  int64_t starts_ = 0;
   SimTime next_signals_ = kNever;
   WorkerSignals stale_signals_;
   ReferenceResults results_;

@@ -2,7 +2,8 @@
 //
 // It walks every request of every batch in every iteration and sums blocks anew each time they are
 // needed: no aggregates, no calendars, no logs. Slow and obvious on purpose; shares nothing with
-// engine/worker, engine/policy and engine/cluster but their headers.
+// engine/worker, engine/policy and engine/cluster but their headers. Requests that change workers travel over the
+// engine's Network (reference_moves.h).
 //
 //   const ReferenceResults expected = RunReference(plan);
 #pragma once
@@ -34,9 +35,12 @@ struct ReferenceResults {
   SimTime end_time = 0;
   int64_t arrived = 0;
   std::vector<RequestRecord> records;  // by request id
+  std::vector<int64_t> ended;          // request ids, in the order in which they ended
   std::vector<WorkerStats> workers;
   PoolStats pool;
+  int64_t events = 0;
   int64_t migrations = 0;
+  int64_t redispatched = 0;
   std::vector<ReferenceIteration> iterations;     // ended ones, by end and worker
   std::vector<std::vector<SimTime>> token_times;  // by request id
 };

@@ -1,14 +1,18 @@
 #include "tests/property/reference_worker.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <utility>
 
 namespace tokensim {
 
-ReferenceWorker::ReferenceWorker(const WorkerPlan& plan, int32_t index, FindTarget find_target)
+ReferenceWorker::ReferenceWorker(const WorkerPlan& plan, int32_t index, FindTarget find_target,
+                                 bool layerwise)
     : plan_(plan),
       index_(index),
       find_target_(std::move(find_target)),
+      layerwise_(layerwise),
       blocks_(plan.kv_blocks),
       waiting_(plan.scheduler) {}
 
@@ -21,7 +25,9 @@ RejectReason ReferenceWorker::CheckFits(int64_t prompt, int64_t total) const {
 
 void ReferenceWorker::Enqueue(ReferenceRequest* request, SimTime now) {
   request->at = request->record.worker = index_;
-  if (request->record.queued == kUnset) request->record.queued = iterating_ ? boundary_ : now;
+  if (request->record.queued == kUnset) {
+    request->record.queued = iterating_ ? boundary_ : std::max(now, stand_by_);
+  }
   waiting_.Arrive(request);
   Wake(now);
 }
@@ -36,10 +42,16 @@ void ReferenceWorker::Wake(SimTime now) {
 
 std::vector<ReferenceMessage> ReferenceWorker::Boundary(SimTime now,
                                                         std::vector<ReferenceIteration>* log) {
-  messages_.clear();
-  const bool ahead = plan_.scheduler.async_depth > 1;
+  if (Prepare(now, log)) Launch(now, BatchSeconds(0));
+  return TakeMessages();
+}
+
+bool ReferenceWorker::Prepare(SimTime now, std::vector<ReferenceIteration>* log) {
+  stand_by_ = kUnset;
   if (iterating_) Complete(now, log);
-  if (ahead && !next_.steps.empty()) {
+  if (failing_) {
+    messages_.push_back({.kind = ReferenceMessage::Kind::kFailed});
+  } else if (!next_.steps.empty()) {
     current_ = std::move(next_);
     next_ = {};
   } else {
@@ -48,46 +60,18 @@ std::vector<ReferenceMessage> ReferenceWorker::Boundary(SimTime now,
     } while (current_.steps.empty() && current_.changed);
   }
   iterating_ = !current_.steps.empty();
-  if (!iterating_) {
-    idle_ = true;
-    boundary_ = kNever;
-    return messages_;
-  }
-  Start(now);
-  if (ahead) {
-    Reckon(&current_, boundary_);
-    Form(now, &next_);
-  }
-  return messages_;
+  if (iterating_) return true;
+  idle_ = true;
+  boundary_ = kNever;
+  return false;
 }
 
-void ReferenceWorker::Start(SimTime now) {
-  IterationShape shape;
-  std::vector<PrefillChunk> chunks;
-  for (const Step& step : current_.steps) {
-    if (step.decode) {
-      ++shape.decode_count;
-      shape.decode_context += step.history + 1;
-      continue;
-    }
-    chunks.push_back({static_cast<int32_t>(step.tokens), static_cast<int32_t>(step.history)});
-    shape.prefill_tokens += step.tokens;
-    if (step.history + step.tokens == step.request->target) ++shape.sampled_count;
-  }
-  shape.prefill = chunks;
-  shape.padding_count = static_cast<int32_t>(current_.padding);
-  shape.sampled_count += shape.decode_count + shape.padding_count;
-  double seconds = plan_.compute->IterationSeconds(shape);
-  if (current_.swapped_blocks > 0) {
-    const double bytes = static_cast<double>(current_.swapped_blocks) * plan_.block_size *
-                         static_cast<double>(plan_.kv_bytes_per_token);
-    const LinkConfig& link = plan_.host_link;
-    seconds += link.latency_seconds;
-    if (link.bandwidth_bytes_per_second > 0) seconds += bytes / link.bandwidth_bytes_per_second;
-  }
+void ReferenceWorker::Launch(SimTime now, double seconds) {
+  warm_ = true;
   const SimTime duration = std::max<SimTime>(1, FromSeconds(seconds));
-  begin_ = now;
   boundary_ = now + duration;
+  std::vector<PrefillChunk> chunks;
+  const IterationShape shape = ShapeOf(&chunks);
   ReferenceIteration& figures = current_.figures;
   figures.worker = index_;
   figures.index = stats_.iterations;
@@ -98,6 +82,100 @@ void ReferenceWorker::Start(SimTime now) {
   figures.decode_tokens = shape.decode_count;
   figures.kv_blocks_used = blocks_.used();
   stats_.max_kv_blocks_used = std::max(stats_.max_kv_blocks_used, blocks_.used());
+  if (layerwise_) AnnouncePrefills();
+  if (plan_.scheduler.async_depth > 1) {
+    Reckon(&current_, boundary_);
+    Form(now, &next_);
+  }
+}
+
+IterationShape ReferenceWorker::ShapeOf(std::vector<PrefillChunk>* chunks) const {
+  IterationShape shape;
+  for (const Step& step : current_.steps) {
+    if (step.decode) {
+      ++shape.decode_count;
+      shape.decode_context += step.history + 1;
+      continue;
+    }
+    chunks->push_back({static_cast<int32_t>(step.tokens), static_cast<int32_t>(step.history)});
+    shape.prefill_tokens += step.tokens;
+    if (step.history + step.tokens == step.request->target) ++shape.sampled_count;
+  }
+  shape.prefill = *chunks;
+  shape.padding_count = static_cast<int32_t>(current_.padding);
+  shape.sampled_count += shape.decode_count + shape.padding_count;
+  return shape;
+}
+
+int64_t ReferenceWorker::BatchTokens() const {
+  int64_t tokens = current_.padding;
+  for (const Step& step : current_.steps) tokens += step.tokens;
+  return current_.steps.empty() ? 1 : tokens;
+}
+
+double ReferenceWorker::BatchSeconds(int64_t gathered) const {
+  if (current_.steps.empty()) {
+    return plan_.compute->IterationSeconds(
+        {.decode_count = 1, .decode_context = 1, .sampled_count = 1, .gathered_tokens = gathered});
+  }
+  std::vector<PrefillChunk> chunks;
+  IterationShape shape = ShapeOf(&chunks);
+  shape.gathered_tokens = gathered;
+  double seconds = plan_.compute->IterationSeconds(shape);
+  if (!warm_) seconds += plan_.warm_up_seconds;
+  if (current_.swapped_blocks > 0) {
+    const double bytes = static_cast<double>(current_.swapped_blocks) * plan_.block_size *
+                         static_cast<double>(plan_.kv_bytes_per_token);
+    const LinkConfig& link = plan_.host_link;
+    seconds += link.latency_seconds;
+    if (link.bandwidth_bytes_per_second > 0) seconds += bytes / link.bandwidth_bytes_per_second;
+  }
+  return seconds;
+}
+
+// Prompts that end in the iteration that starts, and go on elsewhere: their layers may leave.
+void ReferenceWorker::AnnouncePrefills() {
+  if (plan_.role != Role::kPrefill || plan_.drops_cache) return;
+  for (const Step& step : current_.steps) {
+    ReferenceRequest* request = step.request;
+    if (step.decode || step.history + step.tokens < request->target) continue;
+    if (request->generated() + 1 == request->record.output_tokens) continue;
+    messages_.push_back({.kind = ReferenceMessage::Kind::kPrefillStarts,
+                         .request = request,
+                         .tokens = request->target});
+  }
+}
+
+// ---- Failures
+
+bool ReferenceWorker::Fail() {
+  failing_ = true;
+  return !iterating_;
+}
+
+std::vector<ReferenceRequest*> ReferenceWorker::Evacuate() {
+  EXPECT_TRUE(leaving_.empty());
+  std::vector<ReferenceRequest*> requests;
+  for (auto* queue : {&running_, &ready_, &loading_, &loaded_}) {
+    requests.insert(requests.end(), queue->begin(), queue->end());
+    queue->clear();
+  }
+  while (!waiting_.empty()) requests.push_back(waiting_.Pop());
+  for (ReferenceRequest* request : requests) {
+    request->held = {};
+    request->offered = 0;
+    request->computed = 0;
+    request->target = request->to_compute();
+    request->at = -1;
+    if (request->home == CacheHome::kHost) request->home = CacheHome::kNowhere;
+  }
+  blocks_ = ReferenceBlocks(plan_.kv_blocks);
+  padding_.clear();
+  outgoing_ = host_used_ = swaps_left_ = 0;
+  failing_ = warm_ = false;
+  current_ = {};
+  next_ = {};
+  return requests;
 }
 
 void ReferenceWorker::Complete(SimTime now, std::vector<ReferenceIteration>* log) {
@@ -128,7 +206,6 @@ void ReferenceWorker::Complete(SimTime now, std::vector<ReferenceIteration>* log
     }
     messages_.push_back({ReferenceMessage::Kind::kPrefilled, request});
   }
-  for (const ReferenceMessage& message : current_.migrating) messages_.push_back(message);
   current_ = {};
 }
 
@@ -198,7 +275,7 @@ void ReferenceWorker::Form(SimTime now, Batch* batch) {
   const int64_t preempted_before = stats_.preemptions;
   const size_t loading_before = loading_.size();
   batch->swapped_blocks = std::exchange(swaps_left_, 0);
-  if (find_target_) MigrateUnderPressure(/*ahead=*/batch == &next_);
+  if (find_target_) MigrateUnderPressure();
   switch (plan_.scheduler.policy) {
     case LocalPolicy::kChunked:
       FormChunked();
@@ -223,9 +300,8 @@ void ReferenceWorker::Form(SimTime now, Batch* batch) {
   stats_.max_running = std::max(stats_.max_running, batch->figures.running);
 }
 
-// With less room than two iterations need the last decode leaves, if it has where to go: with the
-// tokens it has when no iteration is under way.
-void ReferenceWorker::MigrateUnderPressure(bool ahead) {
+// With less room than two iterations need the last decode leaves, if it has where to go.
+void ReferenceWorker::MigrateUnderPressure() {
   if (running_.size() < 2 || outgoing_ > 0 || !loading_.empty() || !ready_.empty()) return;
   if (blocks_.free() >= 2 * decodes()) return;
   ReferenceRequest* request = running_.back();
@@ -233,8 +309,8 @@ void ReferenceWorker::MigrateUnderPressure(bool ahead) {
   if (target < 0) return;
   running_.pop_back();
   ++outgoing_;
-  (ahead ? current_.migrating : messages_)
-      .push_back({.kind = ReferenceMessage::Kind::kMigrates, .request = request, .target = target});
+  messages_.push_back(
+      {.kind = ReferenceMessage::Kind::kMigrates, .request = request, .target = target});
 }
 
 void ReferenceWorker::Grow(ReferenceRequest* request, int64_t tokens) {
@@ -312,6 +388,24 @@ void ReferenceWorker::FinishLoad(ReferenceRequest* request) {
   request->computed = request->stored;
   std::erase(loading_, request);
   (resumes ? ready_ : loaded_).push_back(request);
+}
+
+bool ReferenceWorker::ReserveLoad(ReferenceRequest* request, int64_t tokens) {
+  if (has_waiting() || slots() >= plan_.scheduler.max_num_seqs ||
+      !HasRoom(BlocksOf(tokens + 1), /*is_new=*/false)) {
+    return false;
+  }
+  blocks_.Take(BlocksOf(tokens), &request->reserved);
+  request->reserved_at = index_;
+  loading_.push_back(request);
+  return true;
+}
+
+void ReferenceWorker::CancelLoad(ReferenceRequest* request) {
+  std::erase(loading_, request);
+  const bool reserved = request->reserved_at == index_;
+  blocks_.GiveBack(reserved ? &request->reserved : &request->held);
+  (reserved ? request->reserved_at : request->at) = -1;
 }
 
 ReferenceHoldings ReferenceWorker::TakeOutgoing(ReferenceRequest* request) {
@@ -402,6 +496,8 @@ int64_t ReferenceWorker::decodes() const {
 int64_t ReferenceWorker::slots() const {
   return static_cast<int64_t>(running_.size() + leaving_.size() + loading_.size() + ready_.size());
 }
+
+bool ReferenceWorker::idle() const { return !iterating_ && slots() + waiting() + outgoing_ == 0; }
 
 int64_t ReferenceWorker::waiting() const {
   return waiting_.size() + static_cast<int64_t>(loaded_.size() + ready_.size());

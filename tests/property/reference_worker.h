@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "engine/run/plan.h"
@@ -17,10 +18,19 @@
 namespace tokensim {
 
 struct ReferenceMessage {
-  enum class Kind : uint8_t { kEnded, kPrefilled, kMigrates, kLoad, kSwapOut };
+  enum class Kind : uint8_t {
+    kEnded,
+    kPrefilled,
+    kPrefillStarts,  // the iteration that completes its prompt
+    kMigrates,
+    kLoad,
+    kSwapOut,
+    kFailed,
+  };
   Kind kind = Kind::kEnded;
   ReferenceRequest* request = nullptr;
   int64_t blocks = 0;   // kSwapOut
+  int64_t tokens = 0;   // kPrefillStarts: of the prompt
   int32_t target = -1;  // kMigrates
 };
 
@@ -29,8 +39,8 @@ using FindTarget = std::function<int32_t(int32_t worker, const ReferenceRequest&
 
 class ReferenceWorker {
  public:
-  // `find_target`: null when nobody migrates.
-  ReferenceWorker(const WorkerPlan& plan, int32_t index, FindTarget find_target);
+  // `find_target`: null when nobody migrates. `layerwise`: kPrefillStarts is wanted.
+  ReferenceWorker(const WorkerPlan& plan, int32_t index, FindTarget find_target, bool layerwise);
 
   [[nodiscard]] RejectReason CheckFits(int64_t prompt, int64_t total) const;
   void Enqueue(ReferenceRequest* request, SimTime now);
@@ -38,13 +48,32 @@ class ReferenceWorker {
   void Wake(SimTime now);
   // Ends the current iteration, if any, and forms the next.
   std::vector<ReferenceMessage> Boundary(SimTime now, std::vector<ReferenceIteration>* log);
+  // The same in three steps, for ranks in lock-step: Prepare says whether there is a batch, which
+  // Launch starts. Without one a rank computes a token along with the others.
+  bool Prepare(SimTime now, std::vector<ReferenceIteration>* log);
+  [[nodiscard]] int64_t BatchTokens() const;
+  // `gathered`: tokens of all ranks.
+  [[nodiscard]] double BatchSeconds(int64_t gathered) const;
+  void Launch(SimTime now, double seconds);
+  void StandBy(SimTime end) { stand_by_ = end; }
+  std::vector<ReferenceMessage> TakeMessages() { return std::exchange(messages_, {}); }
+  // Stops when the iteration under way has ended, with a message; true: at once, without one.
+  [[nodiscard]] bool Fail();
+  // Every request of a worker that stopped, without its blocks.
+  std::vector<ReferenceRequest*> Evacuate();
   // The KV cache that the request was to load is here.
   void FinishLoad(ReferenceRequest* request);
+  // ... is lost.
+  void CancelLoad(ReferenceRequest* request);
+  // Keeps blocks for the KV cache of a prompt that is still computed elsewhere. False: no room.
+  bool ReserveLoad(ReferenceRequest* request, int64_t tokens);
   // The KV cache of a request that left has arrived elsewhere.
   void FreeOutgoing(ReferenceHoldings* holdings);
   ReferenceHoldings TakeOutgoing(ReferenceRequest* request);
 
   [[nodiscard]] SimTime boundary() const { return boundary_; }
+  [[nodiscard]] bool iterating() const { return iterating_; }
+  [[nodiscard]] bool idle() const;
   [[nodiscard]] const WorkerPlan& plan() const { return plan_; }
   [[nodiscard]] const WorkerStats& stats() const { return stats_; }
   [[nodiscard]] const ReferenceBlocks& blocks() const { return blocks_; }
@@ -76,7 +105,6 @@ class ReferenceWorker {
     std::vector<ReferenceRequest*> last_decodes;
     std::vector<ReferenceRequest*> last_prefills;
     std::vector<ReferenceRequest*> handed_on;
-    std::vector<ReferenceMessage> migrating;  // with the token that is under way
   };
   [[nodiscard]] ReferenceRequest* Front() const {
     return loaded_.empty() ? waiting_.front() : loaded_.front();
@@ -92,9 +120,10 @@ class ReferenceWorker {
   void ReckonDecodes(Batch* batch, SimTime end);
   void Finish(ReferenceRequest* request, SimTime now);
   void Form(SimTime now, Batch* batch);
-  void Start(SimTime now);
+  [[nodiscard]] IterationShape ShapeOf(std::vector<PrefillChunk>* chunks) const;
+  void AnnouncePrefills();
 
-  void MigrateUnderPressure(bool ahead);
+  void MigrateUnderPressure();
   void FormChunked();
   void FormOrca();
   void FormStatic();
@@ -123,6 +152,7 @@ class ReferenceWorker {
   const WorkerPlan& plan_;
   const int32_t index_;
   const FindTarget find_target_;
+  const bool layerwise_;
   ReferenceBlocks blocks_;
   ReferenceQueue waiting_;
   std::vector<ReferenceRequest*> running_;  // in order of admission
@@ -141,9 +171,11 @@ class ReferenceWorker {
   Batch current_;
   Batch next_;
   bool iterating_ = false;
+  bool failing_ = false;
+  bool warm_ = false;
   bool idle_ = true;
-  SimTime begin_ = 0;
   SimTime boundary_ = kNever;
+  SimTime stand_by_ = kUnset;  // end of the iteration of the other ranks
   WorkerStats stats_;
 };
 

@@ -134,15 +134,19 @@ class Watch {
     if (now > moment_) MomentIsOver();
     moment_ = now;
     // What the cluster does with those that left comes after the batch was formed: one that finds
-    // its KV cache lost is sent anew, perhaps here; one that is rejected frees blocks.
-    const int64_t answers = simulation.results().redispatched + cluster.rejected();
+    // its KV cache lost is sent anew, perhaps here; one that is rejected frees blocks; one that
+    // migrates may go to a rank in lock-step.
+    const Results& results = simulation.results();
+    const int64_t answers = results.redispatched + results.migrations + cluster.rejected();
     const bool answered = answers != answers_;
     answers_ = answers;
     for (size_t i = 0; i < cluster.size(); ++i) {
       AfterEventOf(cluster.worker(i), answered, &before_[i]);
     }
     broken_.clear();
-    for (size_t i = 0; i < cluster.size(); ++i) LookAtIdle(cluster.worker(i));
+    for (size_t i = 0; i < cluster.size(); ++i) {
+      if (!RunsAlong(cluster, i)) LookAtIdle(cluster.worker(i));
+    }
     LookForHomes(cluster);
   }
   void MomentIsOver() const { EXPECT_EQ(broken_, "") << " at " << moment_ << " ns"; }
@@ -207,6 +211,17 @@ class Watch {
         << " loading";
     ++batches[static_cast<size_t>(config.policy)];
     for_blocks += offer.slots < config.max_num_seqs && BatchHasRoom(config, offer, shape);
+  }
+
+  // Whether another rank in lock-step runs: then it looks at its queue when that has ended.
+  static bool RunsAlong(const Cluster& cluster, size_t i) {
+    const WorkerPlan& plan = cluster.worker(i).plan();
+    if (plan.lockstep_first < 0) return false;
+    const auto first = static_cast<size_t>(plan.lockstep_first);
+    for (size_t rank = first; rank < first + static_cast<size_t>(plan.lockstep_ranks); ++rank) {
+      if (cluster.worker(rank).iteration_end() != kUnset) return true;
+    }
+    return false;
   }
 
   void LookAtIdle(const Worker& worker) {
