@@ -70,7 +70,7 @@ ExitCode RunLocal(const SpecInput& input, const TalkOptions& talk, RunResults* r
     const ExitCode code = ReplayEvents(plan, interrupt, talk, &results->files());
     if (code != ExitCode::kOk) return code;
   } else if (results->files().wants_requests()) {
-    results->files().AddRecords(simulation.results().records);
+    results->files().SetRecords(simulation.TakeResults().records);
   }
   return results->Finish(message);
 }

@@ -31,15 +31,15 @@ ExitCode RunRequests(const RequestsOptions& options) {
   request.set_name(FullName(options.name));
   request.mutable_filter()->add_kinds(v1::EVENT_KIND_REQUEST_FINISHED);
   request.mutable_filter()->add_kinds(v1::EVENT_KIND_REQUEST_REJECTED);
-  std::vector<RequestRecord> records;
+  RequestTable records;
   RemoteSession session(options.server, options.talk);
   const auto stream = session.client.StreamEvents(request);
   for (v1::EventBatch batch; stream->Next(&batch);) {
     for (const v1::Event& event : batch.events()) {
       if (event.has_request_finished()) {
-        records.push_back(FromProto(event.request_finished().record()));
+        records.Add(FromProto(event.request_finished().record()));
       } else if (event.has_request_rejected()) {
-        records.push_back(FromProto(event.request_rejected().record()));
+        records.Add(FromProto(event.request_rejected().record()));
       }
     }
   }

@@ -44,9 +44,9 @@ void ResultFiles::AddBatch(const v1::EventBatch& batch) {
   for (const v1::Event& event : batch.events()) {
     if (wants_requests()) {
       if (event.has_request_finished()) {
-        records_.push_back(FromProto(event.request_finished().record()));
+        records_.Add(FromProto(event.request_finished().record()));
       } else if (event.has_request_rejected()) {
-        records_.push_back(FromProto(event.request_rejected().record()));
+        records_.Add(FromProto(event.request_rejected().record()));
       }
     }
     if (wants_events()) {
@@ -55,10 +55,6 @@ void ResultFiles::AddBatch(const v1::EventBatch& batch) {
       events_.stream.write(line_.data(), static_cast<std::streamsize>(line_.size()));
     }
   }
-}
-
-void ResultFiles::AddRecords(const std::vector<RequestRecord>& records) {
-  records_.insert(records_.end(), records.begin(), records.end());
 }
 
 bool ResultFiles::Close(const v1::Report& report) {

@@ -8,6 +8,7 @@
 
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/run/results.h"
@@ -25,7 +26,8 @@ class ResultFiles {
 
   // Takes the events for the events file, and the ended requests for the requests file.
   void AddBatch(const v1::EventBatch& batch);
-  void AddRecords(const std::vector<RequestRecord>& records);
+  // All ended requests at once.
+  void SetRecords(RequestTable records) { records_ = std::move(records); }
 
   // Writes what is left; tells stderr when a file is not complete. The report names the classes.
   [[nodiscard]] bool Close(const v1::Report& report);
@@ -42,7 +44,7 @@ class ResultFiles {
 
   File requests_;
   File events_;
-  std::vector<RequestRecord> records_;
+  RequestTable records_;
   std::string line_;
 };
 

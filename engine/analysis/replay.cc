@@ -14,7 +14,7 @@ absl::StatusOr<Replay> RunReplay(const std::shared_ptr<const Plan>& plan) {
     }
   }
   Replay replay;
-  replay.records = simulation.results().records;
+  replay.records = simulation.results().records.Rows();
   return replay;
 }
 

@@ -44,11 +44,13 @@ uint64_t PrefixKey(const PromptText& text) {
 
 }  // namespace
 
-Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Results* results)
+Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Results* results,
+                 RecordSink* sink)
     : plan_(plan),
       observer_(observer),
       queue_(*queue),
       results_(*results),
+      ended_(sink),
       dispatcher_(MakeGlobalScheduler(plan.global_scheduler)),
       transfer_scheduler_(MakeGlobalScheduler(plan.transfer_scheduler)),
       network_(plan.network, NodesOf(plan)),
@@ -67,8 +69,8 @@ Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Result
     MigrationPlanner* migration =
         plan.migrate_on_pressure && worker.role != Role::kPrefill ? this : nullptr;
     workers_.emplace_back(worker, static_cast<int32_t>(i), plan.timeline_points,
-                          Worker::Context{slab_, results->records, signals_, observer, migration,
-                                          report_ends, layerwise, classes, plan.response_delay});
+                          Worker::Context{slab_, ended_, signals_, observer, migration, report_ends,
+                                          layerwise, classes, plan.response_delay});
     signals_.kv_total[i] = worker.kv_blocks;
     any_prefix_cache_ = any_prefix_cache_ || worker.prefix_caching;
     if (worker.role != Role::kPrefill) {
@@ -195,18 +197,19 @@ void Cluster::Reject(RequestHandle handle, RejectReason reason, int32_t worker, 
     }
     DropMove(r);
   }
-  results_.records.push_back({.request_id = r.id,
-                              .arrival = r.arrival,
-                              .finish = now,
-                              .input_tokens = r.input_tokens,
-                              .output_tokens = r.output_tokens,
-                              .worker = worker,
-                              .reject_reason = reason,
-                              .client_class = r.client_class,
-                              .turn = r.turn,
-                              .conversation = r.conversation});
+  const RequestRecord record = {.request_id = r.id,
+                                .arrival = r.arrival,
+                                .finish = now,
+                                .input_tokens = r.input_tokens,
+                                .output_tokens = r.output_tokens,
+                                .worker = worker,
+                                .reject_reason = reason,
+                                .client_class = r.client_class,
+                                .turn = r.turn,
+                                .conversation = r.conversation};
+  ended_.Add(record);
   ++rejected_;
-  if (observer_ != nullptr) observer_->OnRejected(now, results_.records.back());
+  if (observer_ != nullptr) observer_->OnRejected(now, record);
   EndRequest(handle, /*finished=*/false, now);
 }
 

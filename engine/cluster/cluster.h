@@ -36,9 +36,10 @@ namespace tokensim {
 
 class Cluster final : public MigrationPlanner {
  public:
-  // All outlive the cluster. `source` is told of ends when it is reactive; it may be null until the
-  // first arrival.
-  Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Results* results);
+  // All outlive the cluster. `sink` takes the records of requests that end; it may be null.
+  // `source` is told of ends when it is reactive; it may be null until the first arrival.
+  Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Results* results,
+          RecordSink* sink);
 
   void SetSource(RequestSource* source) { source_ = source; }
   // A request reaches the global scheduler: it is dispatched, or rejected.
@@ -72,6 +73,8 @@ class Cluster final : public MigrationPlanner {
   // What the policies see, as it is now.
   [[nodiscard]] const WorkerSignals& signals() const { return signals_; }
   [[nodiscard]] int64_t live() const { return slab_.live(); }
+  // Finished or rejected.
+  [[nodiscard]] int64_t ended() const { return ended_.count(); }
   [[nodiscard]] int64_t rejected() const { return rejected_; }
   // Requests that wait for a worker.
   [[nodiscard]] int64_t homeless() const { return static_cast<int64_t>(homeless_.size()); }
@@ -155,6 +158,7 @@ class Cluster final : public MigrationPlanner {
   Observer* const observer_;
   EventQueue& queue_;
   Results& results_;
+  EndedRequests ended_;
   RequestSource* source_ = nullptr;
   RequestSlab slab_;
   WorkerSignals signals_;

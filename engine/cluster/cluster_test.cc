@@ -15,7 +15,7 @@ TEST(ClusterTest, PrefilledRequestDecodesWhereItsCacheArrives) {
   // Prefill [0, 15), cache there at 18, decodes [18, 30) and [30, 42).
   const Results results =
       RunPlan(MakePlan({{0, 5, 3}}, {MakeWorker(Role::kPrefill), MakeWorker(Role::kDecode)}));
-  const RequestRecord& r = results.records.at(0);
+  const RequestRecord& r = results.records[0];
   EXPECT_EQ(r.first_token, 15 * kMs);
   EXPECT_EQ(r.finish, 42 * kMs);
   EXPECT_EQ(r.max_itl, 15 * kMs);

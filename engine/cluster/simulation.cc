@@ -13,14 +13,15 @@ namespace tokensim {
 
 class Simulation::Impl {
  public:
-  Impl(std::shared_ptr<const Plan> plan, Observer* observer);
+  // `sink` is looked at when records are not kept; it may be null.
+  Impl(std::shared_ptr<const Plan> plan, Observer* observer, bool keeps_records, RecordSink* sink);
 
   absl::Status Advance(int64_t max_events);
   [[nodiscard]] bool done() const {
     return results_.end_reason != EndReason::kNone || !status_.ok();
   }
   [[nodiscard]] Progress progress() const;
-  [[nodiscard]] const Results& results() const { return results_; }
+  [[nodiscard]] Results& results() { return results_; }
   [[nodiscard]] const Cluster& cluster() const { return cluster_; }
 
  private:
@@ -55,12 +56,11 @@ class Simulation::Impl {
   absl::Status status_;
 };
 
-Simulation::Impl::Impl(std::shared_ptr<const Plan> plan, Observer* observer)
-    : plan_(std::move(plan)), observer_(observer), cluster_(*plan_, observer, &queue_, &results_) {
-  // Beyond this, growing by doubling costs little and a run that stops early nothing.
-  constexpr int64_t kMostReserved = 4'000'000;
-  results_.records.reserve(
-      static_cast<size_t>(std::min(plan_->workload.num_requests, kMostReserved)));
+Simulation::Impl::Impl(std::shared_ptr<const Plan> plan, Observer* observer, bool keeps_records,
+                       RecordSink* sink)
+    : plan_(std::move(plan)),
+      observer_(observer),
+      cluster_(*plan_, observer, &queue_, &results_, keeps_records ? &results_.records : sink) {
   // Only an observer sees snapshots; the decisions of a run do not depend on them.
   if (observer_ != nullptr && plan_->snapshot_interval > 0) {
     queue_.Push({0, EventKind::kSnapshot, 0});
@@ -228,7 +228,7 @@ void Simulation::Impl::End(EndReason reason, SimTime time) {
   results_.end_reason = reason;
   results_.end_time = time;
   cluster_.Conclude(time);
-  const auto ended = static_cast<int64_t>(results_.records.size());
+  const int64_t ended = cluster_.ended();
   if (reason == EndReason::kCompleted) {
     TOKENSIM_INVARIANT(ended == results_.arrived && cluster_.live() == 0, "requests lost");
     for (size_t i = 0; i < cluster_.size(); ++i) {
@@ -247,19 +247,22 @@ void Simulation::Impl::End(EndReason reason, SimTime time) {
 Progress Simulation::Impl::progress() const {
   return {.total = plan_->workload.num_requests,
           .arrived = results_.arrived,
-          .finished = static_cast<int64_t>(results_.records.size()),
+          .finished = cluster_.ended(),
           .now = now_,
           .events = results_.events};
 }
 
 Simulation::Simulation(std::shared_ptr<const Plan> plan, Observer* observer)
-    : impl_(std::make_unique<Impl>(std::move(plan), observer)) {}
+    : impl_(std::make_unique<Impl>(std::move(plan), observer, true, nullptr)) {}
+Simulation::Simulation(std::shared_ptr<const Plan> plan, Observer* observer, RecordSink* sink)
+    : impl_(std::make_unique<Impl>(std::move(plan), observer, false, sink)) {}
 Simulation::~Simulation() = default;
 
 absl::Status Simulation::Advance(int64_t max_events) { return impl_->Advance(max_events); }
 bool Simulation::done() const { return impl_->done(); }
 Progress Simulation::progress() const { return impl_->progress(); }
 const Results& Simulation::results() const { return impl_->results(); }
+Results Simulation::TakeResults() { return std::move(impl_->results()); }
 const Cluster& Simulation::cluster() const { return impl_->cluster(); }
 
 }  // namespace tokensim

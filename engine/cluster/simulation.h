@@ -24,8 +24,12 @@ class Cluster;
 
 class Simulation {
  public:
-  // `observer` may be null; it must outlive the simulation.
+  // `observer` may be null; it must outlive the simulation. Keeps a record of every request in its
+  // results.
   explicit Simulation(std::shared_ptr<const Plan> plan, Observer* observer = nullptr);
+  // Hands the records to `sink`, which must outlive the simulation, and keeps none. Null: nobody
+  // wants them, and the memory of a run does not grow with its length.
+  Simulation(std::shared_ptr<const Plan> plan, Observer* observer, RecordSink* sink);
   ~Simulation();
   Simulation(const Simulation&) = delete;
   Simulation& operator=(const Simulation&) = delete;
@@ -40,6 +44,8 @@ class Simulation {
   [[nodiscard]] Progress progress() const;
   // Complete once done() after OK.
   [[nodiscard]] const Results& results() const;
+  // The results, once done(): the simulation is of no use any more.
+  [[nodiscard]] Results TakeResults();
   // The workers and what passes between them, as they are now: for tests of invariants.
   [[nodiscard]] const Cluster& cluster() const;
 

@@ -14,7 +14,7 @@ namespace {
 
 std::vector<RequestRecord> RunToEnd(const std::shared_ptr<Plan>& plan,
                                     Observer* observer = nullptr) {
-  return RunPlan(plan, observer).records;
+  return RunPlan(plan, observer).records.Rows();
 }
 
 TEST(SimulationTest, LoneRequest) {

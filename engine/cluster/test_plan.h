@@ -73,10 +73,12 @@ inline Results RunPlan(const std::shared_ptr<const Plan>& plan, Observer* observ
     const absl::Status status = simulation.Advance(1000);
     EXPECT_TRUE(status.ok()) << status;
   }
-  Results results = simulation.results();
-  std::sort(
-      results.records.begin(), results.records.end(),
-      [](const RequestRecord& a, const RequestRecord& b) { return a.request_id < b.request_id; });
+  Results results = simulation.TakeResults();
+  std::vector<RequestRecord> rows = results.records.Rows();
+  std::sort(rows.begin(), rows.end(), [](const RequestRecord& a, const RequestRecord& b) {
+    return a.request_id < b.request_id;
+  });
+  results.records = rows;
   return results;
 }
 

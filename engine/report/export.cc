@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <numeric>
 #include <ostream>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace tokensim {
@@ -198,26 +198,27 @@ class JsonlFormat {
 };
 
 template <typename Format>
-void WriteRequests(std::span<const RequestRecord> records, std::span<const std::string> classes,
+void WriteRequests(const RequestTable& records, std::span<const std::string> classes,
                    std::ostream& out) {
-  std::vector<std::pair<int64_t, size_t>> order;  // request id, position
-  order.reserve(records.size());
-  for (size_t i = 0; i < records.size(); ++i) order.emplace_back(records[i].request_id, i);
-  std::sort(order.begin(), order.end());
+  std::vector<size_t> order(records.size());  // rows by request id
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&records](size_t a, size_t b) {
+    return records.request_id(a) < records.request_id(b);
+  });
   Format format(out);
-  for (const auto& [request_id, position] : order) WriteRow(records[position], classes, format);
+  for (const size_t row : order) WriteRow(records[row], classes, format);
   format.Finish();
 }
 
 }  // namespace
 
-void WriteRequestsCsv(std::span<const RequestRecord> records, std::span<const std::string> classes,
+void WriteRequestsCsv(const RequestTable& records, std::span<const std::string> classes,
                       std::ostream& out) {
   WriteRequests<CsvFormat>(records, classes, out);
 }
 
-void WriteRequestsJsonl(std::span<const RequestRecord> records,
-                        std::span<const std::string> classes, std::ostream& out) {
+void WriteRequestsJsonl(const RequestTable& records, std::span<const std::string> classes,
+                        std::ostream& out) {
   WriteRequests<JsonlFormat>(records, classes, out);
 }
 

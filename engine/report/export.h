@@ -14,15 +14,15 @@
 #include <string>
 #include <string_view>
 
-#include "engine/run/results.h"
+#include "engine/run/request_table.h"
 
 namespace tokensim {
 
 // A class without a name here is written as its index, unless there are no names at all.
-void WriteRequestsCsv(std::span<const RequestRecord> records, std::span<const std::string> classes,
+void WriteRequestsCsv(const RequestTable& records, std::span<const std::string> classes,
                       std::ostream& out);
-void WriteRequestsJsonl(std::span<const RequestRecord> records,
-                        std::span<const std::string> classes, std::ostream& out);
+void WriteRequestsJsonl(const RequestTable& records, std::span<const std::string> classes,
+                        std::ostream& out);
 
 // "max_model_len", "kv_capacity", "no_worker", "".
 [[nodiscard]] const char* RejectReasonName(RejectReason reason);

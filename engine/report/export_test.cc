@@ -93,7 +93,7 @@ TEST(Export, TpotIsRoundedToTheNearestNanosecond) {
   const auto tpot = [&r](SimTime finish) {
     r.finish = finish;
     std::ostringstream out;
-    WriteRequestsCsv({&r, 1}, {}, out);
+    WriteRequestsCsv({r}, {}, out);
     const std::string row = out.str().substr(out.str().find('\n') + 1);
     size_t start = 0;
     for (int column = 0; column < 12; ++column) start = row.find(',', start) + 1;
@@ -107,7 +107,7 @@ TEST(Export, TpotIsRoundedToTheNearestNanosecond) {
 // The cells from `class` on.
 std::string LastCells(const RequestRecord& r, const std::vector<std::string>& classes) {
   std::ostringstream out;
-  WriteRequestsCsv({&r, 1}, classes, out);
+  WriteRequestsCsv({r}, classes, out);
   const std::string row = out.str().substr(out.str().find('\n') + 1);
   size_t start = 0;
   for (int column = 0; column < 16; ++column) start = row.find(',', start) + 1;
@@ -134,7 +134,7 @@ TEST(Export, ClassNamesAreQuotedAsTheFormatAsks) {
   EXPECT_EQ(LastCells(r, {"a,b \"c\""}), "\"a,b \"\"c\"\"\",,,1,\n");
   std::ostringstream out;
   const std::vector<std::string> classes = {"a\\b \"c\"\x1f\t"};
-  WriteRequestsJsonl({&r, 1}, classes, out);
+  WriteRequestsJsonl({r}, classes, out);
   EXPECT_NE(out.str().find("\"class\":\"a\\\\b \\\"c\\\"\\u001f\\u0009\","), std::string::npos)
       << out.str();
 }

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "engine/report/percentiles.h"
+#include "engine/report/samples.h"
 
 namespace tokensim {
 namespace {
@@ -63,20 +64,26 @@ struct ArrivalTrend {
 };
 
 ArrivalTrend TrendOf(const Results& results, int64_t finished) {
-  std::array<std::vector<double>, 4> quarters;
-  for (auto& quarter : quarters) quarter.reserve(static_cast<size_t>(results.arrived / 4 + 1));
+  constexpr size_t kQuarters = 4;
+  const RequestTable& table = results.records;
+  Samples queueing;
+  queueing.FillGroups(
+      table, kQuarters,
+      [&](size_t i) {
+        if (!table.finished(i)) return Samples::kNoGroup;
+        return static_cast<size_t>(table.request_id(i) * 4 / results.arrived);
+      },
+      [&](size_t i) { return ToSeconds(table.scheduled(i) - table.arrival(i)); });
+  ArrivalTrend trend;
+  for (size_t quarter = 0; quarter < kQuarters; ++quarter) {
+    trend.median_queueing_seconds[quarter] = Percentile(queueing.group(quarter), 50);
+  }
   SimTime first = kNever;
   SimTime last = 0;
-  for (const RequestRecord& r : results.records) {
-    if (r.reject_reason != RejectReason::kNone) continue;
-    quarters[static_cast<size_t>(r.request_id * 4 / results.arrived)].push_back(
-        ToSeconds(r.scheduled - r.arrival));
-    first = std::min(first, r.arrival);
-    last = std::max(last, r.arrival);
-  }
-  ArrivalTrend trend;
-  for (size_t i = 0; i < quarters.size(); ++i) {
-    trend.median_queueing_seconds[i] = Percentile(quarters[i], 50);
+  for (size_t i = 0; i < table.size(); ++i) {
+    if (!table.finished(i)) continue;
+    first = std::min(first, table.arrival(i));
+    last = std::max(last, table.arrival(i));
   }
   if (last > first) {
     trend.arrivals_per_second = static_cast<double>(finished - 1) / ToSeconds(last - first);
@@ -112,8 +119,10 @@ void NotePreemptions(const Report& report, const Results& results,
       preemptions == 0) {
     return;
   }
-  const int64_t preempted = std::count_if(results.records.begin(), results.records.end(),
-                                          [](const RequestRecord& r) { return r.preemptions > 0; });
+  int64_t preempted = 0;
+  for (size_t i = 0; i < results.records.size(); ++i) {
+    preempted += results.records.preemptions(i) > 0 ? 1 : 0;
+  }
   notes->push_back(absl::StrFormat(
       "The KV cache is short: %d preemptions, at least one for %d of %d finished requests; %d "
       "prompt tokens were computed, recomputation included.",

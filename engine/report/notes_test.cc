@@ -22,8 +22,8 @@ Results Steady(int64_t num, Queueing queueing) {
   for (int64_t i = 0; i < num; ++i) {
     const SimTime arrival = i * kSecond;
     const SimTime scheduled = arrival + queueing(i);
-    results.records.push_back(Finished(i, arrival, scheduled, scheduled + kSecond,
-                                       scheduled + 3 * kSecond, 10, 3, kSecond));
+    results.records.Add(Finished(i, arrival, scheduled, scheduled + kSecond,
+                                 scheduled + 3 * kSecond, 10, 3, kSecond));
     results.end_time = std::max(results.end_time, scheduled + 3 * kSecond);
   }
   return results;
@@ -53,7 +53,7 @@ TEST(Notes, HeavyPreemption) {
   Results results = Steady(100, [](int64_t) { return 0; });
   results.workers[0].preemptions = 12;
   results.workers[0].prefill_tokens = 1500;
-  for (int i = 0; i < 4; ++i) results.records[static_cast<size_t>(i)].preemptions = 3;
+  for (size_t i = 0; i < 4; ++i) SetField(i, &RequestRecord::preemptions, 3, &results);
   EXPECT_THAT(BuildReport(OneWorkerPlan(100), results).notes,
               ElementsAre("The KV cache is short: 12 preemptions, at least one for 4 of 100 "
                           "finished requests; 1500 prompt tokens were computed, recomputation "
@@ -81,7 +81,9 @@ TEST(Notes, RequestsThatNoWorkerServed) {
 // As DisaggregatedRun, without the rejected request.
 Results QuietRun() {
   Results results = DisaggregatedRun();
-  results.records.erase(results.records.begin() + 2);
+  std::vector<RequestRecord> rows = results.records.Rows();
+  rows.erase(rows.begin() + 2);
+  results.records = rows;
   results.arrived = 3;
   return results;
 }

@@ -4,35 +4,32 @@
 
 #include "engine/report/notes.h"
 #include "engine/report/percentiles.h"
+#include "engine/report/samples.h"
 
 namespace tokensim {
 namespace {
 
-// One column per metric, of finished requests, in seconds or tokens.
-struct Columns {
-  explicit Columns(size_t size) {
-    for (auto* column : {&ttft, &tpot, &e2e, &queueing, &normalized_latency, &max_itl,
-                         &input_tokens, &output_tokens}) {
-      column->reserve(size);
-    }
-  }
+// The metrics of a request, in seconds.
+class Metrics {
+ public:
+  explicit Metrics(const RequestTable& table) : t_(table) {}
 
-  std::vector<double> ttft, tpot, e2e, queueing, normalized_latency, max_itl;
-  std::vector<double> input_tokens, output_tokens;
+  [[nodiscard]] double Ttft(size_t i) const { return ToSeconds(t_.first_token(i) - t_.arrival(i)); }
+  // Only of a request with two tokens or more.
+  [[nodiscard]] double Tpot(size_t i) const {
+    return ToSeconds(t_.finish(i) - t_.first_token(i)) / (t_.output_tokens(i) - 1);
+  }
+  [[nodiscard]] double E2e(size_t i) const { return ToSeconds(t_.finish(i) - t_.arrival(i)); }
+  [[nodiscard]] double Queueing(size_t i) const {
+    return ToSeconds(t_.scheduled(i) - t_.arrival(i));
+  }
+  [[nodiscard]] double NormalizedLatency(size_t i) const { return E2e(i) / t_.output_tokens(i); }
+
+  [[nodiscard]] bool HasGaps(size_t i) const { return t_.finished(i) && t_.output_tokens(i) >= 2; }
+
+ private:
+  const RequestTable& t_;
 };
-
-void Append(const RequestRecord& r, Columns* columns) {
-  columns->ttft.push_back(ToSeconds(r.first_token - r.arrival));
-  columns->e2e.push_back(ToSeconds(r.finish - r.arrival));
-  columns->queueing.push_back(ToSeconds(r.scheduled - r.arrival));
-  columns->normalized_latency.push_back(ToSeconds(r.finish - r.arrival) / r.output_tokens);
-  if (r.output_tokens >= 2) {
-    columns->tpot.push_back(ToSeconds(r.finish - r.first_token) / (r.output_tokens - 1));
-    columns->max_itl.push_back(ToSeconds(r.max_itl));
-  }
-  columns->input_tokens.push_back(r.input_tokens);
-  columns->output_tokens.push_back(r.output_tokens);
-}
 
 // Counts finished requests against objectives.
 class SloCounter {
@@ -86,34 +83,6 @@ class SloCounter {
   int64_t met_e2e_ = 0;
 };
 
-// The requests of one client class as they come.
-struct ClassCounter {
-  std::vector<double> ttft, tpot, e2e;
-  int64_t rejected = 0;
-  SloCounter slo;
-
-  void Count(const RequestRecord& r, const SloPlan& objectives) {
-    ttft.push_back(ToSeconds(r.first_token - r.arrival));
-    e2e.push_back(ToSeconds(r.finish - r.arrival));
-    if (r.output_tokens >= 2) {
-      tpot.push_back(ToSeconds(r.finish - r.first_token) / (r.output_tokens - 1));
-    }
-    slo.Count(r, objectives);
-  }
-
-  [[nodiscard]] ClassSummary Summary(const ClassPlan& plan, double span_seconds) const {
-    const auto finished = static_cast<int64_t>(e2e.size());
-    return {.name = plan.name,
-            .priority = plan.priority,
-            .finished = finished,
-            .rejected = rejected,
-            .ttft_seconds = Summarize(ttft),
-            .tpot_seconds = Summarize(tpot),
-            .e2e_seconds = Summarize(e2e),
-            .slo = slo.Summary(plan.slo, finished + rejected, span_seconds)};
-  }
-};
-
 // What is asked of a request: its class's SLO, which is the plan's when the class has none.
 const SloPlan& SloOf(const Plan& plan, const RequestRecord& r) {
   if (plan.classes.empty()) return plan.slo;
@@ -147,19 +116,66 @@ void SummarizeThroughput(SimTime span, int64_t input_tokens, int64_t output_toke
   report->output_tokens_per_second = static_cast<double>(output_tokens) / report->span_seconds;
 }
 
-void SummarizeColumns(const Columns& columns, Report* report) {
-  report->ttft_seconds = Summarize(columns.ttft);
-  report->tpot_seconds = Summarize(columns.tpot);
-  report->e2e_seconds = Summarize(columns.e2e);
-  report->queueing_seconds = Summarize(columns.queueing);
-  report->normalized_latency_seconds = Summarize(columns.normalized_latency);
-  report->max_itl_seconds = Summarize(columns.max_itl);
-  report->input_tokens = Summarize(columns.input_tokens);
-  report->output_tokens = Summarize(columns.output_tokens);
+void SummarizeMetrics(const RequestTable& table, Report* report) {
+  const Metrics metrics(table);
+  Samples samples;
+  const auto summarize = [&](auto applies, auto value) {
+    samples.Fill(table, applies, value);
+    return Summarize(samples.all());
+  };
+  const auto finished = [&](size_t i) { return table.finished(i); };
+  const auto has_gaps = [&](size_t i) { return metrics.HasGaps(i); };
+  report->ttft_seconds = summarize(finished, [&](size_t i) { return metrics.Ttft(i); });
+  report->tpot_seconds = summarize(has_gaps, [&](size_t i) { return metrics.Tpot(i); });
+  report->e2e_seconds = summarize(finished, [&](size_t i) { return metrics.E2e(i); });
+  report->queueing_seconds = summarize(finished, [&](size_t i) { return metrics.Queueing(i); });
+  report->normalized_latency_seconds =
+      summarize(finished, [&](size_t i) { return metrics.NormalizedLatency(i); });
+  report->max_itl_seconds =
+      summarize(has_gaps, [&](size_t i) { return ToSeconds(table.max_itl(i)); });
+  report->input_tokens = summarize(finished, [&](size_t i) { return table.input_tokens(i); });
+  report->output_tokens = summarize(finished, [&](size_t i) { return table.output_tokens(i); });
+}
+
+// Of one client class.
+struct ClassCounter {
+  int64_t finished = 0;
+  int64_t rejected = 0;
+  SloCounter slo;
+};
+
+void SummarizeClasses(const Plan& plan, const RequestTable& table,
+                      const std::vector<ClassCounter>& counters, Report* report) {
+  if (counters.empty()) return;
+  for (size_t c = 0; c < counters.size(); ++c) {
+    const ClassCounter& counter = counters[c];
+    ClassSummary& summary = report->classes.emplace_back();
+    summary.name = plan.classes[c].name;
+    summary.priority = plan.classes[c].priority;
+    summary.finished = counter.finished;
+    summary.rejected = counter.rejected;
+    summary.slo = counter.slo.Summary(plan.classes[c].slo, counter.finished + counter.rejected,
+                                      report->span_seconds);
+  }
+  const Metrics metrics(table);
+  Samples samples;
+  const auto summarize = [&](Distribution ClassSummary::*distribution, auto applies, auto value) {
+    const auto class_of = [&](size_t i) {
+      return applies(i) ? static_cast<size_t>(table.client_class(i)) : Samples::kNoGroup;
+    };
+    samples.FillGroups(table, counters.size(), class_of, value);
+    for (size_t c = 0; c < counters.size(); ++c) {
+      report->classes[c].*distribution = Summarize(samples.group(c));
+    }
+  };
+  const auto finished = [&](size_t i) { return table.finished(i); };
+  const auto has_gaps = [&](size_t i) { return metrics.HasGaps(i); };
+  summarize(&ClassSummary::ttft_seconds, finished, [&](size_t i) { return metrics.Ttft(i); });
+  summarize(&ClassSummary::tpot_seconds, has_gaps, [&](size_t i) { return metrics.Tpot(i); });
+  summarize(&ClassSummary::e2e_seconds, finished, [&](size_t i) { return metrics.E2e(i); });
 }
 
 void SummarizeRequests(const Plan& plan, const Results& results, Report* report) {
-  Columns columns(results.records.size());
   std::vector<ClassCounter> classes(plan.classes.size());
   SloCounter slo;
   SimTime last_finish = kUnset;
@@ -178,9 +194,10 @@ void SummarizeRequests(const Plan& plan, const Results& results, Report* report)
     last_finish = std::max(last_finish, r.finish);
     input_tokens += r.input_tokens;
     output_tokens += r.output_tokens;
-    Append(r, &columns);
     slo.Count(r, SloOf(plan, r));
-    if (client != nullptr) client->Count(r, SloOf(plan, r));
+    if (client == nullptr) continue;
+    ++client->finished;
+    client->slo.Count(r, SloOf(plan, r));
   }
   const int64_t ended = static_cast<int64_t>(results.records.size());
   report->total = plan.workload.num_requests;
@@ -188,11 +205,9 @@ void SummarizeRequests(const Plan& plan, const Results& results, Report* report)
   if (report->finished > 0) {
     SummarizeThroughput(last_finish - results.first_arrival, input_tokens, output_tokens, report);
   }
-  SummarizeColumns(columns, report);
+  SummarizeMetrics(results.records, report);
   report->slo = slo.Summary(AllObjectives(plan), ended, report->span_seconds);
-  for (size_t i = 0; i < classes.size(); ++i) {
-    report->classes.push_back(classes[i].Summary(plan.classes[i], report->span_seconds));
-  }
+  SummarizeClasses(plan, results.records, classes, report);
 }
 
 void SummarizeCache(const Plan& plan, const Results& results, Report* report) {
@@ -201,10 +216,11 @@ void SummarizeCache(const Plan& plan, const Results& results, Report* report) {
   if (!caches && !plan.memory_pool) return;
   CacheSummary& cache = report->cache.emplace();
   cache.pool = results.pool;
-  for (const RequestRecord& r : results.records) {
-    if (r.reject_reason != RejectReason::kNone) continue;
-    cache.input_tokens += r.input_tokens;
-    cache.cached_tokens += r.cached_tokens;
+  const RequestTable& table = results.records;
+  for (size_t i = 0; i < table.size(); ++i) {
+    if (!table.finished(i)) continue;
+    cache.input_tokens += table.input_tokens(i);
+    cache.cached_tokens += table.cached_tokens(i);
   }
   if (cache.input_tokens > 0) {
     cache.hit_ratio =
@@ -219,27 +235,22 @@ bool ChangesWorkers(const Plan& plan) {
                      [](const WorkerPlan& worker) { return worker.role != Role::kBoth; });
 }
 
-std::vector<double> KvTransferTimes(const Plan& plan, const Results& results) {
-  std::vector<double> times;
-  if (!ChangesWorkers(plan)) return times;
-  for (const RequestRecord& r : results.records) {
-    if (r.reject_reason == RejectReason::kNone && r.kv_transfer != kUnset) {
-      times.push_back(ToSeconds(r.kv_transfer));
-    }
-  }
-  return times;
-}
-
 void SummarizeTransfers(const Plan& plan, const Results& results, Report* report) {
-  const std::vector<double> kv_transfer = KvTransferTimes(plan, results);
-  if (kv_transfer.empty() && results.links.empty() && results.migrations == 0 &&
+  const RequestTable& table = results.records;
+  Samples kv_transfer;
+  if (ChangesWorkers(plan)) {
+    kv_transfer.Fill(
+        table, [&](size_t i) { return table.finished(i) && table.kv_transfer(i) != kUnset; },
+        [&](size_t i) { return ToSeconds(table.kv_transfer(i)); });
+  }
+  if (kv_transfer.all().empty() && results.links.empty() && results.migrations == 0 &&
       results.redispatched == 0) {
     return;
   }
   TransferSummary& transfers = report->transfers.emplace();
   transfers.migrations = results.migrations;
   transfers.redispatched = results.redispatched;
-  transfers.kv_transfer_seconds = Summarize(kv_transfer);
+  transfers.kv_transfer_seconds = Summarize(kv_transfer.all());
   for (const LinkSummary& link : results.links) {
     const double most = link.bytes_per_second * report->simulated_seconds;
     transfers.links.push_back({link, most > 0 ? static_cast<double>(link.bytes) / most : 0});
@@ -274,12 +285,6 @@ void SummarizeWorkers(const Plan& plan, const Results& results, Report* report) 
 }
 
 }  // namespace
-
-int64_t ReportBytesPerRequest() {
-  constexpr size_t kColumns = sizeof(Columns) / sizeof(std::vector<double>);
-  static_assert(sizeof(Columns) == kColumns * sizeof(std::vector<double>));
-  return kColumns * sizeof(double);
-}
 
 Report BuildReport(const Plan& plan, const Results& results) {
   Report report;

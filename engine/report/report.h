@@ -130,9 +130,6 @@ struct Report {
   }
 };
 
-// What BuildReport takes for each finished request while it runs.
-[[nodiscard]] int64_t ReportBytesPerRequest();
-
 [[nodiscard]] Report BuildReport(const Plan& plan, const Results& results);
 
 }  // namespace tokensim

@@ -136,8 +136,8 @@ TEST(BuildReport, EarlyStopCountsWhatIsLeft) {
 
 TEST(BuildReport, PlainPlansHaveNoneOfTheOptionalParts) {
   Results results = SmallRun();
-  results.records[0].cached_tokens = 10;
-  results.records[0].kv_transfer = kMs;
+  SetField(0, &RequestRecord::cached_tokens, 10, &results);
+  SetField(0, &RequestRecord::kv_transfer, kMs, &results);
   results.workers[0].prefilled = 3;
   const Report report = BuildReport(OneWorkerPlan(4), results);
   EXPECT_TRUE(report.classes.empty());
@@ -150,8 +150,8 @@ TEST(BuildReport, PlainPlansHaveNoneOfTheOptionalParts) {
 // Class 0: requests 1 and 0 (rejected); class 1: requests 2 and 3.
 Results TwoClassRun() {
   Results results = SmallRun();
-  results.records[1].client_class = 1;
-  results.records[3].client_class = 1;
+  SetField(1, &RequestRecord::client_class, 1, &results);
+  SetField(3, &RequestRecord::client_class, 1, &results);
   return results;
 }
 
@@ -295,9 +295,9 @@ TEST(BuildReport, CacheHitsOfFinishedRequests) {
   Plan plan = OneWorkerPlan(4);
   plan.workers[0].prefix_caching = true;
   Results results = SmallRun();
-  results.records[0].cached_tokens = 30;
-  results.records[2].cached_tokens = 1000;  // rejected
-  results.records[3].cached_tokens = 120;
+  SetField(0, &RequestRecord::cached_tokens, 30, &results);
+  SetField(2, &RequestRecord::cached_tokens, 1000, &results);  // rejected
+  SetField(3, &RequestRecord::cached_tokens, 120, &results);
   const Report report = BuildReport(plan, results);
   ASSERT_TRUE(report.cache.has_value());
   EXPECT_EQ(report.cache->input_tokens, 600);
@@ -311,7 +311,7 @@ TEST(BuildReport, CacheHitsOfFinishedRequests) {
   const Report pooled = BuildReport(plan, results);
   EXPECT_EQ(pooled.cache->pool.hit_tokens, 90);
   EXPECT_THAT(pooled.cache->pool.bytes, ElementsAre(1, 2));
-  results.records.clear();
+  results.records = {};
   EXPECT_EQ(BuildReport(plan, results).cache->hit_ratio, 0);
 }
 
@@ -333,8 +333,8 @@ TEST(BuildReport, NothingMovedNoTransfers) {
   results.links.clear();
   results.migrations = 0;
   EXPECT_TRUE(BuildReport(DisaggregatedPlan(), results).transfers.has_value());
-  results.records[0].kv_transfer = kUnset;
-  results.records[3].kv_transfer = kUnset;
+  SetField(0, &RequestRecord::kv_transfer, kUnset, &results);
+  SetField(3, &RequestRecord::kv_transfer, kUnset, &results);
   EXPECT_FALSE(BuildReport(DisaggregatedPlan(), results).transfers.has_value());
   results.redispatched = 1;
   EXPECT_EQ(BuildReport(DisaggregatedPlan(), results).transfers->redispatched, 1);

@@ -4,6 +4,8 @@
 //   EXPECT_EQ(report.finished, 3);
 #pragma once
 
+#include <vector>
+
 #include "engine/run/plan.h"
 #include "engine/run/results.h"
 
@@ -66,6 +68,14 @@ inline Results OneWorkerResults() {
   return results;
 }
 
+// Sets one field of one record.
+template <typename Field, typename Value>
+void SetField(size_t row, Field RequestRecord::*field, Value value, Results* results) {
+  std::vector<RequestRecord> rows = results->records.Rows();
+  rows[row].*field = value;
+  results->records = rows;
+}
+
 // Three requests and a rejected one, computed by hand.
 inline Results SmallRun() {
   Results results = OneWorkerResults();
@@ -82,7 +92,7 @@ inline Results SmallRun() {
       // TTFT 2, E2E 6.5, queueing 0.6, TPOT 4.5/9, normalized 6.5/10
       Finished(3, 4 * kSecond, 4600 * kMs, 6 * kSecond, 10500 * kMs, 300, 10, 900 * kMs),
   };
-  results.records[3].preemptions = 2;
+  SetField(3, &RequestRecord::preemptions, 2, &results);
   WorkerStats& worker = results.workers[0];
   worker.finished = 3;
   worker.busy = 5500 * kMs;
@@ -115,8 +125,8 @@ inline Results DisaggregatedRun() {
   results.workers[0].prefilled = 3;
   results.workers[0].finished = 1;
   results.workers[1].finished = 2;
-  results.records[0].kv_transfer = 100 * kMs;
-  results.records[3].kv_transfer = 300 * kMs;
+  SetField(0, &RequestRecord::kv_transfer, 100 * kMs, &results);
+  SetField(3, &RequestRecord::kv_transfer, 300 * kMs, &results);
   results.links = {
       {.name = "gpu/0 out",
        .transfers = 2,

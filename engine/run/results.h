@@ -6,39 +6,11 @@
 #include <vector>
 
 #include "engine/base/time.h"
+#include "engine/run/request_table.h"
 
 namespace tokensim {
 
 enum class EndReason : uint8_t { kNone, kCompleted, kMaxSimulatedTime, kMaxEvents };
-enum class RejectReason : uint8_t {
-  kNone,
-  kMaxModelLen,
-  kKvCapacity,
-  kNoWorker,  // none served until the end of the run
-};
-
-// One request. Times are kUnset (-1) when they did not happen.
-struct RequestRecord {
-  int64_t request_id = 0;  // 0, 1, 2... in order of arrival
-  SimTime arrival = kUnset;
-  SimTime queued = kUnset;     // taken in by the worker
-  SimTime scheduled = kUnset;  // first entry into the running set
-  SimTime first_token = kUnset;
-  SimTime finish = kUnset;   // rejected requests: time of the rejection
-  SimTime max_itl = kUnset;  // longest gap between consecutive tokens; unset for one token
-  int32_t input_tokens = 0;
-  int32_t output_tokens = 0;
-  int32_t cached_tokens = 0;
-  int32_t worker = -1;  // the last
-  int32_t preemptions = 0;
-  RejectReason reject_reason = RejectReason::kNone;
-  int32_t client_class = 0;
-  int32_t turn = 0;
-  int32_t prefill_worker = -1;   // that gave the first token
-  int64_t conversation = -1;     // -1: none
-  SimTime kv_transfer = kUnset;  // time its KV cache was under way after the first token
-};
-
 // Averages over consecutive intervals of equal width from time 0, one entry per interval.
 struct WorkerTimeline {
   SimTime interval = 0;
@@ -97,8 +69,8 @@ struct Results {
   int64_t events = 0;
   int64_t arrived = 0;
   SimTime first_arrival = kUnset;
-  // In order of completion (rejected requests: of arrival).
-  std::vector<RequestRecord> records;
+  // In order of completion (rejected requests: of arrival); empty when another sink takes them.
+  RequestTable records;
   std::vector<WorkerStats> workers;
   std::vector<WorkerTimeline> timelines;
   std::vector<LinkSummary> links;  // that carried something

@@ -5,10 +5,13 @@
 // (DecodeSet), so an iteration does not touch it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <vector>
 
+#include "engine/base/huge_page.h"
 #include "engine/base/time.h"
 #include "engine/memory/block_hash.h"
 #include "engine/memory/prefix_cache.h"
@@ -83,9 +86,17 @@ struct alignas(64) LiveRequest {
   }
 };
 
-// In chunks: growing neither copies nor touches memory that is not needed yet.
+// In chunks: growing neither copies nor touches memory that is not needed yet. The first chunks are
+// small blocks; when thousands of requests wait, further ones are cut from huge pages.
 class RequestSlab {
  public:
+  RequestSlab() = default;
+  RequestSlab(const RequestSlab&) = delete;
+  RequestSlab& operator=(const RequestSlab&) = delete;
+  ~RequestSlab() {
+    for (RequestHandle handle = 0; handle < size_; ++handle) std::destroy_at(&(*this)[handle]);
+  }
+
   RequestHandle Allocate() {
     if (!free_.empty()) {
       const RequestHandle handle = free_.back();
@@ -93,7 +104,8 @@ class RequestSlab {
       (*this)[handle] = LiveRequest{};
       return handle;
     }
-    if (size_ % kChunk == 0) chunks_.push_back(std::make_unique<LiveRequest[]>(kChunk));
+    if (size_ % kChunk == 0) AddChunk();
+    std::construct_at(&(*this)[size_]);
     return size_++;
   }
   void Free(RequestHandle handle) { free_.push_back(handle); }
@@ -108,8 +120,34 @@ class RequestSlab {
 
  private:
   static constexpr uint32_t kChunk = 512;
+  static constexpr size_t kChunkBytes = kChunk * sizeof(LiveRequest);
+  static constexpr size_t kSmallChunks = 16;
+  static constexpr size_t kChunksPerPage = kHugePageBytes / kChunkBytes;
+  static_assert(kChunksPerPage > 0);
 
-  std::vector<std::unique_ptr<LiveRequest[]>> chunks_;
+  struct Deleter {
+    void operator()(std::byte* memory) const {
+      ::operator delete (memory, std::align_val_t{alignof(LiveRequest)});
+    }
+  };
+
+  void AddChunk() {
+    std::byte* memory = nullptr;
+    if (chunks_.size() < kSmallChunks) {
+      memory = static_cast<std::byte*>(
+          ::operator new (kChunkBytes, std::align_val_t{alignof(LiveRequest)}));
+      small_.emplace_back(memory);
+    } else {
+      const size_t chunk = (chunks_.size() - kSmallChunks) % kChunksPerPage;
+      if (chunk == 0) pages_.push_back(AllocateHugePage());
+      memory = pages_.back().get() + chunk * kChunkBytes;
+    }
+    chunks_.push_back(reinterpret_cast<LiveRequest*>(memory));
+  }
+
+  std::vector<LiveRequest*> chunks_;  // of raw memory; the first size_ requests are constructed
+  std::vector<std::unique_ptr<std::byte[], Deleter>> small_;
+  std::vector<HugePage> pages_;
   uint32_t size_ = 0;
   std::vector<RequestHandle> free_;
 };

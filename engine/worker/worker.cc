@@ -348,8 +348,9 @@ void Worker::Retire(SimTime now) {
 }
 
 void Worker::Finish(RequestHandle handle, SimTime now) {
-  context_.records.push_back(RecordOf(context_.slab[handle], now, context_.response_delay));
-  if (context_.observer != nullptr) context_.observer->OnFinished(now, context_.records.back());
+  const RequestRecord record = RecordOf(context_.slab[handle], now, context_.response_delay);
+  context_.ended.Add(record);
+  if (context_.observer != nullptr) context_.observer->OnFinished(now, record);
   Holdings holdings = state_.TakeHoldings(handle);
   if (scheduler_->KeepsFinished()) {
     state_.KeepAsPadding(std::move(holdings));
@@ -432,16 +433,18 @@ WorkerSnapshot Worker::Snapshot() const {
 }
 
 void Worker::TrimLogs() {
-  constexpr size_t kTrimAbove = 4096;
+  // Looking for the oldest is worth it when a log has doubled.
+  constexpr size_t kTrimGapsAbove = 4096;
+  constexpr size_t kTrimLogAbove = 512;
   if (state_.gaps().size() > trim_gaps_at_) {
     state_.gaps().DropBefore(state_.OldestDecodeStart());
-    trim_gaps_at_ = std::max(kTrimAbove, 2 * state_.gaps().size());
+    trim_gaps_at_ = std::max(kTrimGapsAbove, 2 * state_.gaps().size());
   }
-  if (log_.size() > kTrimAbove) {
-    const auto drop = static_cast<size_t>(state_.OldestDecodeStart() - log_first_);
-    if (drop < log_.size() / 2) return;
+  if (log_.size() > trim_log_at_) {
+    const int64_t drop = state_.OldestDecodeStart() - log_first_;
     log_.erase(log_.begin(), log_.begin() + static_cast<std::ptrdiff_t>(drop));
-    log_first_ += static_cast<int64_t>(drop);
+    log_first_ += drop;
+    trim_log_at_ = std::max(kTrimLogAbove, 2 * log_.size());
   }
 }
 

@@ -58,7 +58,7 @@ class Worker {
   // What a worker shares with the rest of its simulation. All outlive it.
   struct Context {
     RequestSlab& slab;
-    std::vector<RequestRecord>& records;
+    EndedRequests& ended;
     WorkerSignals& signals;
     Observer* observer;           // may be null
     MigrationPlanner* migration;  // null: no migration
@@ -189,6 +189,7 @@ class Worker {
   std::vector<SimTime> stay_times_;
   int64_t log_first_ = 0;
   size_t trim_gaps_at_ = 4096;
+  size_t trim_log_at_ = 512;
 
   WorkerStats stats_;
   Timeline timeline_;

@@ -136,9 +136,11 @@ TEST(MemoryConservation, ThePoolKeepsWhatGoesOn) {
       pool_bytes = simulation.cluster().pool_bytes();
     });
     EXPECT_EQ(results.end_reason, EndReason::kCompleted);
-    for (RequestRecord& r : results.records) {
+    std::vector<RequestRecord> rows = results.records.Rows();
+    for (RequestRecord& r : rows) {
       if (r.turn == 1) r.reject_reason = RejectReason::kNoWorker;  // as one that keeps nothing
     }
+    results.records = rows;
     EXPECT_EQ(pool_bytes, MostKept(*plan, results));
     kept += pool_bytes;
     if (HasFailure()) return;

@@ -79,7 +79,7 @@ Results RunEngine(std::shared_ptr<const Plan> plan, Observer* observer, int64_t 
       break;
     }
   }
-  return simulation.results();
+  return simulation.TakeResults();
 }
 
 Results RunEngineByEvents(std::shared_ptr<const Plan> plan, Observer* observer,
@@ -93,18 +93,18 @@ Results RunEngineByEvents(std::shared_ptr<const Plan> plan, Observer* observer,
     }
     check(simulation);
   }
-  return simulation.results();
+  return simulation.TakeResults();
 }
 
-std::vector<RequestRecord> Sorted(std::vector<RequestRecord> records) {
-  std::sort(records.begin(), records.end(), [](const RequestRecord& a, const RequestRecord& b) {
+std::vector<RequestRecord> Sorted(const RequestTable& records) {
+  std::vector<RequestRecord> rows = records.Rows();
+  std::sort(rows.begin(), rows.end(), [](const RequestRecord& a, const RequestRecord& b) {
     return a.request_id < b.request_id;
   });
-  return records;
+  return rows;
 }
 
-testing::AssertionResult SameRecords(const std::vector<RequestRecord>& expected,
-                                     const std::vector<RequestRecord>& actual) {
+testing::AssertionResult SameRecords(const RequestTable& expected, const RequestTable& actual) {
   if (expected.size() != actual.size()) {
     return testing::AssertionFailure()
            << "expected " << expected.size() << " records, got " << actual.size();

@@ -28,11 +28,11 @@ namespace tokensim {
     const std::function<void(const Simulation& simulation)>& check);
 
 // By request id.
-[[nodiscard]] std::vector<RequestRecord> Sorted(std::vector<RequestRecord> records);
+[[nodiscard]] std::vector<RequestRecord> Sorted(const RequestTable& records);
 
 // Every field of both, bit for bit; says which request differs and where.
-[[nodiscard]] testing::AssertionResult SameRecords(const std::vector<RequestRecord>& expected,
-                                                   const std::vector<RequestRecord>& actual);
+[[nodiscard]] testing::AssertionResult SameRecords(const RequestTable& expected,
+                                                   const RequestTable& actual);
 // Everything a run leaves behind, bit for bit and in order.
 [[nodiscard]] testing::AssertionResult SameResults(const Results& expected, const Results& actual);
 

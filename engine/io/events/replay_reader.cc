@@ -65,7 +65,7 @@ class ReplayReader::Impl {
   Impl(std::shared_ptr<const Plan> plan, const ReplayOptions& options)
       : after_(options.after_sequence),
         encoder_(options, *plan),
-        simulation_(std::move(plan), &encoder_) {}
+        simulation_(std::move(plan), &encoder_, /*sink=*/nullptr) {}
 
   Outcome Read(int64_t max_engine_events, v1::EventBatch* batch, bool clear) {
     encoder_.Attach(batch, clear);

@@ -121,12 +121,13 @@ int64_t EstimateMemory(const Plan& plan) {
   constexpr int64_t kBytesPerPoint = (5 + 3 * 4) * sizeof(double);
   constexpr int64_t kBytesPerUser = 400;  // of a closed loop: its request and what it does next
   const auto workers = static_cast<int64_t>(plan.workers.size());
-  const int64_t per_request = sizeof(RequestRecord) + ReportBytesPerRequest();
+  constexpr int64_t kBytesPerSample = 2 * sizeof(double);  // of one metric, while it is sorted
+  constexpr int64_t kBytesPerRequest = RequestTable::kRowBytes + kBytesPerSample;
   int64_t users = 0;
   if (const auto* loop = std::get_if<ClosedLoopArrivals>(&plan.workload.arrivals)) {
     users = loop->users;
   }
-  return plan.workload.num_requests * per_request + users * kBytesPerUser +
+  return plan.workload.num_requests * kBytesPerRequest + users * kBytesPerUser +
          workers * (kBytesPerWorker + plan.timeline_points * kBytesPerPoint);
 }
 

@@ -6,20 +6,19 @@
 
 #include "engine/io/presets/embedded.h"
 #include "engine/io/trace/trace_reader.h"
-#include "engine/io/yaml/yaml.h"
 #include "engine/policy/global/global_scheduler.h"
 #include "engine/policy/local/local_scheduler.h"
 
 namespace tokensim {
 namespace {
 
-// The presets of one folder; each file is parsed when it is first asked for.
+// The presets of one folder; each is parsed when it is first asked for.
 template <typename Message>
 class PresetFolder {
  public:
   explicit PresetFolder(std::string_view folder) {
-    for (const EmbeddedFile& file : EmbeddedFiles()) {
-      if (file.folder == folder) entries_.try_emplace(file.name).first->second.text = file.text;
+    for (const EmbeddedPreset& preset : EmbeddedPresets()) {
+      if (preset.folder == folder) entries_[preset.name].bytes = preset.message;
     }
   }
 
@@ -27,10 +26,9 @@ class PresetFolder {
     const auto it = entries_.find(name);
     if (it == entries_.end()) return nullptr;
     Entry& entry = it->second;
-    // A file that does not parse is as if absent; catalog_test parses every one.
-    std::call_once(entry.once, [&] {
-      const std::string file = std::string(name) + ".yaml";
-      entry.good = ParseYaml(entry.text, file, &entry.message).empty();
+    std::call_once(entry.once, [&entry] {
+      entry.good =
+          entry.message.ParseFromArray(entry.bytes.data(), static_cast<int>(entry.bytes.size()));
     });
     return entry.good ? &entry.message : nullptr;
   }
@@ -43,7 +41,7 @@ class PresetFolder {
 
  private:
   struct Entry {
-    std::string_view text;
+    std::string_view bytes;
     std::once_flag once;
     bool good = false;
     Message message;

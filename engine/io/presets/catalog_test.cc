@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "engine/io/plan/prepare.h"
@@ -16,10 +18,16 @@ using ::testing::Contains;
 using ::testing::IsEmpty;
 using ::testing::IsSupersetOf;
 
-void ExpectParses(const EmbeddedFile& file, google::protobuf::Message* message) {
-  for (const YamlError& e : ParseYaml(file.text, std::string(file.name), message)) {
-    ADD_FAILURE() << file.folder << "/" << e.ToString();
-  }
+// The message of a preset file, as text.
+template <typename Message>
+std::string ReadPreset(const std::string& file) {
+  const std::string path = std::string(TOKENSIM_CONFIGS_DIR) + "/" + file;
+  std::ifstream stream(path);
+  std::stringstream text;
+  text << stream.rdbuf();
+  Message message;
+  for (const YamlError& e : ParseYaml(text.str(), path, &message)) ADD_FAILURE() << e.ToString();
+  return message.DebugString();
 }
 
 // A spec that uses the presets; huge devices, so that every model fits.
@@ -40,24 +48,26 @@ std::vector<std::string> Messages(const PreparedSpec& prepared) {
   return messages;
 }
 
-TEST(CatalogTest, EveryEmbeddedFileParses) {
-  for (const EmbeddedFile& file : EmbeddedFiles()) {
-    v1::Model model;
-    v1::Hardware hardware;
-    v1::Interconnect link;
-    v1::Lengths lengths;
-    v1::Calibration calibration;
-    if (file.folder == "models") {
-      ExpectParses(file, &model);
-    } else if (file.folder == "hardware") {
-      ExpectParses(file, &hardware);
-    } else if (file.folder == "links") {
-      ExpectParses(file, &link);
-    } else if (file.folder == "calibrations") {
-      ExpectParses(file, &calibration);
-    } else {
-      ExpectParses(file, &lengths);
-    }
+TEST(CatalogTest, PresetsAreWhatTheirFilesSay) {
+  EXPECT_EQ(FindModelPreset("mixtral-8x7b")->DebugString(),
+            ReadPreset<v1::Model>("models/mixtral-8x7b.yaml"));
+  EXPECT_EQ(FindHardwarePreset("h100")->DebugString(),
+            ReadPreset<v1::Hardware>("hardware/h100.yaml"));
+  EXPECT_EQ(FindLinkPreset("nvlink4")->DebugString(),
+            ReadPreset<v1::Interconnect>("links/nvlink4.yaml"));
+  EXPECT_EQ(FindLengthsPreset("sharegpt")->DebugString(),
+            ReadPreset<v1::Lengths>("workloads/sharegpt.yaml"));
+  EXPECT_EQ(FindCalibrationPreset("h100-vllm-0.15")->DebugString(),
+            ReadPreset<v1::Calibration>("calibrations/h100-vllm-0.15.yaml"));
+}
+
+TEST(CatalogTest, EveryEmbeddedPresetIsFound) {
+  for (const EmbeddedPreset& preset : EmbeddedPresets()) {
+    const bool found =
+        FindModelPreset(preset.name) != nullptr || FindHardwarePreset(preset.name) != nullptr ||
+        FindLinkPreset(preset.name) != nullptr || FindLengthsPreset(preset.name) != nullptr ||
+        FindCalibrationPreset(preset.name) != nullptr;
+    EXPECT_TRUE(found) << preset.folder << "/" << preset.name;
   }
 }
 

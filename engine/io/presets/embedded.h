@@ -1,5 +1,4 @@
-// The preset files of configs/, as CMake found them when it built (cmake/EmbedFiles.cmake).
-// Internal to engine/io.
+// The presets of configs/, as cmake/pack_presets.cc found them at build time. Internal to engine/io.
 #pragma once
 
 #include <span>
@@ -7,13 +6,13 @@
 
 namespace tokensim {
 
-struct EmbeddedFile {
-  std::string_view folder;  // models, hardware, links, workloads
-  std::string_view name;    // without .yaml
-  std::string_view text;
+struct EmbeddedPreset {
+  std::string_view folder;   // models, hardware, links, calibrations, workloads
+  std::string_view name;     // without .yaml
+  std::string_view message;  // serialized, of the type that belongs to the folder
 };
 
 // Sorted by folder and name.
-[[nodiscard]] std::span<const EmbeddedFile> EmbeddedFiles();
+[[nodiscard]] std::span<const EmbeddedPreset> EmbeddedPresets();
 
 }  // namespace tokensim
