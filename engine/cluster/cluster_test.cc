@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -274,6 +275,39 @@ TEST(ClusterTest, AWorkerThatFailsWhileItStartsStaysDown) {
   EXPECT_EQ(results.records[0].finish, 40 * kMs);
   EXPECT_EQ(results.end_time, 40 * kMs);
   EXPECT_EQ(results.workers[0].unavailable, 30 * kMs);
+}
+
+TEST(ClusterTest, WhatAFailedWorkerHadToSwapIsForgotten) {
+  // The cache of 0 loads [26, 126) into two of the four blocks of worker 1, so 1 is swapped out at
+  // 62 and nothing is left to run, until the worker fails at 70. From 80 on the cache of 0 loads
+  // again; at 180 its decode takes 12 ms, without the swap of 1.
+  WorkerPlan worker = MakeWorker(Role::kBoth, 4);
+  worker.scheduler.preemption = PreemptionMode::kSwap;
+  worker.host_blocks = 10;
+  worker.host_link = {.bandwidth_bytes_per_second = 4e6};
+  auto plan = MakePlan({{0, 5, 2}, {0, 4, 9}}, {MakeWorker(Role::kPrefill), worker});
+  plan->network.intra_node = {.latency_seconds = 0.100};
+  plan->worker_events = {{.time = 70 * kMs, .action = WorkerAction::kFail, .worker = 1},
+                         {.time = 80 * kMs, .action = WorkerAction::kRecover, .worker = 1}};
+  const Results results = RunPlan(plan);
+  EXPECT_EQ(results.workers[1].swapped_out_blocks, 2);
+  EXPECT_EQ(results.records[0].finish, 192 * kMs);
+}
+
+TEST(ClusterTest, BlocksThatAFailedWorkerPromisedAreFreeAgain) {
+  // The second turn fetches a block [76, 77) of the three that it needs; the worker fails
+  // meanwhile. From 80 on it fetches again, and computes six tokens: [81, 97), [97, 109).
+  auto plan = MakePlan({{0, 4, 2}, {50 * kMs, 4, 2}}, {MakeWorker(Role::kBoth, 3)});
+  auto trace = std::make_shared<TraceTable>(*plan->workload.trace);
+  trace->conversation = {7, 7};
+  plan->workload.trace = trace;
+  plan->memory_pool = {.fetch_latency_per_block_seconds = 0.001};
+  plan->worker_events = {{.time = 76 * kMs + kMs / 2, .action = WorkerAction::kFail, .worker = 0},
+                         {.time = 80 * kMs, .action = WorkerAction::kRecover, .worker = 0}};
+  const Results results = RunPlan(plan);
+  ASSERT_EQ(results.records.size(), 2u);
+  EXPECT_EQ(results.records[1].finish, 109 * kMs);
+  EXPECT_EQ(results.redispatched, 1);
 }
 
 TEST(ClusterTest, WithoutAnyWorkerRequestsAreRejectedInTheEnd) {

@@ -176,6 +176,14 @@ TEST_P(EquivalenceTest, EngineEqualsReferenceWithFaults) {
     if (seed % 4 < 2) AddCaches(seed, plan.get());
     if (seed % 3 > 0) AddRoles(seed, plan.get());
     if (seed % 5 > 1) AddNetwork(seed, plan.get());
+    if (seed % 5 == 0) {  // many KV caches come and go over slow host links
+      for (WorkerPlan& worker : plan->workers) {
+        worker.scheduler.preemption = PreemptionMode::kSwap;
+        worker.host_blocks = worker.kv_blocks;
+        worker.overlap_swap = true;
+        worker.host_link = {.bandwidth_bytes_per_second = 1e6, .latency_seconds = 1e-3};
+      }
+    }
     AddFaults(seed, plan.get());
     const ReferenceResults expected = RunReference(*plan);
     ExpectSame(expected, RunEngine(plan));
@@ -289,7 +297,7 @@ TEST(RandomClusters, EngineEqualsReference) {
     }
   }
   EXPECT_GE(with_faults, 500);
-  EXPECT_GE(redispatched, 2000);
+  EXPECT_GE(redispatched, 1500);
   EXPECT_GE(no_worker, 1000);
 }
 
