@@ -230,8 +230,9 @@ TEST(BuildReport, RejectedRequestsAndEveryObjectiveOfAClassCount) {
        .slo = {.ttft = 3 * kSecond, .tpot = 400 * kMs, .max_itl = kSecond, .e2e = 2 * kSecond}}};
   Results results = TwoClassRun();
   results.arrived = 5;
-  results.records.push_back(Rejected(4, 9 * kSecond, RejectReason::kKvCapacity));
-  results.records.back().client_class = 1;
+  RequestRecord rejected = Rejected(4, 9 * kSecond, RejectReason::kKvCapacity);
+  rejected.client_class = 1;
+  results.records.Add(rejected);
   const Report report = BuildReport(plan, results);
   ASSERT_TRUE(report.classes[0].slo && report.classes[1].slo && report.slo);
 
@@ -283,7 +284,9 @@ TEST(BuildReport, EachObjectiveOfOneClassIsOneOfTheRun) {
 
 TEST(BuildReport, QueueingStartsAtTheArrival) {
   Results results = SmallRun();
-  for (RequestRecord& record : results.records) record.queued = record.arrival + 50 * kMs;
+  std::vector<RequestRecord> rows = results.records.Rows();
+  for (RequestRecord& row : rows) row.queued = row.arrival + 50 * kMs;
+  results.records = rows;
   const Report report = BuildReport(OneWorkerPlan(4), results);
   EXPECT_DOUBLE_EQ(report.queueing_seconds.min, 0.1);
   EXPECT_DOUBLE_EQ(report.queueing_seconds.max, 0.6);
