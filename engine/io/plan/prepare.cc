@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/io/plan/digest.h"
 #include "engine/io/plan/resolve.h"
-#include "engine/report/report.h"
+#include "engine/run/request_table.h"
 #include "engine/run/results.h"
 
 namespace tokensim {

@@ -243,7 +243,7 @@ TEST(PrepareTest, EstimatesMemoryByWhatARunHolds) {
     return ToEstimate(prepared).estimated_memory_bytes();
   };
   const int64_t base = bytes({});
-  constexpr int64_t kRequest = sizeof(RequestRecord) + 64;
+  constexpr int64_t kRequest = RequestTable::kRowBytes + 2 * sizeof(double);
   EXPECT_EQ(bytes({{"workload.num_requests", "1000100"}}) - base, 1'000'000 * kRequest);
   const int64_t small = bytes({{"workers[0].count", "101"}, {"output.timeline_points", "2"}});
   const int64_t large = bytes({{"workers[0].count", "101"}, {"output.timeline_points", "4096"}});
