@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/invariant.h"
 #include "engine/cluster/test_plan.h"
 
 namespace tokensim {
@@ -178,17 +179,21 @@ TEST(SimulationTest, ObserverSeesEveryEventInOrder) {
 }
 
 TEST(SimulationTest, BrokenInvariantFailsTheRunWithAReproducer) {
-  class EndlessModel final : public ComputeModel {
+  class BrokenModel final : public ComputeModel {
    public:
-    double IterationSeconds(const IterationShape&) const override { return 1e300; }
+    double IterationSeconds(const IterationShape&) const override {
+      TOKENSIM_INVARIANT(false, "no price");
+      return 0;
+    }
   };
   auto plan = MakeLonePlan({{0, 5, 3}});
-  plan->workers[0].compute = std::make_shared<EndlessModel>();
+  plan->workers[0].compute = std::make_shared<BrokenModel>();
   plan->seed = 77;
   Simulation simulation(plan);
   const absl::Status status = simulation.Advance(1000);
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
   EXPECT_NE(std::string(status.message()).find("seed 77"), std::string::npos);
+  EXPECT_NE(std::string(status.message()).find("no price"), std::string::npos);
   EXPECT_TRUE(simulation.done());
 }
 
