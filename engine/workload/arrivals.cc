@@ -1,6 +1,7 @@
 #include "engine/workload/arrivals.h"
 
 #include <cmath>
+#include <limits>
 
 namespace tokensim {
 
@@ -42,11 +43,12 @@ PiecewiseProcess::PiecewiseProcess(const PiecewiseArrivals& config, uint64_t see
     cycle_mass_ += 0.5 * (segment.start_rate + segment.end_rate) * duration;
   }
   end_rate_ = config.segments.back().end_rate;
-  TOKENSIM_INVARIANT(repeat_ ? cycle_mass_ > 0 : end_rate_ > 0, "arrivals come to an end");
+  TOKENSIM_INVARIANT(cycle_mass_ > 0 || (!repeat_ && end_rate_ > 0), "no rate above 0");
 }
 
 double PiecewiseProcess::TimeAtMass() {
   if (mass_ >= cycle_mass_) {
+    if (!repeat_ && end_rate_ == 0) return std::numeric_limits<double>::infinity();
     if (!repeat_) return cycle_seconds_ + (mass_ - cycle_mass_) / end_rate_;
     const double rest = std::fmod(mass_, cycle_mass_);
     cycle_ += std::round((mass_ - rest) / cycle_mass_);

@@ -253,8 +253,12 @@ inline GammaProcess MakeArrivals(const GammaArrivals& config, const Workload&, u
 inline WeibullProcess MakeArrivals(const WeibullArrivals& config, const Workload&, uint64_t seed) {
   return {config, seed};
 }
-inline PiecewiseProcess MakeArrivals(const PiecewiseArrivals& config, const Workload&,
+inline PiecewiseProcess MakeArrivals(const PiecewiseArrivals& config, const Workload& workload,
                                      uint64_t seed) {
+  TOKENSIM_INVARIANT(!config.segments.empty(), "no rate segments");
+  TOKENSIM_INVARIANT(
+      workload.duration != kNever || config.repeat || config.segments.back().end_rate > 0,
+      "arrivals come to an end");
   return {config, seed};
 }
 inline UniformProcess MakeArrivals(const ClosedLoopArrivals& config, const Workload&,

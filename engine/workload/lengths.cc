@@ -65,6 +65,14 @@ void LengthSampler::Set(const QuantileTable& table) {
   quantiles_.emplace_back(table);
 }
 
+void LengthSampler::Set(const PoissonLength& poisson) {
+  TOKENSIM_INVARIANT(poisson.min <= poisson.max, "empty range of lengths");
+  kind_ = Kind::kPoisson;
+  min_ = poisson.min;
+  max_ = poisson.max;
+  poisson_.emplace(poisson.mean);
+}
+
 JointLengthSource::JointLengthSource(const JointLengths& config, uint64_t seed,
                                      std::string_view stream)
     : rng_(seed, stream), input_(config.input) {

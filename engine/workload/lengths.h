@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -21,6 +22,7 @@
 #include "engine/base/invariant.h"
 #include "engine/base/math.h"
 #include "engine/base/rng.h"
+#include "engine/workload/poisson.h"
 #include "engine/workload/workload.h"
 
 namespace tokensim {
@@ -63,7 +65,7 @@ class QuantileSampler {
   double grid_scale_ = 0;              // intervals of an evenly spaced grid, else 0
 };
 
-// Any of the four distributions. A switch on the kind: cheaper than std::visit, and predicted.
+// Any of the five distributions. A switch on the kind: cheaper than std::visit, and predicted.
 class LengthSampler {
  public:
   explicit LengthSampler(const LengthDistribution& distribution);
@@ -78,17 +80,20 @@ class LengthSampler {
         return RoundLength(median_ * math::Exp(sigma_ * rng.Normal()), min_, max_);
       case Kind::kQuantiles:
         return quantiles_.front().Draw(rng);
+      case Kind::kPoisson:
+        return RoundLength(poisson_->Draw(rng), min_, max_);
     }
     FailInvariant("unknown length distribution");
   }
 
  private:
-  enum class Kind { kFixed, kUniform, kLogNormal, kQuantiles };
+  enum class Kind { kFixed, kUniform, kLogNormal, kQuantiles, kPoisson };
 
   void Set(const FixedLength& fixed);
   void Set(const UniformLength& uniform);
   void Set(const LogNormalLength& lognormal);
   void Set(const QuantileTable& table);
+  void Set(const PoissonLength& poisson);
 
   Kind kind_ = Kind::kFixed;
   int32_t min_ = 1;
@@ -97,6 +102,7 @@ class LengthSampler {
   double median_ = 1;
   double sigma_ = 0;
   std::vector<QuantileSampler> quantiles_;  // at most one
+  std::optional<PoissonSampler> poisson_;
 };
 
 class IndependentLengthSource {

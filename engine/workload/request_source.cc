@@ -16,8 +16,11 @@ namespace {
 template <typename ArrivalProcess, typename LengthSource>
 class PairedSource final : public RequestSource {
  public:
-  PairedSource(int64_t num_requests, ArrivalProcess arrivals, LengthSource lengths)
-      : remaining_(num_requests), arrivals_(std::move(arrivals)), lengths_(std::move(lengths)) {
+  PairedSource(const Workload& workload, ArrivalProcess arrivals, LengthSource lengths)
+      : remaining_(workload.most_requests()),
+        last_(workload.last_arrival()),
+        arrivals_(std::move(arrivals)),
+        lengths_(std::move(lengths)) {
     PairedSource::Pop();
   }
 
@@ -26,6 +29,7 @@ class PairedSource final : public RequestSource {
     if (!has_next_) return;
     --remaining_;
     next_.arrival = arrivals_.Next();
+    has_next_ = next_.arrival <= last_;
     const LengthPair lengths = lengths_.Next();
     next_.input_tokens = lengths.input;
     next_.output_tokens = lengths.output;
@@ -33,6 +37,7 @@ class PairedSource final : public RequestSource {
 
  private:
   int64_t remaining_;
+  SimTime last_;  // arrival
   ArrivalProcess arrivals_;
   LengthSource lengths_;
 };
@@ -42,7 +47,10 @@ template <typename ArrivalProcess>
 class DrawnSource final : public RequestSource {
  public:
   DrawnSource(const Workload& workload, uint64_t seed, ArrivalProcess arrivals)
-      : remaining_(workload.num_requests), arrivals_(std::move(arrivals)), drawer_(workload, seed) {
+      : remaining_(workload.most_requests()),
+        last_(workload.last_arrival()),
+        arrivals_(std::move(arrivals)),
+        drawer_(workload, seed) {
     DrawnSource::Pop();
   }
 
@@ -51,6 +59,7 @@ class DrawnSource final : public RequestSource {
     if (!has_next_) return;
     --remaining_;
     next_.arrival = arrivals_.Next();
+    has_next_ = next_.arrival <= last_;
     drawer_.DrawClient(&next_);
     const LengthPair lengths = drawer_.DrawLengths(next_.client_class, &next_.content);
     next_.input_tokens = lengths.input + next_.content.prefix_tokens;
@@ -59,6 +68,7 @@ class DrawnSource final : public RequestSource {
 
  private:
   int64_t remaining_;
+  SimTime last_;  // arrival
   ArrivalProcess arrivals_;
   RequestDrawer drawer_;
 };
@@ -80,7 +90,7 @@ std::unique_ptr<RequestSource> Pair(const Workload& workload, uint64_t seed,
   return VisitLengths(workload.lengths, workload.trace, seed, kLengthStream,
                       [&](auto lengths) -> std::unique_ptr<RequestSource> {
                         return std::make_unique<PairedSource<ArrivalProcess, decltype(lengths)>>(
-                            workload.num_requests, std::move(arrivals), std::move(lengths));
+                            workload, std::move(arrivals), std::move(lengths));
                       });
 }
 

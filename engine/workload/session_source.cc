@@ -16,11 +16,13 @@ constexpr auto kLater = [](const auto& a, const auto& b) {
 }  // namespace
 
 SessionSource::SessionSource(const Workload& workload, uint64_t seed)
-    : num_requests_(workload.num_requests),
-      arrivals_left_(workload.num_requests),
+    : requests_left_(workload.most_requests()),
+      last_(workload.last_arrival()),
+      arrivals_left_(workload.most_requests()),
       times_(MakeSessionTimes(workload, seed)),
       maker_(MakeSessionMaker(workload, seed)),
-      sessions_left_(maker_->MostSessions(workload.num_requests)) {
+      sessions_left_(workload.duration == kNever ? maker_->MostSessions(workload.num_requests)
+                                                 : workload.most_requests()) {
   if (const auto* loop = std::get_if<ClosedLoopArrivals>(&workload.arrivals)) {
     arrivals_left_ = loop->users;
     user_think_.emplace(loop->think_time, seed, "user");
@@ -34,7 +36,7 @@ void SessionSource::Pop() {
   std::pop_heap(heap_.begin(), heap_.end(), kLater);
   const int64_t what = heap_.back().what;
   heap_.pop_back();
-  ++sent_;
+  --requests_left_;
   sessions_[static_cast<size_t>(next_.source_tag)].waiting = true;
   if (what < 0) staged_ = -1;
   if (what == kNextArrival) PushNextArrival();
@@ -98,7 +100,7 @@ void SessionSource::Stage() {
 }
 
 void SessionSource::ShowNext() {
-  has_next_ = sent_ < num_requests_ && !heap_.empty();
+  has_next_ = requests_left_ > 0 && !heap_.empty() && heap_.front().time <= last_;
   if (!has_next_) return;
   const Pending& first = heap_.front();
   if (first.what < 0 && staged_ < 0) Stage();

@@ -51,7 +51,8 @@ class SessionSource final : public RequestSource {
   void Stage();
   void ShowNext();
 
-  int64_t num_requests_;
+  int64_t requests_left_;  // that may still come
+  SimTime last_;           // arrival
   int64_t arrivals_left_;  // of the arrival process: users of a closed loop
   std::unique_ptr<SessionTimes> times_;
   std::unique_ptr<SessionMaker> maker_;
@@ -62,7 +63,6 @@ class SessionSource final : public RequestSource {
   std::vector<int64_t> free_;  // sessions that are closed
   int64_t staged_ = -1;        // drawn and not begun; -1: none
   int64_t order_ = 0;
-  int64_t sent_ = 0;
 };
 
 }  // namespace tokensim

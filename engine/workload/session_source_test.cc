@@ -439,5 +439,30 @@ TEST(TraceConversations, RejectedTurnsEndThem) {
   EXPECT_EQ(served.size(), 4u) << "the third turn of conversation 7 never comes";
 }
 
+TEST(SessionDuration, NothingArrivesAtItsEndOrLater) {
+  const IndependentLengths lengths{FixedLength{1}, FixedLength{1}};
+  Workload loop = Make(1, ClosedLoopArrivals{.users = 3, .think_time = FixedDuration{1}}, lengths);
+  // A request a user every 4 s: at 0, 4, 8, and 12 is too late.
+  loop.duration = 12 * kNanosPerSecond;
+  FakeServer server{.min = 3 * kNanosPerSecond, .max = 3 * kNanosPerSecond};
+  EXPECT_EQ(server.Run(loop).size(), 9u);
+
+  Workload chats = Make(1, ConstantArrivals{1}, lengths);
+  chats.duration = 10 * kNanosPerSecond;
+  chats.conversations = ConversationConfig{
+      .single_turn_share = 0, .min_turns = 3, .max_turns = 3, .think_time = FixedDuration{1}};
+  // Begun at 0 .. 9, each with later turns after 4 and 8 s: those of the first six, of the first two.
+  std::vector<Served> served = server.Run(chats);
+  EXPECT_EQ(served.size(), 10u + 6 + 2);
+  for (const Served& s : served) EXPECT_LT(s.input.arrival, chats.duration);
+}
+
+TEST(SessionDuration, EndsALoopWhoseRequestsAreRejectedAtOnce) {
+  Workload loop = Make(5, ClosedLoopArrivals{.users = 3});
+  loop.duration = kNanosPerSecond;
+  FakeServer server{.max_tokens = 0};
+  EXPECT_EQ(static_cast<int64_t>(server.Run(loop).size()), loop.most_requests());
+}
+
 }  // namespace
 }  // namespace tokensim

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -64,7 +65,7 @@ struct PiecewiseArrivals {
     double end_rate = 0;
   };
   std::vector<Segment> segments;  // not empty; some rate above 0
-  bool repeat = false;            // false: the last end rate stays (then above 0)
+  bool repeat = false;            // false: the last end rate stays; 0 ends the arrivals
 };
 
 struct FixedDuration {
@@ -107,12 +108,19 @@ struct LogNormalLength {
   int32_t min = 1;
   int32_t max = 1'000'000;
 };
+// Clamped to [min, max].
+struct PoissonLength {
+  double mean = 1;  // > 0
+  int32_t min = 1;
+  int32_t max = 1'000'000;
+};
 // Inverse distribution function, linear between its points; rounded, at least 1.
 struct QuantileTable {
   std::vector<double> probabilities;  // increasing, first 0, last 1
   std::vector<double> values;         // non-decreasing, as many
 };
-using LengthDistribution = std::variant<FixedLength, UniformLength, LogNormalLength, QuantileTable>;
+using LengthDistribution =
+    std::variant<FixedLength, UniformLength, LogNormalLength, QuantileTable, PoissonLength>;
 
 struct IndependentLengths {
   LengthDistribution input;
@@ -172,13 +180,25 @@ struct TraceTable {
 };
 
 struct Workload {
-  int64_t num_requests = 0;  // >= 1
+  int64_t num_requests = 0;  // >= 1; with a duration: about how many come in it
+  // No request arrives at this time or later; replaces num_requests as the end of the traffic.
+  SimTime duration = kNever;
   Arrivals arrivals;
   Lengths lengths;
   std::shared_ptr<const TraceTable> trace;  // set when arrivals or lengths use it; not empty
   std::optional<ConversationConfig> conversations;
   std::optional<PrefixGroupConfig> prefix_groups;
   std::vector<ClientClassConfig> classes;  // empty: one class, 0
+
+  // No request arrives later.
+  [[nodiscard]] SimTime last_arrival() const { return duration == kNever ? kNever : duration - 1; }
+  // The most requests that may come. Users of a closed loop whose requests are rejected at once, and
+  // who do not think, would send without end: no duration lets them.
+  [[nodiscard]] int64_t most_requests() const {
+    if (duration == kNever) return num_requests;
+    if (std::holds_alternative<ClosedLoopArrivals>(arrivals)) return 2 * num_requests + 10'000;
+    return std::numeric_limits<int64_t>::max();
+  }
 };
 
 // What is known of a prompt's text, for prefix caches. Tokens that neither belong to a group, a
@@ -209,7 +229,8 @@ struct RequestInput {
 // A reactive source (closed loop, conversations) makes some requests only when others end: the run
 // pops a request when its time has come, tells the source of every end, and an earlier request than
 // the one peeked at may then come. It makes num_requests requests; fewer when conversations of a
-// trace are cut short by rejections or max_context_tokens.
+// trace are cut short by rejections or max_context_tokens. With a duration it makes whatever
+// arrives before its end.
 class RequestSource {
  public:
   virtual ~RequestSource() = default;
