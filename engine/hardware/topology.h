@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace tokensim {
 
@@ -19,6 +20,8 @@ enum class TransferMode : uint8_t { kSequential, kBuffered, kLayerwise };
 struct NetworkConfig {
   LinkConfig intra_node;
   LinkConfig inter_node;
+  // Link of each worker inside its node; empty: all have intra_node.
+  std::vector<LinkConfig> connections;
   LinkSharing sharing = LinkSharing::kFair;
   TransferMode mode = TransferMode::kSequential;
   int32_t groups = 1;           // >= 1; block groups of one KV cache

@@ -43,14 +43,16 @@ Network::Network(const NetworkConfig& config, std::span<const int32_t> node_of_w
       sharing_(MakeRule(config.sharing)) {
   using Owner = LinkStats::Owner;
   links_.reserve(2 * nodes_.size());
+  TOKENSIM_INVARIANT(config.connections.empty() || config.connections.size() == nodes_.size(),
+                     "a worker without a connection");
   int32_t last_node = -1;
   for (size_t worker = 0; worker < nodes_.size(); ++worker) {
     TOKENSIM_INVARIANT(nodes_[worker] >= 0, "a worker without a node");
     const auto index = static_cast<int32_t>(worker);
-    // A path has the latency of its link once: at the port out.
-    AddPort(config.intra_node, Owner::kWorker, index, "intra-node out",
-            config.intra_node.latency_seconds);
-    AddPort(config.intra_node, Owner::kWorker, index, "intra-node in", 0);
+    const LinkConfig& link =
+        config.connections.empty() ? config.intra_node : config.connections[worker];
+    AddPort(link, Owner::kWorker, index, "intra-node out");
+    AddPort(link, Owner::kWorker, index, "intra-node in");
     last_node = std::max(last_node, nodes_[worker]);
   }
   std::vector<bool> used(static_cast<size_t>(last_node) + 1);
@@ -59,26 +61,25 @@ Network::Network(const NetworkConfig& config, std::span<const int32_t> node_of_w
   for (size_t node = 0; node < used.size(); ++node) {
     if (!used[node]) continue;
     const auto index = static_cast<int32_t>(node);
-    node_out_[node] = AddPort(config.inter_node, Owner::kNode, index, "inter-node out",
-                              config.inter_node.latency_seconds);
-    AddPort(config.inter_node, Owner::kNode, index, "inter-node in", 0);
+    node_out_[node] = AddPort(config.inter_node, Owner::kNode, index, "inter-node out");
+    AddPort(config.inter_node, Owner::kNode, index, "inter-node in");
   }
 }
 
 LinkId Network::AddPort(const LinkConfig& link, LinkStats::Owner owner, int32_t index,
-                        std::string_view name, double latency_seconds) {
+                        std::string_view name) {
   Link& added = links_.emplace_back();
   added.stats.owner = owner;
   added.stats.owner_index = index;
   added.stats.name = name;
   added.stats.bytes_per_second = link.bandwidth_bytes_per_second;
-  added.latency_seconds = latency_seconds;
+  added.latency_seconds = link.latency_seconds;
   sharing_->AddLink(link.bandwidth_bytes_per_second);
   return links() - 1;
 }
 
 LinkId Network::AddLink(const LinkConfig& link) {
-  const LinkId id = AddPort(link, LinkStats::Owner::kNone, -1, {}, link.latency_seconds);
+  const LinkId id = AddPort(link, LinkStats::Owner::kNone, -1, {});
   links_.back().name = link.name;
   return id;
 }
@@ -134,13 +135,26 @@ TransferId Network::Start(SimTime now, const TransferSpec& spec, uint64_t tag) {
   transfer.tag = tag;
   transfer.start = now;
   transfer.group = 0;
-  double latency = spec.extra_latency_seconds;
-  for (const LinkId link : spec.path) latency += links_[static_cast<size_t>(link)].latency_seconds;
-  transfer.latency = FromSeconds(latency);
+  transfer.latency = FromSeconds(LatencySeconds(spec));
   if (spec.window < spec.groups) transfer.arrivals.resize(static_cast<size_t>(spec.window));
   ++active_;
   Await(slot);
   return transfer.id;
+}
+
+// The two ports of a path are the ends of one link; added links come on top.
+double Network::LatencySeconds(const TransferSpec& spec) const {
+  double latency = spec.extra_latency_seconds;
+  double ends = 0;
+  for (const LinkId id : spec.path) {
+    const Link& link = links_[static_cast<size_t>(id)];
+    if (link.stats.owner == LinkStats::Owner::kNone) {
+      latency += link.latency_seconds;
+    } else {
+      ends = std::max(ends, link.latency_seconds);
+    }
+  }
+  return latency + ends;
 }
 
 bool Network::Cancel(SimTime now, TransferId id) {

@@ -5,8 +5,9 @@
 //   tag); while (network.NextEvent() <= now) network.Advance(now, &done);  // done: id, tag, time
 //
 // Topology. A worker has a port out and a port in to the other workers of its node, a node a port
-// out and in to the other nodes; each carries the stated bandwidth. The switches between them are
-// not limited. Other links (a memory pool, host memory) are added by name.
+// out and in to the other nodes; each carries the stated bandwidth, which may differ from worker to
+// worker. The switches between them are not limited. A transfer has the latency of the slower of
+// its two ends. Other links (a memory pool, host memory) are added by name.
 //
 //   worker 0 ──out──┐          ┌──in──▶ worker 1      same node: [0 intra out, 1 intra in]
 //   worker 1 ──out──┤  node 0  ├──in──▶ ...
@@ -142,7 +143,8 @@ class Network {
   };
 
   LinkId AddPort(const LinkConfig& link, LinkStats::Owner owner, int32_t index,
-                 std::string_view name, double latency_seconds);
+                 std::string_view name);
+  [[nodiscard]] double LatencySeconds(const TransferSpec& spec) const;
   [[nodiscard]] Transfer& At(int32_t slot) { return transfers_[static_cast<size_t>(slot)]; }
   [[nodiscard]] static int32_t SlotOf(TransferId id) {
     return static_cast<int32_t>(id & kSlotMask);

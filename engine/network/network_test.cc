@@ -345,5 +345,31 @@ TEST(NetworkTest, StartsBehindEventsAreOurBugs) {
   EXPECT_THROW(d.network.Start(101, {}, 0), InvariantError);
 }
 
+TEST(Network, ATransferGoesAtTheSlowerOfItsEnds) {
+  NetworkConfig config = Config(LinkSharing::kFair);
+  config.connections.assign(std::size(kNodes), {"fast", kByteANano, 3e-9});
+  config.connections[1] = {"slow", kByteANano / 4, 5e-9};
+  const auto end = [&](int32_t from, int32_t to) {
+    Driver driver(config);
+    driver.Start(0, driver.network.WorkerPath(from, to), 1'000);
+    return driver.Finish()[0].second;
+  };
+  EXPECT_EQ(end(0, 2), 1'003);
+  EXPECT_EQ(end(0, 1), 4'005);
+  EXPECT_EQ(end(1, 0), 4'005);
+  EXPECT_EQ(end(0, 3), 10'000) << "to another node over the links of the nodes";
+}
+
+TEST(Network, ASlowReceiverLeavesTheRestOfTheSender) {
+  NetworkConfig config = Config(LinkSharing::kFair);
+  config.connections.assign(std::size(kNodes), {"fast", kByteANano, 0});
+  config.connections[1] = {"slow", kByteANano / 4, 0};
+  Driver driver(config);
+  driver.Start(0, driver.network.WorkerPath(0, 1), 1'000);
+  driver.Start(0, driver.network.WorkerPath(0, 2), 1'500);
+  // 1/4 and 3/4 of the sender's link: the second ends at 2,000, the first at 4,000.
+  EXPECT_THAT(driver.Finish(), ElementsAre(Pair(1, 2'000), Pair(0, 4'000)));
+}
+
 }  // namespace
 }  // namespace tokensim

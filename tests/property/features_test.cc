@@ -114,6 +114,10 @@ const Feature kFeatures[] = {
          plan->workers[i].node = static_cast<int32_t>(i % 2);
        }
      }},
+    {"ConnectionsLikeTheNetwork", [](Plan* plan) { plan->network.connections.clear(); },
+     [](Plan* plan) {
+       plan->network.connections.assign(plan->workers.size(), plan->network.intra_node);
+     }},
     {"BytesOfCachesThatStay",
      [](Plan* plan) {
        NoRoles(plan);

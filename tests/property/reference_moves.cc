@@ -107,7 +107,14 @@ std::optional<SimTime> ReferenceMoves::UnlimitedEnd(const ReferenceMove& move) c
   }
   const bool near = plan_.workers[static_cast<size_t>(move.from)].node ==
                     plan_.workers[static_cast<size_t>(move.to)].node;
-  const LinkConfig& link = near ? plan_.network.intra_node : plan_.network.inter_node;
+  LinkConfig link = near ? plan_.network.intra_node : plan_.network.inter_node;
+  if (near && !plan_.network.connections.empty()) {
+    const LinkConfig& from = plan_.network.connections[static_cast<size_t>(move.from)];
+    const LinkConfig& to = plan_.network.connections[static_cast<size_t>(move.to)];
+    link.latency_seconds = std::max(from.latency_seconds, to.latency_seconds);
+    link.bandwidth_bytes_per_second =
+        std::max(from.bandwidth_bytes_per_second, to.bandwidth_bytes_per_second);
+  }
   if (link.bandwidth_bytes_per_second > 0) return std::nullopt;
   if (plan_.network.mode != TransferMode::kSequential) return std::nullopt;
   // Every group of blocks takes the latency, one after the other.
