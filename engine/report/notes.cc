@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <string>
 
 #include "absl/strings/str_format.h"
 #include "engine/report/percentiles.h"
@@ -48,14 +49,42 @@ void NoteEarlyStop(const Report& report, std::vector<std::string>* notes) {
                        report.end_reason == EndReason::kMaxEvents;
   if (stopped) {
     const int64_t ended = report.finished + report.rejected();
-    notes->push_back(absl::StrFormat(
-        "The run was stopped by %s after %.3f s: of %d requests %d had not finished and %d had not "
-        "arrived. Latencies are those of finished requests.",
+    const std::string stop = absl::StrFormat(
+        "The run was stopped by %s after %.3f s: of %d requests %d had not finished",
         report.end_reason == EndReason::kMaxEvents ? "max_events" : "max_simulated_time",
-        report.simulated_seconds, report.total, report.unfinished,
-        report.total - ended - report.unfinished));
+        report.simulated_seconds, report.total, report.unfinished);
+    const std::string more =
+        report.duration_seconds == 0
+            ? absl::StrFormat(" and %d had not arrived", report.total - ended - report.unfinished)
+        : report.duration_seconds > report.simulated_seconds
+            ? absl::StrFormat(" and more would have arrived until %.3f s", report.duration_seconds)
+            : "";
+    notes->push_back(stop + more + ". Latencies are those of finished requests.");
   }
   if (report.finished == 0) notes->push_back("No request finished.");
+}
+
+// What the figures are of.
+void NoteWindow(const Report& report, std::vector<std::string>* notes) {
+  if (!report.window) return;
+  const ReportWindow& window = report.window->window;
+  const std::string end =
+      window.end == kNever ? "on" : absl::StrFormat("to %.3f s", ToSeconds(window.end));
+  const int64_t counted = report.window->finished + report.window->rejected;
+  notes->push_back(absl::StrFormat(
+      "Throughput, percentiles and SLO are those of the %d requests that arrived from %.3f s %s "
+      "and ended. Totals, workers and timelines are of the whole run.",
+      counted, ToSeconds(window.start), end));
+}
+
+// A closed loop whose requests are rejected at once.
+void NoteEndlessRejections(const Report& report, std::vector<std::string>* notes) {
+  if (!report.endless_rejections) return;
+  notes->push_back(
+      absl::StrFormat("Arrivals were ended after %d requests, before %.3f s: clients whose "
+                      "requests are rejected at "
+                      "once send the next without end.",
+                      report.total, report.duration_seconds));
 }
 
 struct ArrivalTrend {
@@ -182,6 +211,8 @@ std::vector<std::string> MakeNotes(const Report& report, const Results& results)
   std::vector<std::string> notes;
   NoteRejections(report, &notes);
   NoteEarlyStop(report, &notes);
+  NoteWindow(report, &notes);
+  NoteEndlessRejections(report, &notes);
   NoteSaturation(report, results, &notes);
   NotePreemptions(report, results, &notes);
   NoteFailures(report, &notes);

@@ -9,10 +9,17 @@
 namespace tokensim {
 namespace {
 
-// The metrics of a request, in seconds.
+// The metrics of a request, in seconds, and which requests they are taken of.
 class Metrics {
  public:
-  explicit Metrics(const RequestTable& table) : t_(table) {}
+  Metrics(const Plan& plan, const RequestTable& table) : t_(table) {
+    if (plan.window) window_ = *plan.window;
+  }
+
+  // Whether it finished and counts.
+  [[nodiscard]] bool Counts(size_t i) const {
+    return t_.finished(i) && window_.Holds(t_.arrival(i));
+  }
 
   [[nodiscard]] double Ttft(size_t i) const { return ToSeconds(t_.first_token(i) - t_.arrival(i)); }
   // Only of a request with two tokens or more.
@@ -25,10 +32,11 @@ class Metrics {
   }
   [[nodiscard]] double NormalizedLatency(size_t i) const { return E2e(i) / t_.output_tokens(i); }
 
-  [[nodiscard]] bool HasGaps(size_t i) const { return t_.finished(i) && t_.output_tokens(i) >= 2; }
+  [[nodiscard]] bool HasGaps(size_t i) const { return Counts(i) && t_.output_tokens(i) >= 2; }
 
  private:
   const RequestTable& t_;
+  ReportWindow window_;
 };
 
 // Counts finished requests against objectives.
@@ -108,22 +116,40 @@ void CountRejected(RejectReason reason, Report* report) {
   report->rejected_no_worker += reason == RejectReason::kNoWorker;
 }
 
-void SummarizeThroughput(SimTime span, int64_t input_tokens, int64_t output_tokens,
-                         Report* report) {
-  report->span_seconds = ToSeconds(span);
-  report->requests_per_second = static_cast<double>(report->finished) / report->span_seconds;
-  report->input_tokens_per_second = static_cast<double>(input_tokens) / report->span_seconds;
-  report->output_tokens_per_second = static_cast<double>(output_tokens) / report->span_seconds;
+// Of the requests that count.
+struct Totals {
+  int64_t finished = 0;
+  int64_t rejected = 0;
+  int64_t input_tokens = 0;
+  int64_t output_tokens = 0;
+  SimTime first_arrival = kNever;
+  SimTime last_finish = kUnset;
+
+  void Finish(const RequestRecord& r) {
+    ++finished;
+    input_tokens += r.input_tokens;
+    output_tokens += r.output_tokens;
+    last_finish = std::max(last_finish, r.finish);
+  }
+};
+
+void SummarizeThroughput(const Totals& totals, Report* report) {
+  if (totals.finished == 0) return;
+  report->span_seconds = ToSeconds(totals.last_finish - totals.first_arrival);
+  report->requests_per_second = static_cast<double>(totals.finished) / report->span_seconds;
+  report->input_tokens_per_second = static_cast<double>(totals.input_tokens) / report->span_seconds;
+  report->output_tokens_per_second =
+      static_cast<double>(totals.output_tokens) / report->span_seconds;
 }
 
-void SummarizeMetrics(const RequestTable& table, Report* report) {
-  const Metrics metrics(table);
+void SummarizeMetrics(const Plan& plan, const RequestTable& table, Report* report) {
+  const Metrics metrics(plan, table);
   Samples samples;
   const auto summarize = [&](auto applies, auto value) {
     samples.Fill(table, applies, value);
     return Summarize(samples.all());
   };
-  const auto finished = [&](size_t i) { return table.finished(i); };
+  const auto finished = [&](size_t i) { return metrics.Counts(i); };
   const auto has_gaps = [&](size_t i) { return metrics.HasGaps(i); };
   report->ttft_seconds = summarize(finished, [&](size_t i) { return metrics.Ttft(i); });
   report->tpot_seconds = summarize(has_gaps, [&](size_t i) { return metrics.Tpot(i); });
@@ -157,7 +183,7 @@ void SummarizeClasses(const Plan& plan, const RequestTable& table,
     summary.slo = counter.slo.Summary(plan.classes[c].slo, counter.finished + counter.rejected,
                                       report->span_seconds);
   }
-  const Metrics metrics(table);
+  const Metrics metrics(plan, table);
   Samples samples;
   const auto summarize = [&](Distribution ClassSummary::*distribution, auto applies, auto value) {
     const auto class_of = [&](size_t i) {
@@ -168,7 +194,7 @@ void SummarizeClasses(const Plan& plan, const RequestTable& table,
       report->classes[c].*distribution = Summarize(samples.group(c));
     }
   };
-  const auto finished = [&](size_t i) { return table.finished(i); };
+  const auto finished = [&](size_t i) { return metrics.Counts(i); };
   const auto has_gaps = [&](size_t i) { return metrics.HasGaps(i); };
   summarize(&ClassSummary::ttft_seconds, finished, [&](size_t i) { return metrics.Ttft(i); });
   summarize(&ClassSummary::tpot_seconds, has_gaps, [&](size_t i) { return metrics.Tpot(i); });
@@ -176,37 +202,44 @@ void SummarizeClasses(const Plan& plan, const RequestTable& table,
 }
 
 void SummarizeRequests(const Plan& plan, const Results& results, Report* report) {
+  const ReportWindow window = plan.window.value_or(ReportWindow{});
   std::vector<ClassCounter> classes(plan.classes.size());
   SloCounter slo;
-  SimTime last_finish = kUnset;
-  int64_t input_tokens = 0;
-  int64_t output_tokens = 0;
+  Totals totals;
+  // Without a window the span begins with the first request of all, ended or not.
+  if (!plan.window) totals.first_arrival = results.first_arrival;
   for (const RequestRecord& r : results.records) {
+    const bool counts = window.Holds(r.arrival);
     ClassCounter* client =
-        classes.empty() ? nullptr : &classes[static_cast<size_t>(r.client_class)];
+        classes.empty() || !counts ? nullptr : &classes[static_cast<size_t>(r.client_class)];
+    if (counts) totals.first_arrival = std::min(totals.first_arrival, r.arrival);
     if (r.reject_reason != RejectReason::kNone) {
       CountRejected(r.reject_reason, report);
+      totals.rejected += counts;
       if (client != nullptr) ++client->rejected;
       continue;
     }
     ++report->finished;
     report->preemptions += r.preemptions;
-    last_finish = std::max(last_finish, r.finish);
-    input_tokens += r.input_tokens;
-    output_tokens += r.output_tokens;
+    if (!counts) continue;
+    totals.Finish(r);
     slo.Count(r, SloOf(plan, r));
     if (client == nullptr) continue;
     ++client->finished;
     client->slo.Count(r, SloOf(plan, r));
   }
-  const int64_t ended = static_cast<int64_t>(results.records.size());
   report->total = plan.workload.num_requests;
-  report->unfinished = results.arrived - ended;
-  if (report->finished > 0) {
-    SummarizeThroughput(last_finish - results.first_arrival, input_tokens, output_tokens, report);
+  if (plan.workload.duration != kNever) {
+    report->total = results.arrived;
+    report->duration_seconds = ToSeconds(plan.workload.duration);
+    report->endless_rejections = results.arrived == plan.workload.most_requests();
   }
-  SummarizeMetrics(results.records, report);
-  report->slo = slo.Summary(AllObjectives(plan), ended, report->span_seconds);
+  report->unfinished = results.arrived - static_cast<int64_t>(results.records.size());
+  if (plan.window) report->window = {window, totals.finished, totals.rejected};
+  SummarizeThroughput(totals, report);
+  SummarizeMetrics(plan, results.records, report);
+  report->slo =
+      slo.Summary(AllObjectives(plan), totals.finished + totals.rejected, report->span_seconds);
   SummarizeClasses(plan, results.records, classes, report);
 }
 
@@ -237,10 +270,11 @@ bool ChangesWorkers(const Plan& plan) {
 
 void SummarizeTransfers(const Plan& plan, const Results& results, Report* report) {
   const RequestTable& table = results.records;
+  const Metrics metrics(plan, table);
   Samples kv_transfer;
   if (ChangesWorkers(plan)) {
     kv_transfer.Fill(
-        table, [&](size_t i) { return table.finished(i) && table.kv_transfer(i) != kUnset; },
+        table, [&](size_t i) { return metrics.Counts(i) && table.kv_transfer(i) != kUnset; },
         [&](size_t i) { return ToSeconds(table.kv_transfer(i)); });
   }
   if (kv_transfer.all().empty() && results.links.empty() && results.migrations == 0 &&

@@ -73,6 +73,13 @@ struct TransferSummary {
   Distribution kv_transfer_seconds;  // of finished requests that moved
 };
 
+// What counts in throughput, distributions, SLO and classes: requests that arrived in the window.
+struct WindowSummary {
+  ReportWindow window;
+  int64_t finished = 0;
+  int64_t rejected = 0;
+};
+
 struct WorkerSummary {
   std::string name;
   std::string hardware;
@@ -105,7 +112,12 @@ struct Report {
   int64_t events = 0;
   double simulated_seconds = 0;
 
-  double span_seconds = 0;  // first arrival to last finish
+  double duration_seconds = 0;  // arrivals end then; 0: after `total`
+  // Clients of a closed loop would have sent requests that are rejected without end.
+  bool endless_rejections = false;
+  std::optional<WindowSummary> window;
+
+  double span_seconds = 0;  // first arrival to last finish, of the requests that count
   double requests_per_second = 0;
   double input_tokens_per_second = 0;
   double output_tokens_per_second = 0;

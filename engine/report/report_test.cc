@@ -8,6 +8,7 @@
 namespace tokensim {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -351,6 +352,86 @@ TEST(BuildReport, WorkersTellTheirPlaceAndTiers) {
   EXPECT_EQ(report.workers[1].node, 3);
   EXPECT_EQ(report.workers[1].host_blocks_total, 50);
   EXPECT_EQ(report.workers[1].kv_bytes_per_block, 16'000);
+}
+
+// Of SmallRun, the requests that arrive from 1 s to before 4 s are 1 and 2: both finish.
+TEST(BuildReport, AWindowCountsTheRequestsThatArriveInIt) {
+  Plan plan = OneWorkerPlan(4);
+  plan.slo.ttft = 700 * kMs;
+  plan.window = ReportWindow{1 * kSecond, 4 * kSecond};
+  const Report report = BuildReport(plan, SmallRun());
+  ASSERT_TRUE(report.window.has_value());
+  EXPECT_EQ(report.window->finished, 2);
+  EXPECT_EQ(report.window->rejected, 0);
+  // First arrival at 1 s, last finish at 4 s.
+  EXPECT_DOUBLE_EQ(report.span_seconds, 3);
+  EXPECT_DOUBLE_EQ(report.requests_per_second, 2.0 / 3);
+  EXPECT_DOUBLE_EQ(report.input_tokens_per_second, 100);
+  EXPECT_DOUBLE_EQ(report.output_tokens_per_second, 2);
+  EXPECT_EQ(report.ttft_seconds.count, 2);
+  EXPECT_DOUBLE_EQ(report.ttft_seconds.max, 1);
+  EXPECT_EQ(report.tpot_seconds.count, 1);
+  EXPECT_DOUBLE_EQ(report.e2e_seconds.max, 2.5);
+  EXPECT_DOUBLE_EQ(report.queueing_seconds.max, 0.2);
+  EXPECT_EQ(report.max_itl_seconds.count, 1);
+  EXPECT_DOUBLE_EQ(report.input_tokens.mean, 150);
+  EXPECT_EQ(report.slo->met, 1);
+  EXPECT_DOUBLE_EQ(report.slo->attainment, 0.5);
+  EXPECT_DOUBLE_EQ(report.slo->goodput_requests_per_second, 1.0 / 3);
+  // Totals, workers and timelines are of the whole run.
+  EXPECT_EQ(report.total, 4);
+  EXPECT_EQ(report.finished, 3);
+  EXPECT_EQ(report.rejected_max_model_len, 1);
+  EXPECT_EQ(report.preemptions, 2);
+  EXPECT_DOUBLE_EQ(report.simulated_seconds, 11);
+  EXPECT_EQ(report.workers[0].timeline.running.size(), 2u);
+  EXPECT_THAT(report.notes, Contains(HasSubstr("those of the 2 requests that arrived from 1.000 s "
+                                               "to 4.000 s and ended")));
+}
+
+TEST(BuildReport, AWindowWithoutAnEndCountsRejectionsAndClasses) {
+  Plan plan = OneWorkerPlan(4);
+  plan.classes = {{.name = "a", .slo = {.ttft = kSecond}}, {.name = "b"}};
+  plan.window = ReportWindow{.start = 500 * kMs};
+  Results results = SmallRun();
+  SetField(2, &RequestRecord::client_class, 1, &results);
+  Report report = BuildReport(plan, results);
+  EXPECT_EQ(report.window->finished, 3);
+  EXPECT_EQ(report.window->rejected, 1);
+  EXPECT_DOUBLE_EQ(report.span_seconds, 10) << "from the arrival of the rejected one";
+  EXPECT_EQ(report.classes[0].finished, 3);
+  EXPECT_EQ(report.classes[1].rejected, 1);
+  plan.window->start = 3 * kSecond;
+  report = BuildReport(plan, results);
+  EXPECT_EQ(report.classes[0].finished, 2);
+  EXPECT_EQ(report.classes[0].ttft_seconds.count, 2);
+  EXPECT_EQ(report.classes[0].slo->met, 1);
+  EXPECT_EQ(report.classes[1].rejected, 0);
+  plan.window->start = 100 * kSecond;
+  report = BuildReport(plan, results);
+  EXPECT_EQ(report.ttft_seconds.count, 0);
+  EXPECT_EQ(report.span_seconds, 0);
+  EXPECT_EQ(report.requests_per_second, 0);
+  EXPECT_THAT(report.notes, Contains(HasSubstr("those of the 0 requests")));
+}
+
+TEST(BuildReport, ADurationCountsWhatArrived) {
+  Plan plan = OneWorkerPlan(1'000);
+  plan.workload.duration = 20 * kSecond;
+  Results results = SmallRun();
+  Report report = BuildReport(plan, results);
+  EXPECT_EQ(report.total, 4) << "1,000 were only expected";
+  EXPECT_FALSE(report.endless_rejections);
+  results.end_reason = EndReason::kMaxSimulatedTime;
+  report = BuildReport(plan, results);
+  EXPECT_THAT(report.notes, Contains(HasSubstr("of 4 requests 0 had not finished and more would "
+                                               "have arrived until 20.000 s.")));
+  plan.workload.arrivals = ClosedLoopArrivals{};
+  results.arrived = plan.workload.most_requests();
+  report = BuildReport(plan, results);
+  EXPECT_TRUE(report.endless_rejections);
+  EXPECT_THAT(report.notes, Contains(HasSubstr("Arrivals were ended after 12000 requests, before "
+                                               "20.000 s")));
 }
 
 }  // namespace

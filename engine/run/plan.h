@@ -76,6 +76,14 @@ struct ClassPlan {
   SloPlan slo;
 };
 
+// Requests that arrive in [start, end) count in the figures of the report.
+struct ReportWindow {
+  SimTime start = 0;
+  SimTime end = kNever;
+
+  [[nodiscard]] bool Holds(SimTime arrival) const { return start <= arrival && arrival < end; }
+};
+
 // Something that happens to the simulated system.
 enum class WorkerAction : uint8_t { kFail, kRecover, kScaleUp, kScaleDown };
 struct WorkerEvent {
@@ -109,6 +117,7 @@ struct Plan {
   int64_t max_events = 0;                       // 0: no limit
   SimTime snapshot_interval = kNanosPerSecond;  // 0: no snapshots
   int32_t timeline_points = 256;                // 2 .. 4096
+  std::optional<ReportWindow> window;           // none: every request counts
 };
 
 }  // namespace tokensim
