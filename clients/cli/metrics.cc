@@ -131,6 +131,15 @@ std::string ShortName(const Metric& metric) {
 std::vector<Metric> ListMetrics(const v1::Report& report) {
   MetricList list;
   AddCounts(report.requests(), &list);
+  const v1::WindowReport& window = report.window();
+  list.AddIf(report.has_window(), "window", "start_seconds", Unit::kSeconds,
+             window.start_seconds());
+  list.AddIf(window.has_end_seconds(), "window", "end_seconds", Unit::kSeconds,
+             window.end_seconds());
+  list.AddIf(report.has_window(), "window", "finished", Unit::kNumber,
+             static_cast<double>(window.finished()));
+  list.AddIf(report.has_window(), "window", "rejected", Unit::kNumber,
+             static_cast<double>(window.rejected()));
   list.Add("simulated_seconds", "", Unit::kSeconds, report.simulated_seconds());
   const v1::Throughput& throughput = report.throughput();
   list.Add("throughput", "span_seconds", Unit::kSeconds, throughput.span_seconds());

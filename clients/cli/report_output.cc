@@ -53,6 +53,13 @@ void WriteHeader(const v1::Report& report, const ReportStyle& style, std::ostrea
   }
   if (n.unfinished() > 0) out << ", " << FormatCount(n.unfinished()) << " unfinished";
   out << "; " << FormatCount(n.preemptions()) << " preemptions\n";
+  if (report.has_window()) {
+    const v1::WindowReport& window = report.window();
+    out << "Window      " << FormatSeconds(window.start_seconds()) << " to "
+        << (window.has_end_seconds() ? FormatSeconds(window.end_seconds()) : "the end") << ": "
+        << FormatCount(window.finished()) << " of them finished, " << FormatCount(window.rejected())
+        << " rejected; the figures below are theirs\n";
+  }
   const v1::Throughput& t = report.throughput();
   out << "Throughput  " << FormatNumber(t.requests_per_second()) << " requests/s, "
       << FormatNumber(t.input_tokens_per_second()) << " input tokens/s, "

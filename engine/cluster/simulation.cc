@@ -245,7 +245,12 @@ void Simulation::Impl::End(EndReason reason, SimTime time) {
 }
 
 Progress Simulation::Impl::progress() const {
-  return {.total = plan_->workload.num_requests,
+  // How many come before a time is known when they have come.
+  int64_t total = plan_->workload.num_requests;
+  if (plan_->workload.duration != kNever) {
+    total = done() ? results_.arrived : std::max(total, results_.arrived);
+  }
+  return {.total = total,
           .arrived = results_.arrived,
           .finished = cluster_.ended(),
           .now = now_,

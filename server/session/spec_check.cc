@@ -9,13 +9,13 @@
 namespace tokensim {
 namespace {
 
-void Refuse(const std::string& field, int64_t has, int64_t limit, PreparedSpec* prepared) {
+void Refuse(const std::string& field, const std::string& has, int64_t limit,
+            PreparedSpec* prepared) {
   v1::Finding finding;
   finding.set_severity(v1::Finding::ERROR);
   finding.set_field(field);
   finding.set_reason(reason::kSpecInvalid);
-  finding.set_message("is " + std::to_string(has) + "; this server allows at most " +
-                      std::to_string(limit));
+  finding.set_message(has + "; this server allows at most " + std::to_string(limit));
   std::vector<v1::Finding> findings = std::move(prepared->findings);
   findings.push_back(std::move(finding));
   *prepared = PreparedSpec();
@@ -30,9 +30,15 @@ PreparedSpec PrepareForServer(const v1::Spec& spec, const SpecLimits& limits) {
   const int64_t requests = prepared.plan->workload.num_requests;
   const auto workers = static_cast<int64_t>(prepared.plan->workers.size());
   if (requests > limits.max_requests) {
-    Refuse("workload.num_requests", requests, limits.max_requests, &prepared);
+    const bool timed = prepared.plan->workload.duration != kNever;
+    const std::string count = std::to_string(requests);
+    Refuse(timed ? "workload.duration_seconds" : "workload.num_requests",
+           timed ? "means about " + count + " requests" : "is " + count, limits.max_requests,
+           &prepared);
   }
-  if (workers > limits.max_workers) Refuse("workers", workers, limits.max_workers, &prepared);
+  if (workers > limits.max_workers) {
+    Refuse("workers", "is " + std::to_string(workers), limits.max_workers, &prepared);
+  }
   return prepared;
 }
 

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <variant>
 #include <vector>
 
+#include "tests/property/draws.h"
 #include "tests/property/random_cluster.h"
 #include "tests/property/random_plan.h"
 #include "tests/property/reference_simulation.h"
@@ -299,6 +301,48 @@ TEST(RandomClusters, EngineEqualsReference) {
   EXPECT_GE(with_faults, 500);
   EXPECT_GE(redispatched, 1500);
   EXPECT_GE(no_worker, 1000);
+}
+
+// Whether requests can go on arriving until a time.
+bool CanHaveDuration(const Workload& workload) {
+  if (std::holds_alternative<UniformArrivals>(workload.arrivals)) return false;
+  if (const auto* burst = std::get_if<BurstArrivals>(&workload.arrivals)) {
+    return burst->interval_seconds > 0;
+  }
+  return workload.trace == nullptr || workload.trace->arrival.empty() ||
+         workload.trace->arrival.back() > 0;
+}
+
+// Arrivals that end at a time, and links of each worker's own.
+TEST(Equivalence, EngineEqualsReferenceWithDurationsAndConnections) {
+  int64_t timed = 0;
+  int64_t arrived = 0;
+  int64_t moved = 0;
+  for (uint64_t seed = 1; seed <= Seeds(300); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const auto plan = RandomCluster(seed);
+    Draws draws(seed, "connections");
+    for (size_t i = 0; i < plan->workers.size(); ++i) {
+      LinkConfig link{.latency_seconds = draws.OneIn(3) ? 0 : draws.Seconds(1e-3)};
+      if (!draws.OneIn(3)) link.bandwidth_bytes_per_second = 1e5 + draws.Seconds(1e7);
+      plan->network.connections.push_back(link);
+    }
+    if (CanHaveDuration(plan->workload)) {
+      plan->workload.duration = draws.Between(1, 3'000) * 1'000'000;
+      ++timed;
+    }
+    const ReferenceResults expected = RunReference(*plan);
+    ExpectSame(expected, RunEngine(plan));
+    if (HasFailure()) return;
+    for (const RequestRecord& r : expected.records) {
+      EXPECT_LE(r.arrival, plan->workload.last_arrival());
+      moved += r.kv_transfer != kUnset;
+    }
+    arrived += expected.arrived;
+  }
+  EXPECT_GE(timed, 100);
+  EXPECT_GE(arrived, 5'000);
+  EXPECT_GE(moved, 1'000);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "engine/compute/affine.h"
@@ -8,6 +9,7 @@
 #include "engine/compute/tiled/tiled_pricer.h"
 #include "engine/io/plan/resolve.h"
 #include "engine/run/plan.h"
+#include "engine/workload/expected_requests.h"
 
 namespace tokensim {
 namespace {
@@ -45,6 +47,32 @@ std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
   config.calibration = ToCalibration(group);
   config.expected_max_tokens = budget == 0 ? kUsualTokens : budget;
   return MakeIterationModel(std::move(config));
+}
+
+// The shortest iteration that gives one request a token.
+double FastestTokenSeconds(const std::vector<WorkerPlan>& workers) {
+  IterationShape shape;
+  shape.decode_count = 1;
+  shape.decode_context = 1;
+  shape.sampled_count = 1;
+  double seconds = std::numeric_limits<double>::max();
+  const ComputeModel* previous = nullptr;
+  for (const WorkerPlan& worker : workers) {
+    if (worker.compute.get() != previous) {
+      seconds = std::min(seconds, worker.compute->IterationSeconds(shape));
+    }
+    previous = worker.compute.get();
+  }
+  return seconds;
+}
+
+ReportWindow CompileWindow(const v1::ReportWindow& window) {
+  ReportWindow compiled;
+  compiled.start = FromSeconds(window.warm_up_seconds());
+  if (window.has_duration_seconds()) {
+    compiled.end = compiled.start + FromSeconds(window.duration_seconds());
+  }
+  return compiled;
 }
 
 }  // namespace
@@ -128,6 +156,11 @@ std::shared_ptr<const Plan> CompilePlan(const v1::Spec& resolved,
   CompileGlobalScheduler(resolved, plan.get());
   plan->network = CompileNetwork(resolved);
   plan->workload = CompileWorkload(resolved.workload());
+  if (plan->workload.duration != kNever) {
+    plan->workload.num_requests =
+        ExpectedRequests(plan->workload, plan->seed, FastestTokenSeconds(plan->workers));
+  }
+  if (resolved.report().has_window()) plan->window = CompileWindow(resolved.report().window());
   plan->slo = CompileSlo(resolved.slo());
   plan->classes = CompileClasses(resolved);
   if (resolved.has_memory_pool()) plan->memory_pool = CompileMemoryPool(resolved.memory_pool());

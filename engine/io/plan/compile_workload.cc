@@ -20,6 +20,8 @@ LengthDistribution ToDistribution(const v1::LengthDistribution& d) {
     case v1::LengthDistribution::kLognormal:
       return LogNormalLength{d.lognormal().median(), d.lognormal().sigma(), d.lognormal().min(),
                              d.lognormal().max()};
+    case v1::LengthDistribution::kPoisson:
+      return PoissonLength{d.poisson().mean(), d.poisson().min(), d.poisson().max()};
     case v1::LengthDistribution::kQuantiles:
       return ToTable(d.quantiles());
     default:
@@ -139,6 +141,9 @@ std::vector<ClassPlan> CompileClasses(const v1::Spec& resolved) {
 Workload CompileWorkload(const v1::Workload& workload) {
   Workload compiled;
   compiled.num_requests = workload.num_requests();
+  if (workload.has_duration_seconds()) {
+    compiled.duration = std::max<SimTime>(1, FromSeconds(workload.duration_seconds()));
+  }
   compiled.arrivals = ToArrivals(workload.arrival());
   compiled.lengths = ToLengths(workload.lengths());
   if (workload.has_trace()) compiled.trace = ToTraceTable(workload.trace().rows());

@@ -26,6 +26,28 @@ void ResolveOutput(const Checker& check, v1::Output* output) {
   check.Range("timeline_points", output->timeline_points(), 2, 4'096);
 }
 
+void ResolveWindow(const Checker& check, const v1::Workload& workload, v1::ReportWindow* window) {
+  if (!window->has_warm_up_seconds()) window->set_warm_up_seconds(0);
+  const double start = window->warm_up_seconds();
+  const bool good = check.NotNegative("warm_up_seconds", start, kMaxSimulatedSeconds);
+  if (window->has_duration_seconds()) {
+    check.Positive("duration_seconds", window->duration_seconds(), kMaxSimulatedSeconds);
+  }
+  if (good && workload.has_duration_seconds() && start >= workload.duration_seconds()) {
+    check.Error("warm_up_seconds",
+                "must be below workload.duration_seconds: no request would count");
+  }
+}
+
+// How many requests a duration means is known when everything else is.
+void CheckExpectedRequests(const Plan& plan, Findings* findings) {
+  const int64_t requests = plan.workload.num_requests;
+  if (plan.workload.duration == kNever || requests <= kMaxRequests) return;
+  findings->Error("workload.duration_seconds",
+                  absl::StrCat("means about ", Grouped(requests), " requests; at most ",
+                               Grouped(kMaxRequests), " are allowed"));
+}
+
 // The most that one iteration of a worker may have to do: its longest prompt beside full decodes.
 double LargestIterationSeconds(const WorkerPlan& worker) {
   const LocalSchedulerConfig& scheduler = worker.scheduler;
@@ -88,6 +110,7 @@ void DropEmpty(v1::Spec* spec) {
   if (spec->has_slo() && empty(spec->slo())) spec->clear_slo();
   if (spec->has_stop() && empty(spec->stop())) spec->clear_stop();
   if (spec->has_faults() && empty(spec->faults())) spec->clear_faults();
+  if (spec->has_report() && empty(spec->report())) spec->clear_report();
   if (spec->has_model() &&
       std::all_of(spec->workers().begin(), spec->workers().end(),
                   [](const v1::WorkerGroup& group) { return group.has_model(); })) {
@@ -156,6 +179,10 @@ void ResolveRest(v1::Spec* spec, Findings* findings) {
   const int64_t max = std::numeric_limits<int64_t>::max();
   if (stop.has_max_events()) check.Range("stop.max_events", stop.max_events(), 1, max);
   ResolveOutput(Checker(findings, "output"), spec->mutable_output());
+  if (spec->report().has_window()) {
+    ResolveWindow(Checker(findings, "report.window"), spec->workload(),
+                  spec->mutable_report()->mutable_window());
+  }
   if (!spec->has_seed()) spec->set_seed(0);
   check.Range("seed", spec->seed(), 0, max);
 }
@@ -181,6 +208,7 @@ PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces) {
     DropEmpty(&resolved);
     plan = CompilePlan(resolved, capacities);
     CheckIterationTimes(resolved, *plan, &findings);
+    CheckExpectedRequests(*plan, &findings);
     CheckOperators(spec, resolved, *plan, &findings);
   }
   const bool good = findings.errors() == 0;

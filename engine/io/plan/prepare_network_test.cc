@@ -251,5 +251,41 @@ TEST(PrepareParallelismTest, ReplicasAreWorkers) {
               ElementsAre("ERROR workers: are 200,000 in all; at most 100,000 are allowed"));
 }
 
+TEST(PrepareNetworkTest, GroupsHaveTheirOwnConnections) {
+  v1::Spec spec = ParseSpec(R"(
+model: llama2-7b
+workers:
+  - {name: p, count: 2, hardware: a100-80g, node: 0, role: prefill, connection: pcie4}
+  - {name: d, count: 1, hardware: a100-80g, node: 0, role: decode,
+     connection: {name: own, bandwidth_bytes_per_second: 1GB/s, latency_seconds: 1ms}}
+  - {name: e, count: 1, hardware: a100-80g, node: 0, role: decode}
+workload:
+  num_requests: 1
+  arrival: {burst: {}}
+  lengths: {independent: {input: {fixed: 1}, output: {fixed: 1}}}
+)");
+  const PreparedSpec prepared = PrepareSpec(spec, TracePolicy::NoPaths());
+  EXPECT_THAT(Texts(prepared), IsEmpty());
+  ASSERT_TRUE(prepared.ok());
+  const std::vector<LinkConfig>& links = prepared.plan->network.connections;
+  ASSERT_EQ(links.size(), 4u);
+  EXPECT_EQ(links[0].bandwidth_bytes_per_second,
+            FindLinkPreset("pcie4")->bandwidth_bytes_per_second());
+  EXPECT_EQ(links[1].name, links[0].name);
+  EXPECT_EQ(links[2].bandwidth_bytes_per_second, 1e9);
+  EXPECT_EQ(links[2].latency_seconds, 1e-3);
+  EXPECT_EQ(links[3].bandwidth_bytes_per_second,
+            prepared.plan->network.intra_node.bandwidth_bytes_per_second);
+  EXPECT_EQ(PrepareSpec(prepared.resolved, TracePolicy::NoPaths()).digest, prepared.digest);
+  spec.mutable_workers(1)->mutable_connection()->clear_bandwidth_bytes_per_second();
+  EXPECT_THAT(Texts(PrepareSpec(spec, TracePolicy::NoPaths())),
+              ElementsAre(HasSubstr("workers[1].connection.name: unknown link preset 'own'")));
+  EXPECT_THAT(
+      FindingsOf({{"workers[0].connection", "pcie4"}}),
+      ElementsAre("WARNING workers[0].connection: is not used: no worker hands its requests "
+                  "on"));
+  EXPECT_TRUE(PrepareChanged({}).plan->network.connections.empty());
+}
+
 }  // namespace
 }  // namespace tokensim

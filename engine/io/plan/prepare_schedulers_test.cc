@@ -106,5 +106,21 @@ TEST(PrepareSchedulersTest, VllmV0TakesWholePrompts) {
             PrepareChanged({{"local_scheduler", "vllm_v0"}}).digest);
 }
 
+TEST(PrepareSchedulersTest, NoLimitOfSequencesLeavesTheBudgetAlone) {
+  const auto compiled = [](const std::string& scheduler) {
+    return Compiled({{"local_scheduler", scheduler}});
+  };
+  const LocalSchedulerConfig chunked = compiled("{max_num_seqs: 0}");
+  EXPECT_EQ(chunked.max_num_batched_tokens, 2'048);
+  EXPECT_EQ(chunked.max_num_seqs, 2'048) << "each of them may decode a token";
+  EXPECT_EQ(compiled("{max_num_seqs: 0, max_num_batched_tokens: 64}").max_num_seqs, 64);
+  const LocalSchedulerConfig v0 = compiled("{policy: vllm_v0, max_num_seqs: 0}");
+  EXPECT_EQ(v0.max_num_batched_tokens, 4'096);
+  EXPECT_EQ(v0.max_num_seqs, 4'096);
+  EXPECT_EQ(compiled("{policy: orca, max_num_seqs: 0}").max_num_seqs, 1'000'000);
+  EXPECT_THAT(FindingsOf({{"local_scheduler.max_num_seqs", "-1"}}),
+              ElementsAre(HasSubstr("max_num_seqs: is -1; allowed are 0 .. 1,000,000")));
+}
+
 }  // namespace
 }  // namespace tokensim

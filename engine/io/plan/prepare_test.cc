@@ -221,7 +221,8 @@ TEST(PrepareTest, FindingsComeInTheOrderOfTheSpecAndAllAtOnce) {
 TEST(PrepareTest, AnEmptySpecNamesWhatIsMissing) {
   EXPECT_THAT(Texts(PrepareSpec({}, TracePolicy::NoPaths())),
               ElementsAre("ERROR workers: is missing: at least one group of workers is needed",
-                          "ERROR workload.num_requests: is missing: how many requests to simulate",
+                          "ERROR workload.num_requests: is missing: how many requests to simulate, "
+                          "or duration_seconds",
                           HasSubstr("ERROR workload.arrival: is missing: give one of poisson"),
                           HasSubstr("ERROR workload.lengths: is missing: give a preset")));
 }

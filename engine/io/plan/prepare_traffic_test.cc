@@ -369,5 +369,74 @@ TEST(PrepareTrafficTest, AbsentMessagesStayAbsent) {
   EXPECT_EQ(PrepareChanged({}).plan->classes.size(), 0u);
 }
 
+// Requests until a time, of GoodSpec with the changes.
+std::vector<std::string> TimedFindings(const std::string& duration, Changes changes = {}) {
+  v1::Spec spec = GoodSpec();
+  spec.mutable_workload()->clear_num_requests();
+  changes.insert(changes.begin(), {"workload.duration_seconds", duration});
+  return Texts(PrepareSpec(Changed(std::move(spec), changes), TracePolicy::NoPaths()));
+}
+
+TEST(PrepareDurationTest, ReplacesTheNumberOfRequests) {
+  v1::Spec spec = GoodSpec();
+  spec.mutable_workload()->clear_num_requests();
+  spec.mutable_workload()->set_duration_seconds(600);
+  const PreparedSpec prepared = PrepareSpec(spec, TracePolicy::NoPaths());
+  ASSERT_TRUE(prepared.ok());
+  EXPECT_THAT(Texts(prepared), IsEmpty());
+  EXPECT_FALSE(prepared.resolved.workload().has_num_requests());
+  EXPECT_EQ(prepared.plan->workload.duration, 600 * kNanosPerSecond);
+  EXPECT_EQ(prepared.plan->workload.num_requests, 600) << "one a second";
+  EXPECT_EQ(ToEstimate(prepared).requests(), 600);
+  EXPECT_EQ(PrepareSpec(prepared.resolved, TracePolicy::NoPaths()).digest, prepared.digest);
+}
+
+TEST(PrepareDurationTest, SaysWhatCannotEndAtATime) {
+  EXPECT_THAT(FindingsOf({{"workload.duration_seconds", "10"}}),
+              ElementsAre("ERROR workload.duration_seconds: excludes num_requests: arrivals end at "
+                          "a time or after a number"));
+  EXPECT_THAT(TimedFindings("0"),
+              ElementsAre(HasSubstr("duration_seconds: is 0; it must be above")));
+  EXPECT_THAT(TimedFindings("10", {{kArrival, "{uniform: {end_seconds: 5}}"}}),
+              ElementsAre(HasSubstr("workload.arrival.uniform: spreads a number of requests")));
+  EXPECT_THAT(TimedFindings("10", {{kArrival, "{burst: {}}"}}),
+              ElementsAre(HasSubstr("burst.size: is missing"),
+                          HasSubstr("burst.interval_seconds: must be above 0 with")));
+  EXPECT_THAT(
+      TimedFindings("4e9", {{kArrival, "{poisson: {rate_per_second: 10}}"}}),
+      ElementsAre("ERROR workload.duration_seconds: means about 40,000,000,000 requests; at "
+                  "most 1,000,000,000 are allowed"));
+  EXPECT_THAT(
+      TimedFindings("10", {{"workload.trace",
+                            "{rows: {arrival_delta_ns: [0, 0], input_tokens: [1, 1], "
+                            "output_tokens: [1, 1]}}"},
+                           {kArrival, "{trace: {}}"}}),
+      ElementsAre(HasSubstr("workload.arrival.trace: the trace's rows arrive all at once")));
+  EXPECT_THAT(TimedFindings("10", {{kArrival,
+                                    "{piecewise: {segments: [{duration_seconds: 5, "
+                                    "start_rate_per_second: 2, end_rate_per_second: 0}]}}"}}),
+              IsEmpty())
+      << "a rate may end at 0";
+}
+
+TEST(PrepareWindowTest, IsCheckedAndCompiled) {
+  const PreparedSpec plain = PrepareChanged({});
+  EXPECT_EQ(PrepareChanged({{"report", "{}"}}).digest, plain.digest);
+  EXPECT_FALSE(plain.plan->window.has_value());
+  const PreparedSpec prepared =
+      PrepareChanged({{"report.window", "{warm_up_seconds: 20, duration_seconds: 1min}"}});
+  ASSERT_TRUE(prepared.ok());
+  EXPECT_EQ(prepared.plan->window->start, 20 * kNanosPerSecond);
+  EXPECT_EQ(prepared.plan->window->end, 80 * kNanosPerSecond);
+  const PreparedSpec open = PrepareChanged({{"report.window.warm_up_seconds", "20"}});
+  EXPECT_EQ(open.plan->window->end, kNever);
+  EXPECT_THAT(FindingsOf({{"report.window", "{warm_up_seconds: -1, duration_seconds: 0}"}}),
+              ElementsAre(HasSubstr("report.window.warm_up_seconds: is -1; it must be"),
+                          HasSubstr("report.window.duration_seconds: is 0; it must be above 0")));
+  EXPECT_THAT(TimedFindings("60", {{"report.window.warm_up_seconds", "60"}}),
+              ElementsAre("ERROR report.window.warm_up_seconds: must be below "
+                          "workload.duration_seconds: no request would count"));
+}
+
 }  // namespace
 }  // namespace tokensim

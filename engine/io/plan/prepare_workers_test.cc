@@ -134,8 +134,9 @@ TEST(PrepareWorkersTest, LocalSchedulers) {
   EXPECT_THAT(
       FindingsOf({{"local_scheduler", "orca"}, {"local_scheduler.max_num_batched_tokens", "100"}}),
       IsEmpty());
-  EXPECT_THAT(FindingsOf({{"local_scheduler.max_num_seqs", "0"}}),
-              ElementsAre("ERROR workers[0].local_scheduler.max_num_seqs: is 0; allowed are 1 .. "
+  EXPECT_THAT(FindingsOf({{"local_scheduler.max_num_seqs", "1000001"}}),
+              ElementsAre("ERROR workers[0].local_scheduler.max_num_seqs: is 1000001; allowed are "
+                          "0 .. "
                           "1,000,000"));
 }
 

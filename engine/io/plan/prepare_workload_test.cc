@@ -59,9 +59,9 @@ TEST(PrepareLengthsTest, Distributions) {
   EXPECT_THAT(
       FindingsOf({{"workload.lengths", "{independent: {output: {}}}"}}),
       ElementsAre("ERROR workload.lengths.independent.input: is missing: give one of fixed, "
-                  "uniform, lognormal, quantiles",
+                  "uniform, lognormal, poisson, quantiles",
                   "ERROR workload.lengths.independent.output: is empty: give one of fixed, "
-                  "uniform, lognormal, quantiles"));
+                  "uniform, lognormal, poisson, quantiles"));
   EXPECT_THAT(FindingsOf({{kInput, "{fixed: 0}"}}),
               ElementsAre("ERROR workload.lengths.independent.input.fixed: is 0; allowed are 1 .. "
                           "1,000,000,000"));
@@ -274,6 +274,24 @@ TEST_F(TraceFileTest, UnknownFormats) {
   EXPECT_THAT(Texts(PrepareSpec(spec, TracePolicy::Below(data()))),
               ElementsAre("ERROR workload.trace.format: unknown trace format 'azure'; did you mean "
                           "azure_csv?"));
+}
+
+TEST(PrepareLengthsTest, Poisson) {
+  constexpr char kInput[] = "workload.lengths.independent.input";
+  const PreparedSpec prepared = PrepareChanged({{kInput, "{poisson: {mean: 128}}"}});
+  ASSERT_TRUE(prepared.ok());
+  const auto& lengths = std::get<IndependentLengths>(prepared.plan->workload.lengths);
+  const auto& input = std::get<PoissonLength>(lengths.input);
+  EXPECT_EQ(input.mean, 128);
+  EXPECT_EQ(input.min, 1);
+  EXPECT_EQ(input.max, 1'000'000);
+  EXPECT_EQ(PrepareSpec(prepared.resolved, TracePolicy::NoPaths()).digest, prepared.digest);
+  EXPECT_THAT(FindingsOf({{kInput, "{poisson: {}}"}}),
+              ElementsAre("ERROR workload.lengths.independent.input.poisson.mean: is missing: the "
+                          "mean length"));
+  EXPECT_THAT(FindingsOf({{kInput, "{poisson: {mean: 0, min: 5, max: 4}}"}}),
+              ElementsAre(HasSubstr("poisson.mean: is 0; it must be above 0"),
+                          HasSubstr("poisson.max: is 4; allowed are 5 .. 1,000,000,000")));
 }
 
 }  // namespace

@@ -29,7 +29,12 @@ void CheckRate(const Checker& check, bool present, double rate, int64_t requests
   }
 }
 
-void ResolveUniform(const Checker& check, v1::UniformArrival* uniform) {
+void ResolveUniform(const Checker& check, bool endless, v1::UniformArrival* uniform) {
+  if (endless) {
+    check.Error("",
+                "spreads a number of requests over a time: give num_requests instead of "
+                "duration_seconds, or another process");
+  }
   if (!uniform->has_start_seconds()) uniform->set_start_seconds(0);
   if (!check.NotNegative("start_seconds", uniform->start_seconds(), kMaxSimulatedSeconds)) return;
   if (!check.Required("end_seconds", uniform->has_end_seconds(),
@@ -42,7 +47,15 @@ void ResolveUniform(const Checker& check, v1::UniformArrival* uniform) {
   }
 }
 
-void ResolveBurst(const Checker& check, int64_t requests, v1::BurstArrival* burst) {
+// `endless`: until a time comes, which it must then do.
+void ResolveBurst(const Checker& check, int64_t requests, bool endless, v1::BurstArrival* burst) {
+  if (endless) {
+    check.Required("size", burst->has_size(), "requests of one burst");
+    if (burst->interval_seconds() == 0) {
+      check.Error("interval_seconds",
+                  "must be above 0 with workload.duration_seconds: bursts would never end");
+    }
+  }
   if (!burst->has_size()) {
     burst->set_size(static_cast<int32_t>(std::clamp<int64_t>(requests, 1, kMaxRequests)));
   }
@@ -71,6 +84,11 @@ void ResolveTraceArrival(const Checker& check, const v1::Workload& workload,
   }
   double span = 0;
   for (const int64_t delta : rows.arrival_delta_ns()) span += static_cast<double>(delta) * 1e-9;
+  if (workload.has_duration_seconds() && span == 0) {
+    check.Error("",
+                "the trace's rows arrive all at once: with workload.duration_seconds they would "
+                "repeat without end");
+  }
   const double cycles = 1 + static_cast<double>(workload.num_requests()) / rows.input_tokens_size();
   if (2 * span * cycles / arrival->speedup() > kMaxSimulatedSeconds ||
       2 * span * cycles > kMaxSimulatedSeconds) {
@@ -103,7 +121,9 @@ bool ResolveSegment(const Checker& check, v1::RateSegment* segment) {
   return check.NotNegative("end_rate_per_second", segment->end_rate_per_second(), kMaxRate) && good;
 }
 
-void ResolvePiecewise(const Checker& check, int64_t requests, v1::PiecewiseArrival* piecewise) {
+// `endless`: until a time comes; then the rate may end at 0.
+void ResolvePiecewise(const Checker& check, int64_t requests, bool endless,
+                      v1::PiecewiseArrival* piecewise) {
   const int count = piecewise->segments_size();
   if (count < 1 || count > kMaxSegments) {
     check.Error("segments",
@@ -125,9 +145,10 @@ void ResolvePiecewise(const Checker& check, int64_t requests, v1::PiecewiseArriv
   if (!good) return;
   const auto expected = static_cast<double>(requests);
   const double end_rate = piecewise->segments(count - 1).end_rate_per_second();
-  if (piecewise->repeat() && mass == 0) {
+  if (mass == 0 && (piecewise->repeat() || (endless && end_rate == 0))) {
     check.Error("segments", "have no rate above 0");
   } else if (!piecewise->repeat() && end_rate == 0) {
+    if (endless) return;
     check.Error(absl::StrCat("segments[", count - 1, "].end_rate_per_second"),
                 "is 0 and stays: the last requests might never come; give a rate or set repeat");
   } else if (const double end = piecewise->repeat() ? seconds * (1 + expected / mass)
@@ -201,6 +222,7 @@ void ResolveArrival(v1::Workload* workload, Findings* findings) {
   const auto at = [&](std::string_view member) { return Checker(findings, check.Path(member)); };
   v1::Arrival* arrival = workload->mutable_arrival();
   const int64_t requests = workload->num_requests();
+  const bool endless = workload->has_duration_seconds();
   switch (arrival->process_case()) {
     case v1::Arrival::kPoisson:
       return CheckRate(at("poisson"), arrival->poisson().has_rate_per_second(),
@@ -209,9 +231,9 @@ void ResolveArrival(v1::Workload* workload, Findings* findings) {
       return CheckRate(at("constant"), arrival->constant().has_rate_per_second(),
                        arrival->constant().rate_per_second(), requests);
     case v1::Arrival::kUniform:
-      return ResolveUniform(at("uniform"), arrival->mutable_uniform());
+      return ResolveUniform(at("uniform"), endless, arrival->mutable_uniform());
     case v1::Arrival::kBurst:
-      return ResolveBurst(at("burst"), requests, arrival->mutable_burst());
+      return ResolveBurst(at("burst"), requests, endless, arrival->mutable_burst());
     case v1::Arrival::kTrace:
       return ResolveTraceArrival(at("trace"), *workload, arrival->mutable_trace());
     case v1::Arrival::kGamma:
@@ -224,7 +246,7 @@ void ResolveArrival(v1::Workload* workload, Findings* findings) {
       return CheckVariation(at("weibull"), arrival->weibull().has_cv(), arrival->weibull().cv(),
                             0.01);
     case v1::Arrival::kPiecewise:
-      return ResolvePiecewise(at("piecewise"), requests, arrival->mutable_piecewise());
+      return ResolvePiecewise(at("piecewise"), requests, endless, arrival->mutable_piecewise());
     case v1::Arrival::kClosedLoop:
       return ResolveClosedLoop(at("closed_loop"), requests, arrival->mutable_closed_loop());
     case v1::Arrival::PROCESS_NOT_SET:

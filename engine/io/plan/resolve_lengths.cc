@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kMaxPoints = 100'000;
 constexpr int kMaxBins = 10'000;
-constexpr int32_t kDefaultLogNormalMax = 1'000'000;
+constexpr int32_t kDefaultMax = 1'000'000;  // of distributions without an end
 
 void CheckTable(const Checker& check, const v1::QuantileTable& table) {
   const int points = table.probabilities_size();
@@ -56,7 +56,7 @@ void ResolveUniform(const Checker& check, const v1::UniformLength& uniform) {
 
 void ResolveLogNormal(const Checker& check, v1::LogNormalLength* lognormal) {
   if (!lognormal->has_min()) lognormal->set_min(1);
-  if (!lognormal->has_max()) lognormal->set_max(std::max(kDefaultLogNormalMax, lognormal->min()));
+  if (!lognormal->has_max()) lognormal->set_max(std::max(kDefaultMax, lognormal->min()));
   if (check.Required("median", lognormal->has_median(), "the median length")) {
     check.Positive("median", lognormal->median(), kMaxLength);
   }
@@ -65,6 +65,17 @@ void ResolveLogNormal(const Checker& check, v1::LogNormalLength* lognormal) {
   }
   if (check.Range("min", lognormal->min(), 1, kMaxLength)) {
     check.Range("max", lognormal->max(), lognormal->min(), kMaxLength);
+  }
+}
+
+void ResolvePoisson(const Checker& check, v1::PoissonLength* poisson) {
+  if (!poisson->has_min()) poisson->set_min(1);
+  if (!poisson->has_max()) poisson->set_max(std::max(kDefaultMax, poisson->min()));
+  if (check.Required("mean", poisson->has_mean(), "the mean length")) {
+    check.Positive("mean", poisson->mean(), kMaxLength);
+  }
+  if (check.Range("min", poisson->min(), 1, kMaxLength)) {
+    check.Range("max", poisson->max(), poisson->min(), kMaxLength);
   }
 }
 
@@ -79,13 +90,15 @@ void ResolveDistribution(const std::string& path, bool present, v1::LengthDistri
       return ResolveUniform(Checker(findings, check.Path("uniform")), d->uniform());
     case v1::LengthDistribution::kLognormal:
       return ResolveLogNormal(Checker(findings, check.Path("lognormal")), d->mutable_lognormal());
+    case v1::LengthDistribution::kPoisson:
+      return ResolvePoisson(Checker(findings, check.Path("poisson")), d->mutable_poisson());
     case v1::LengthDistribution::kQuantiles:
       return CheckTable(Checker(findings, check.Path("quantiles")), d->quantiles());
     case v1::LengthDistribution::DISTRIBUTION_NOT_SET:
       break;
   }
   check.Error("", absl::StrCat(present ? "is empty" : "is missing",
-                               ": give one of fixed, uniform, lognormal, quantiles"));
+                               ": give one of fixed, uniform, lognormal, poisson, quantiles"));
 }
 
 void ResolveJoint(const Checker& check, v1::JointLengths* joint) {
@@ -148,6 +161,8 @@ int64_t Shortest(const v1::LengthDistribution& d) {
       return d.uniform().min();
     case v1::LengthDistribution::kLognormal:
       return d.lognormal().min();
+    case v1::LengthDistribution::kPoisson:
+      return d.poisson().min();
     case v1::LengthDistribution::kQuantiles:
       return Shortest(d.quantiles());
     case v1::LengthDistribution::DISTRIBUTION_NOT_SET:

@@ -8,6 +8,7 @@ namespace tokensim {
 namespace {
 
 constexpr int32_t kMaxBatchedTokens = 100'000'000;
+constexpr int32_t kMaxSeqs = 1'000'000;
 constexpr char kChunked[] = "chunked";
 constexpr char kVllmV0[] = "vllm_v0";
 constexpr char kSjf[] = "sjf";
@@ -49,7 +50,12 @@ void ResolveBatch(const Checker& check, v1::LocalScheduler* s) {
   if (!s->has_max_num_seqs()) s->set_max_num_seqs(256);
   if (!s->has_max_num_batched_tokens()) s->set_max_num_batched_tokens(DefaultBudget(*s));
   if (chunked && !s->has_reserve_full_prompt()) s->set_reserve_full_prompt(true);
-  const bool seqs = check.Range("max_num_seqs", s->max_num_seqs(), 1, 1'000'000);
+  // No limit of its own: as many as may decode a token in one iteration.
+  if (s->max_num_seqs() == 0) {
+    const int32_t budget = s->max_num_batched_tokens();
+    s->set_max_num_seqs(has_budget ? std::clamp(budget, 1, kMaxSeqs) : kMaxSeqs);
+  }
+  const bool seqs = check.Range("max_num_seqs", s->max_num_seqs(), 0, kMaxSeqs);
   const bool tokens = check.Range("max_num_batched_tokens", s->max_num_batched_tokens(),
                                   has_budget ? 1 : 0, kMaxBatchedTokens);
   if (has_budget && seqs && tokens && s->max_num_batched_tokens() < s->max_num_seqs()) {

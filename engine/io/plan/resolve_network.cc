@@ -69,6 +69,19 @@ void FillNetwork(const Checker& check, v1::Network* network) {
                     network->mutable_kv_transfer());
 }
 
+// Of each worker; empty when no group has its own.
+std::vector<LinkConfig> CompileConnections(const v1::Spec& spec, const LinkConfig& intra_node) {
+  std::vector<LinkConfig> connections;
+  bool own = false;
+  for (const v1::WorkerGroup& group : spec.workers()) {
+    own = own || group.has_connection();
+    connections.insert(connections.end(), static_cast<size_t>(WorkersOf(group)),
+                       group.has_connection() ? ToLink(group.connection()) : intra_node);
+  }
+  if (!own) connections.clear();
+  return connections;
+}
+
 }  // namespace
 
 void ResolveLink(const Checker& check, std::string_view field, std::string_view default_preset,
@@ -100,6 +113,13 @@ void ResolveLink(const Checker& check, std::string_view field, std::string_view 
 
 void ResolveNetwork(v1::Spec* spec, Findings* findings) {
   const bool moves = MovesKvCaches(*spec);
+  for (int i = 0; i < spec->workers_size(); ++i) {
+    v1::WorkerGroup* group = spec->mutable_workers(i);
+    if (!group->has_connection()) continue;
+    const Checker check(findings, absl::StrCat("workers[", i, "]"));
+    if (!moves) check.Warning("connection", "is not used: no worker hands its requests on");
+    ResolveLink(check, "connection", kDefaultIntraNode, group->mutable_connection());
+  }
   // Without transfers an empty section says nothing.
   if (!moves && spec->network().ByteSizeLong() == 0) spec->clear_network();
   if (!moves && !spec->has_network()) return;
@@ -120,6 +140,7 @@ NetworkConfig CompileNetwork(const v1::Spec& spec) {
   NetworkConfig config;
   config.intra_node = ToLink(network.intra_node());
   config.inter_node = ToLink(network.inter_node());
+  config.connections = CompileConnections(spec, config.intra_node);
   config.sharing = network.sharing() == v1::SHARING_FIFO ? LinkSharing::kFifo : LinkSharing::kFair;
   if (transfer.mode() == v1::TRANSFER_MODE_BUFFERED) config.mode = TransferMode::kBuffered;
   if (transfer.mode() == v1::TRANSFER_MODE_LAYERWISE) config.mode = TransferMode::kLayerwise;

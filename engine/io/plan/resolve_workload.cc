@@ -47,7 +47,7 @@ void ResolveTraceUse(const TracePolicy& policy, v1::Workload* workload, Findings
     use(workload->classes(i).lengths().has_trace(), ClassPath(i) + ".lengths.trace");
   }
   if (!has_trace) return;
-  if (!used && workload->has_num_requests()) {
+  if (!used && (workload->has_num_requests() || workload->has_duration_seconds())) {
     findings->Warning("workload.trace", "is not used by arrival or lengths");
     workload->clear_trace();
   } else {
@@ -191,18 +191,31 @@ void DropUnusedColumns(v1::Workload* workload, Findings* findings) {
   rows->clear_hash_block_tokens();
 }
 
-}  // namespace
-
-void ResolveWorkload(const TracePolicy& policy, v1::Workload* workload, Findings* findings) {
-  const Checker check(findings, "workload");
-  ResolveTraceUse(policy, workload, findings);
+// How long the traffic goes on: a number of requests, or a time.
+void ResolveExtent(const Checker& check, v1::Workload* workload) {
+  if (workload->has_duration_seconds()) {
+    if (workload->has_num_requests()) {
+      check.Error("duration_seconds",
+                  "excludes num_requests: arrivals end at a time or after a number");
+    }
+    check.Positive("duration_seconds", workload->duration_seconds(), kMaxSimulatedSeconds);
+    return;
+  }
   const int rows = workload->trace().rows().input_tokens_size();
   if (!workload->has_num_requests() && rows > 0) workload->set_num_requests(rows);
   if (workload->has_num_requests()) {
     check.Range("num_requests", workload->num_requests(), 1, kMaxRequests);
   } else if (!workload->has_trace()) {
-    check.Error("num_requests", "is missing: how many requests to simulate");
+    check.Error("num_requests", "is missing: how many requests to simulate, or duration_seconds");
   }
+}
+
+}  // namespace
+
+void ResolveWorkload(const TracePolicy& policy, v1::Workload* workload, Findings* findings) {
+  const Checker check(findings, "workload");
+  ResolveTraceUse(policy, workload, findings);
+  ResolveExtent(check, workload);
   ResolveArrival(workload, findings);
   ResolveAllLengths(workload, findings);
   ResolveConversations(workload, findings);

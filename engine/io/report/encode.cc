@@ -123,6 +123,13 @@ void Encode(const WorkerSummary& from, v1::WorkerReport* to) {
   Encode(from.timeline, from.kv_blocks_total, from.kv_bytes_per_block, to->mutable_timeline());
 }
 
+void Encode(const WindowSummary& from, v1::WindowReport* to) {
+  to->set_start_seconds(ToSeconds(from.window.start));
+  if (from.window.end != kNever) to->set_end_seconds(ToSeconds(from.window.end));
+  to->set_finished(from.finished);
+  to->set_rejected(from.rejected);
+}
+
 void EncodeCounts(const Report& from, v1::RequestCounts* to) {
   to->set_total(from.total);
   to->set_finished(from.finished);
@@ -257,6 +264,7 @@ v1::Report ToProto(const Report& report) {
   for (const ClassSummary& client : report.classes) Encode(client, out.add_classes());
   if (report.cache) Encode(*report.cache, out.mutable_cache());
   if (report.transfers) Encode(*report.transfers, out.mutable_transfers());
+  if (report.window) Encode(*report.window, out.mutable_window());
   return out;
 }
 
@@ -273,6 +281,7 @@ v1::Progress ToProto(const Progress& progress, const Plan& plan) {
     fraction = std::max(fraction, static_cast<double>(now) / static_cast<double>(end));
   };
   reach(progress.finished, progress.total);
+  if (plan.workload.duration != kNever) reach(progress.now, plan.workload.duration);
   if (plan.max_simulated_time != kNever) reach(progress.now, plan.max_simulated_time);
   reach(progress.events, plan.max_events);
   out.set_fraction(std::min(fraction, 1.0));
