@@ -1,4 +1,4 @@
-// The worker with the least of one signal: outstanding requests, used KV cache, prompts to compute.
+// The worker with the least of one signal: outstanding requests, used KV cache, work in tokens.
 #include "engine/schedule/global/candidates.h"
 #include "engine/schedule/global/schedulers.h"
 
@@ -15,7 +15,7 @@ class LeastRequests final : public GlobalScheduler {
 class LeastWork final : public GlobalScheduler {
  public:
   int32_t Dispatch(const DispatchView& view) override {
-    return LeastCandidate(view.signals.outstanding_tokens, view);
+    return LeastCandidate(view.work(), view);
   }
 };
 
