@@ -39,7 +39,14 @@ class ReferenceRun {
       if (plan.migrate_on_pressure && role != Role::kPrefill) {
         find = [this](int32_t from, const ReferenceRequest& r) { return MigrationTarget(from, r); };
       }
-      workers_.emplace_back(plan.workers[i], static_cast<int32_t>(i), std::move(find));
+      FetchFromPool fetch;
+      if (plan.memory_pool && plan.memory_pool->load == PoolLoad::kBlocking) {
+        fetch = [this](int32_t worker, int64_t tokens, SimTime now) {
+          return BlockingFetch(worker, tokens, now);
+        };
+      }
+      workers_.emplace_back(plan.workers[i], static_cast<int32_t>(i), std::move(find),
+                            std::move(fetch));
       if (role != Role::kDecode) prefillers_.push_back(static_cast<int32_t>(i));
       if (role != Role::kPrefill) decoders_.push_back(static_cast<int32_t>(i));
     }
@@ -66,6 +73,7 @@ class ReferenceRun {
         next_signals_ += plan_.signal_delay;
         continue;
       }
+      for (ReferenceWorker& worker : workers_) worker.Account(now - results_.end_time);
       results_.end_time = now;
       if (transfer == now) {
         EndTransfers(now);
@@ -122,7 +130,10 @@ class ReferenceRun {
     WorkerSignals signals;
     signals.Resize(workers_.size());
     for (const ReferenceRequest& request : requests_) {
-      if (request.at >= 0) ++signals.outstanding[static_cast<size_t>(request.at)];
+      if (request.at < 0) continue;
+      const auto at = static_cast<size_t>(request.at);
+      ++signals.outstanding[at];
+      signals.outstanding_kv_tokens[at] += request.sent_kv_tokens;
     }
     for (size_t i = 0; i < workers_.size(); ++i) {
       signals.waiting[i] = static_cast<int32_t>(workers_[i].waiting());
@@ -155,6 +166,7 @@ class ReferenceRun {
     return scheduler.Dispatch({.signals = signals,
                                .candidates = candidates,
                                .input_tokens = static_cast<int32_t>(request.to_compute()),
+                               .transfer = &scheduler == transfer_scheduler_.get(),
                                .conversation = request.input.conversation,
                                .prefix = caches ? &probe : nullptr});
   }
@@ -293,6 +305,10 @@ class ReferenceRun {
           case ReferenceMessage::Kind::kLoad:
             Load(from, message.request, now);
             break;
+          case ReferenceMessage::Kind::kFetched:
+            pool_->Unpin(message.request->input.conversation);
+            results_.pool.hit_tokens += message.tokens;
+            break;
           case ReferenceMessage::Kind::kSwapOut:
             Swap(ReferenceMove::Kind::kSwapOut, from, nullptr,
                  message.blocks * plan_.workers[i].block_size, now);
@@ -306,6 +322,7 @@ class ReferenceRun {
   // A request goes on elsewhere, `to` or where it is sent to decode. Its worker keeps the blocks
   // until the KV cache has arrived there.
   void HandOn(int32_t from, ReferenceRequest* request, int32_t to, SimTime now) {
+    request->handed_on = now;
     if (plan_.workers[static_cast<size_t>(from)].drops_cache) {
       SendTo(ChooseDecoder(*request, from), request, now);
       return;
@@ -330,6 +347,7 @@ class ReferenceRun {
     const bool near = WorkerAt(move.from).plan().node == WorkerAt(move.to).plan().node;
     const LinkConfig& link = near ? plan_.network.intra_node : plan_.network.inter_node;
     move.start = now;
+    request->EndDecodeWait(now);
     // An unlimited link: every group of blocks takes the latency, one after the other.
     move.end = now + plan_.network.groups * FromSeconds(link.latency_seconds);
     move.order = starts_++;
@@ -347,6 +365,20 @@ class ReferenceRun {
                       .start = now,
                       .end = now + FromSeconds(latency + link_latency),
                       .order = starts_++}));
+  }
+
+  // An iteration waits for it. Over a link with a limit, one after the other.
+  SimTime BlockingFetch(int32_t worker, int64_t tokens, SimTime now) {
+    const MemoryPoolConfig& config = *plan_.memory_pool;
+    double latency = config.fetch_latency_per_block_seconds *
+                     static_cast<double>(WorkerAt(worker).BlocksOf(tokens));
+    if (config.link) latency += config.link->latency_seconds;
+    const SimTime ready = now + FromSeconds(latency);
+    if (!config.link || config.link->bandwidth_bytes_per_second == 0) return ready;
+    const auto bytes = static_cast<double>(tokens * WorkerAt(worker).plan().kv_bytes_per_token);
+    pool_link_free_ = std::max(pool_link_free_, ready) +
+                      FromSeconds(bytes / config.link->bandwidth_bytes_per_second);
+    return pool_link_free_;
   }
 
   // Over the worker's host link, one copy after the other.
@@ -429,6 +461,7 @@ class ReferenceRun {
   std::vector<std::unique_ptr<ReferenceMove>> moves_;
   std::optional<ReferencePool> pool_;
   std::vector<SimTime> host_link_free_;  // when its last copy ends
+  SimTime pool_link_free_ = 0;           // of blocking fetches
   int64_t starts_ = 0;
   SimTime next_signals_ = kNever;
   WorkerSignals stale_signals_;

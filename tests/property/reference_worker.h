@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "engine/core/plan.h"
@@ -17,25 +18,32 @@
 namespace tokensim {
 
 struct ReferenceMessage {
-  enum class Kind : uint8_t { kEnded, kPrefilled, kMigrates, kLoad, kSwapOut };
+  enum class Kind : uint8_t { kEnded, kPrefilled, kMigrates, kLoad, kFetched, kSwapOut };
   Kind kind = Kind::kEnded;
   ReferenceRequest* request = nullptr;
   int64_t blocks = 0;   // kSwapOut
+  int64_t tokens = 0;   // kFetched
   int32_t target = -1;  // kMigrates
 };
 
 // Where a request of a worker that runs out of blocks may go; -1: nowhere.
 using FindTarget = std::function<int32_t(int32_t worker, const ReferenceRequest& request)>;
 
+// When the memory pool has brought so many tokens to the worker.
+using FetchFromPool = std::function<SimTime(int32_t worker, int64_t tokens, SimTime now)>;
+
 class ReferenceWorker {
  public:
-  // `find_target`: null when nobody migrates.
-  ReferenceWorker(const WorkerPlan& plan, int32_t index, FindTarget find_target);
+  // `find_target`: null when nobody migrates. `fetch`: null unless iterations wait for the pool.
+  ReferenceWorker(const WorkerPlan& plan, int32_t index, FindTarget find_target,
+                  FetchFromPool fetch);
 
   [[nodiscard]] RejectReason CheckFits(int64_t prompt, int64_t total) const;
   void Enqueue(ReferenceRequest* request, SimTime now);
   // Something changed: a worker without an iteration looks at its queue at `now`.
   void Wake(SimTime now);
+  // Counts what it has for so long.
+  void Account(SimTime duration);
   // Ends the current iteration, if any, and forms the next.
   std::vector<ReferenceMessage> Boundary(SimTime now, std::vector<ReferenceIteration>* log);
   // The KV cache that the request was to load is here.
@@ -70,6 +78,7 @@ class ReferenceWorker {
     std::vector<Step> steps;
     int64_t padding = 0;
     int64_t swapped_blocks = 0;
+    std::vector<std::pair<ReferenceRequest*, int64_t>> fetches;  // tokens from the memory pool
     bool changed = false;  // somebody was preempted or began to load when it was formed
     ReferenceIteration figures;
     std::vector<ReferenceRequest*> first_tokens;
@@ -113,6 +122,11 @@ class ReferenceWorker {
   // Admission of the front of the queue; false: there is no room.
   bool Admit(int64_t tokens, int64_t cached, int64_t reserved);
   bool AdmitStored();
+  // The front's KV cache is elsewhere, and comes before it is scheduled.
+  [[nodiscard]] bool FrontIsStored() const {
+    const CacheHome home = Front()->home;
+    return home != CacheHome::kNowhere && !(fetch_ && home == CacheHome::kPool);
+  }
   void Resume(ReferenceRequest* request);
   [[nodiscard]] bool HasRoom(int64_t blocks, bool is_new) const;
 
@@ -123,6 +137,7 @@ class ReferenceWorker {
   const WorkerPlan& plan_;
   const int32_t index_;
   const FindTarget find_target_;
+  const FetchFromPool fetch_;
   ReferenceBlocks blocks_;
   ReferenceQueue waiting_;
   std::vector<ReferenceRequest*> running_;  // in order of admission
