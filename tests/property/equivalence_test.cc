@@ -136,6 +136,7 @@ TEST_P(EquivalenceTest, EngineEqualsReferenceWithRoles) {
 TEST_P(EquivalenceTest, EngineEqualsReferenceWithCaches) {
   int64_t cached = 0;
   int64_t fetched = 0;
+  int64_t fetched_blocking = 0;
   for (uint64_t seed = 1; seed <= Seeds(300); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     auto plan = std::make_shared<Plan>(*RandomPlan(seed, GetParam()));
@@ -143,14 +144,23 @@ TEST_P(EquivalenceTest, EngineEqualsReferenceWithCaches) {
     AddKnobs(seed, plan.get());
     AddCaches(seed, plan.get());
     if (seed % 2 == 0) AddRoles(seed, plan.get());
+    if (seed % 4 == 1) {  // decides by how much of a prompt each worker has, to the token
+      plan->global_scheduler.policy = GlobalPolicy::kWeighted;
+      plan->global_scheduler.weights = {
+          .queue_depth = 0.3, .kv_use = 0.3, .prefix_hit = 1, .load = 0.3};
+    }
     const ReferenceResults expected = RunReference(*plan);
     ExpectSame(expected, RunEngine(plan));
     if (HasFailure()) return;
     for (const RequestRecord& r : expected.records) cached += r.cached_tokens > 0;
     fetched += expected.pool.hit_tokens;
+    if (plan->memory_pool && plan->memory_pool->load == PoolLoad::kBlocking) {
+      fetched_blocking += expected.pool.hit_tokens;
+    }
   }
   EXPECT_GE(cached, 2000);
   EXPECT_GE(fetched, 10'000);
+  EXPECT_GE(fetched_blocking, 3'000);
 }
 
 // Long enough for rings and logs to wrap and be trimmed.
