@@ -68,10 +68,10 @@ Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Result
         plan.migrate_on_pressure && worker.role != Role::kPrefill ? this : nullptr;
     PoolReader* pool =
         plan.memory_pool && plan.memory_pool->load == PoolLoad::kBlocking ? this : nullptr;
-    workers_.emplace_back(worker, static_cast<int32_t>(i), plan.timeline_points,
-                          Worker::Context{slab_, results->records, signals_, observer, migration,
-                                          pool, report_ends, layerwise, classes,
-                                          plan.response_delay});
+    workers_.emplace_back(
+        worker, static_cast<int32_t>(i), plan.timeline_points,
+        Worker::Context{slab_, results->records, signals_, observer, migration, pool, report_ends,
+                        layerwise, classes, plan.response_delay});
     signals_.kv_total[i] = worker.kv_blocks;
     any_prefix_cache_ = any_prefix_cache_ || worker.prefix_caching;
     if (worker.role != Role::kPrefill) {

@@ -167,8 +167,8 @@ TEST(ClusterTest, WithoutACacheTheDecodeQueueEndsWithTheSchedule) {
 TEST(ClusterTest, MaxMemoryRatioAppliesWhereARequestHasNotRun) {
   // As with the decode worker of two blocks: of four, requests that come may take half.
   for (const TransferMode mode : {TransferMode::kSequential, TransferMode::kLayerwise}) {
-    auto plan =
-        MakePlan({{0, 5, 3}, {0, 5, 3}}, {MakeWorker(Role::kPrefill), MakeWorker(Role::kDecode, 4)});
+    auto plan = MakePlan({{0, 5, 3}, {0, 5, 3}},
+                         {MakeWorker(Role::kPrefill), MakeWorker(Role::kDecode, 4)});
     plan->network.mode = mode;
     plan->workers[1].scheduler.max_memory_ratio = 0.5;
     const Results results = RunPlan(plan);
@@ -183,9 +183,9 @@ TEST(ClusterTest, LeastWorkOfTransfersIsInKvTokens) {
   // 20, 4 and 5 tokens are prefilled together: to worker 1, to 2, which has none, and to 2, which
   // has 4. When all are done the next goes to 1 again.
   for (const TransferMode mode : {TransferMode::kSequential, TransferMode::kLayerwise}) {
-    auto plan =
-        MakePlan({{0, 20, 3}, {0, 4, 3}, {0, 5, 3}, {1000 * kMs, 4, 3}},
-                 {MakeWorker(Role::kPrefill), MakeWorker(Role::kDecode), MakeWorker(Role::kDecode)});
+    auto plan = MakePlan(
+        {{0, 20, 3}, {0, 4, 3}, {0, 5, 3}, {1000 * kMs, 4, 3}},
+        {MakeWorker(Role::kPrefill), MakeWorker(Role::kDecode), MakeWorker(Role::kDecode)});
     plan->network.mode = mode;
     plan->transfer_scheduler.policy = GlobalPolicy::kLeastWork;
     const Results results = RunPlan(plan);

@@ -77,8 +77,8 @@ struct WorkerTimeline {
   std::vector<double> running;
   std::vector<double> waiting;
   std::vector<double> kv_blocks_used;
-  std::vector<double> busy;    // 0..1
-  std::vector<double> stored;  // in the tier below: blocks in host memory; empty without one
+  std::vector<double> busy;     // 0..1
+  std::vector<double> stored;   // in the tier below: blocks in host memory; empty without one
   std::vector<double> loading;  // empty: none ever
   std::vector<double> held;     // empty: none ever
 };

@@ -17,8 +17,8 @@ class Timeline {
   // `has_store`: there is a tier below.
   explicit Timeline(int32_t max_points, bool has_store = false);
 
-  // What the worker had over [begin, end), in which it was computing or not, and what the tier below
-  // held. Nothing at all leaves the resolution as it is.
+  // What the worker had over [begin, end), in which it was computing or not, and what the tier
+  // below held. Nothing at all leaves the resolution as it is.
   void Add(SimTime begin, SimTime end, const Occupancy& occupancy, bool busy, int64_t stored) {
     if (begin >= current_begin_ && end <= current_end_) {
       intervals_[current_].Add(occupancy, busy, stored, static_cast<double>(end - begin));

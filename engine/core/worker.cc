@@ -107,9 +107,8 @@ void Worker::Complete(SimTime now) {
   }
   CountIteration();
   for (const PoolFetch& fetch : current_.fetches) {
-    messages_.push_back({.kind = WorkerMessage::Kind::kFetched,
-                         .request = fetch.request,
-                         .tokens = fetch.tokens});
+    messages_.push_back(
+        {.kind = WorkerMessage::Kind::kFetched, .request = fetch.request, .tokens = fetch.tokens});
   }
   if (plan_.scheduler.async_depth == 1) {
     state_.Advance(&current_, now);

@@ -54,12 +54,17 @@ class Buffer {
   std::string text_;
 };
 
-constexpr std::array<std::string_view, 22> kColumns = {
-    "request_id",    "arrival_s",    "queued_s",      "scheduled_s",   "first_token_s",
-    "finish_s",      "input_tokens", "output_tokens", "cached_tokens", "preemptions",
-    "worker",        "ttft_s",       "tpot_s",        "e2e_s",         "max_itl_s",
-    "reject_reason", "class",        "conversation",  "turn",          "prefill_worker",
-    "kv_transfer_s", "decode_queueing_s"};
+constexpr std::array<std::string_view, 22> kColumns = {"request_id",    "arrival_s",
+                                                       "queued_s",      "scheduled_s",
+                                                       "first_token_s", "finish_s",
+                                                       "input_tokens",  "output_tokens",
+                                                       "cached_tokens", "preemptions",
+                                                       "worker",        "ttft_s",
+                                                       "tpot_s",        "e2e_s",
+                                                       "max_itl_s",     "reject_reason",
+                                                       "class",         "conversation",
+                                                       "turn",          "prefill_worker",
+                                                       "kv_transfer_s", "decode_queueing_s"};
 
 // Durations of one request; kUnset where it has none.
 struct Derived {

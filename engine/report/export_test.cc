@@ -78,7 +78,8 @@ TEST(Export, JsonlGolden) {
       "\"first_token_s\":null,\"finish_s\":1.500000000,\"input_tokens\":5000,\"output_tokens\":20,"
       "\"cached_tokens\":0,\"preemptions\":0,\"worker\":1,\"ttft_s\":null,\"tpot_s\":null,"
       "\"e2e_s\":null,\"max_itl_s\":null,\"reject_reason\":\"max_model_len\",\"class\":null,"
-      "\"conversation\":null,\"turn\":null,\"prefill_worker\":null,\"kv_transfer_s\":null,\"decode_queueing_s\":null}\n"
+      "\"conversation\":null,\"turn\":null,\"prefill_worker\":null,\"kv_transfer_s\":null,\"decode_"
+      "queueing_s\":null}\n"
       "{\"request_id\":2,\"arrival_s\":2.000000001,\"queued_s\":2.000000001,\"scheduled_s\":"
       "2.500000000,\"first_token_s\":3.000000000,\"finish_s\":3.000000000,\"input_tokens\":7,"
       "\"output_tokens\":1,\"cached_tokens\":0,\"preemptions\":0,\"worker\":0,\"ttft_s\":"
@@ -166,7 +167,7 @@ TEST(Export, ManyRowsComeSortedAndWhole) {
   int64_t id = 0;
   for (; std::getline(lines, line); ++id) {
     ASSERT_EQ(line.substr(0, line.find(',')), std::to_string(id));
-    ASSERT_EQ(std::count(line.begin(), line.end(), ','), 20);
+    ASSERT_EQ(std::count(line.begin(), line.end(), ','), 21);
   }
   EXPECT_EQ(id, 5000);
 }

@@ -282,8 +282,8 @@ void SummarizeWorkers(const Plan& plan, const Results& results, Report* report) 
     summary.mean_waiting = TimeAverage(occupancy.waiting, results.end_time);
     summary.mean_loading = TimeAverage(occupancy.loading, results.end_time);
     summary.mean_held = TimeAverage(occupancy.held, results.end_time);
-    summary.mean_kv_utilization = TimeAverage(occupancy.kv_blocks, results.end_time) /
-                                  static_cast<double>(worker.kv_blocks);
+    summary.mean_kv_utilization =
+        TimeAverage(occupancy.kv_blocks, results.end_time) / static_cast<double>(worker.kv_blocks);
   }
 }
 

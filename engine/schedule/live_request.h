@@ -48,8 +48,8 @@ struct alignas(64) LiveRequest {
   bool first_gap_apart = false;
   bool last_turn = true;
   KvSource kv_source = KvSource::kNone;
-  int32_t kv_tokens = 0;  // tokens at kv_source
-  bool ran_here = false;  // it has been in the running set of its worker since it came
+  int32_t kv_tokens = 0;       // tokens at kv_source
+  bool ran_here = false;       // it has been in the running set of its worker since it came
   bool awaits_decode = false;  // handed on, and nobody has taken it yet
   int32_t sent_kv_tokens = 0;  // of WorkerSignals::outstanding_kv_tokens at its worker
 
@@ -72,7 +72,7 @@ struct alignas(64) LiveRequest {
   SimTime kv_transfer = kUnset;  // time the KV cache took to move after the prefill
   SimTime handed_on = kUnset;    // while awaits_decode: since when
   SimTime decode_queueing = kUnset;
-  SimTime deadline = kNever;     // for its first token
+  SimTime deadline = kNever;  // for its first token
   int64_t conversation = -1;
   int64_t source_tag = -1;
   int32_t turn = 0;

@@ -105,7 +105,8 @@ class WorkerState {
   // What the front, which is not remote, needs; looks into the prefix cache.
   [[nodiscard]] Admission PlanFront();
   // Whether `tokens` of the front's cache may be allocated: blocks, watermark and, for a request
-  // that did not run here yet, max_memory_ratio. A worker where nothing runs or loads admits what fits.
+  // that did not run here yet, max_memory_ratio. A worker where nothing runs or loads admits what
+  // fits.
   [[nodiscard]] bool Fits(const Admission& admission, int32_t tokens) const;
   // Moves the front of the queue to the running set with the next `tokens` of its target.
   void AdmitFront(const Admission& admission, int32_t tokens);

@@ -50,9 +50,9 @@ Integral InCluster(const Plan& plan, const Results& results) {
 
 testing::AssertionResult Same(Integral expected, Integral actual) {
   if (expected == actual) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << "expected " << static_cast<double>(expected) << ", got "
-                                     << static_cast<double>(actual) << ", the difference is "
-                                     << static_cast<double>(actual - expected);
+  return testing::AssertionFailure()
+         << "expected " << static_cast<double>(expected) << ", got " << static_cast<double>(actual)
+         << ", the difference is " << static_cast<double>(actual - expected);
 }
 
 void AddDelays(uint64_t seed, Plan* plan) {
@@ -149,15 +149,14 @@ TEST(Occupancy, IsTheTimeAverageOfTheSnapshots) {
       }
       last = now;
     };
-    const Results results =
-        RunEngineByEvents(plan, nullptr, [&](const Simulation& simulation) {
-          if (simulation.done()) return;
-          advance(simulation.progress().now);
-          for (size_t i = 0; i < shown.size(); ++i) {
-            const WorkerSnapshot s = simulation.cluster().worker(i).Snapshot();
-            shown[i] = {s.running, s.waiting, s.loading, s.held, s.kv_blocks_used};
-          }
-        });
+    const Results results = RunEngineByEvents(plan, nullptr, [&](const Simulation& simulation) {
+      if (simulation.done()) return;
+      advance(simulation.progress().now);
+      for (size_t i = 0; i < shown.size(); ++i) {
+        const WorkerSnapshot s = simulation.cluster().worker(i).Snapshot();
+        shown[i] = {s.running, s.waiting, s.loading, s.held, s.kv_blocks_used};
+      }
+    });
     advance(results.end_time);
     for (size_t i = 0; i < shown.size(); ++i) {
       SCOPED_TRACE("worker " + std::to_string(i));

@@ -40,13 +40,12 @@ void ReferenceWorker::Wake(SimTime now) {
 void ReferenceWorker::Account(SimTime duration) {
   if (duration == 0) return;
   const auto migrating = static_cast<int64_t>(current_.migrating.size());
-  const Occupancy now = {
-      .running = static_cast<int32_t>(running_.size() + leaving_.size()) +
-                 static_cast<int32_t>(migrating),
-      .waiting = static_cast<int32_t>(waiting()),
-      .loading = static_cast<int32_t>(loading_.size()),
-      .held = static_cast<int32_t>(outgoing_ - migrating),
-      .kv_blocks = blocks_.used()};
+  const Occupancy now = {.running = static_cast<int32_t>(running_.size() + leaving_.size()) +
+                                    static_cast<int32_t>(migrating),
+                         .waiting = static_cast<int32_t>(waiting()),
+                         .loading = static_cast<int32_t>(loading_.size()),
+                         .held = static_cast<int32_t>(outgoing_ - migrating),
+                         .kv_blocks = blocks_.used()};
   stats_.occupancy.running += static_cast<__int128>(now.running) * duration;
   stats_.occupancy.waiting += static_cast<__int128>(now.waiting) * duration;
   stats_.occupancy.loading += static_cast<__int128>(now.loading) * duration;

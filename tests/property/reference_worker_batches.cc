@@ -57,8 +57,8 @@ void ReferenceWorker::FormVllmV0() {
   AdmitReady();
   const bool preempted = PreemptForDecodes();
   ScheduleDecodes();
-  while (!preempted && has_waiting() && slots() < plan_.scheduler.max_num_seqs &&
-         FrontIsStored() && AdmitStored()) {
+  while (!preempted && has_waiting() && slots() < plan_.scheduler.max_num_seqs && FrontIsStored() &&
+         AdmitStored()) {
   }
 }
 

@@ -38,8 +38,8 @@ std::array<Field, 19> FieldsOf(const RequestRecord& r) {
 bool SameStats(const WorkerStats& a, const WorkerStats& b) {
   return a.finished == b.finished && a.iterations == b.iterations &&
          a.prefill_tokens == b.prefill_tokens && a.decode_tokens == b.decode_tokens &&
-         a.preemptions == b.preemptions && a.busy == b.busy &&
-         a.occupancy == b.occupancy && a.max_running == b.max_running && a.max_kv_blocks_used == b.max_kv_blocks_used &&
+         a.preemptions == b.preemptions && a.busy == b.busy && a.occupancy == b.occupancy &&
+         a.max_running == b.max_running && a.max_kv_blocks_used == b.max_kv_blocks_used &&
          a.prefilled == b.prefilled && a.swapped_out_blocks == b.swapped_out_blocks &&
          a.swapped_in_blocks == b.swapped_in_blocks &&
          a.max_host_blocks_used == b.max_host_blocks_used && a.unavailable == b.unavailable;
@@ -57,9 +57,9 @@ bool SameLink(const LinkSummary& a, const LinkSummary& b) {
 }
 
 bool SameTotals(const Results& a, const Results& b) {
-  return a.migrations == b.migrations && a.homeless == b.homeless && a.redispatched == b.redispatched &&
-         a.pool.hit_tokens == b.pool.hit_tokens && a.pool.evicted_tokens == b.pool.evicted_tokens &&
-         a.pool.max_bytes == b.pool.max_bytes;
+  return a.migrations == b.migrations && a.homeless == b.homeless &&
+         a.redispatched == b.redispatched && a.pool.hit_tokens == b.pool.hit_tokens &&
+         a.pool.evicted_tokens == b.pool.evicted_tokens && a.pool.max_bytes == b.pool.max_bytes;
 }
 
 }  // namespace

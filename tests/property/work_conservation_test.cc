@@ -4,8 +4,8 @@
 //   slots   fewer than max_num_seqs requests run, load or are loaded;
 //   blocks  its need is free, less what is promised to prompts whose beginning loads or is loaded.
 //           Unless nothing runs or loads, `watermark` of all blocks stays free after it, and a
-//           request that did not run here yet leaves at most `max_memory_ratio` of them in use. The beginning
-//           of its own prompt having been loaded, only the first of these counts;
+//           request that did not run here yet leaves at most `max_memory_ratio` of them in use. The
+//           beginning of its own prompt having been loaded, only the first of these counts;
 //   batch   there is room in the iteration, as its scheduler says (BatchHasRoom below).
 // Its need: the blocks for its KV cache and one more token, if that cache is on another worker or
 // in host memory; else those for the tokens it is admitted with, where prefix hits count as if they

@@ -56,7 +56,7 @@ struct WorkerSignals {
   // Tokens of the outstanding requests' KV caches, as they were sent: those they came with, else
   // those of the prompt.
   std::vector<int64_t> outstanding_kv_tokens;
-  std::vector<int64_t> kv_used;             // KV blocks
+  std::vector<int64_t> kv_used;  // KV blocks
   std::vector<int64_t> kv_total;
   int64_t refreshes = 0;  // of stale signals, the first included; 0: these are live
 

@@ -14,9 +14,7 @@ class LeastRequests final : public GlobalScheduler {
 
 class LeastWork final : public GlobalScheduler {
  public:
-  int32_t Dispatch(const DispatchView& view) override {
-    return LeastCandidate(view.work(), view);
-  }
+  int32_t Dispatch(const DispatchView& view) override { return LeastCandidate(view.work(), view); }
 };
 
 class LeastKv final : public GlobalScheduler {

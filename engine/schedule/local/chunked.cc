@@ -6,10 +6,10 @@
 //      preempted (recompute), and nobody is admitted in this iteration.
 //   2. Waiting requests, first come first served, while budget, slots and blocks last. With
 //      reserve_full_prompt a request is admitted only if its whole prompt fits in the free blocks,
-//      though it takes blocks only chunk by chunk; so, too, when nothing runs: nobody would free the
-//      blocks it lacks later, and it would preempt itself again and again.
-//      A request whose KV cache begins to load takes a slot and blocks, but no budget: nothing of it
-//      is computed in this iteration.
+//      though it takes blocks only chunk by chunk; so, too, when nothing runs: nobody would free
+//      the blocks it lacks later, and it would preempt itself again and again. A request whose KV
+//      cache begins to load takes a slot and blocks, but no budget: nothing of it is computed in
+//      this iteration.
 //
 // At most one running request is in prefill: a prompt is left unfinished only when it used up the
 // budget, and then nobody is admitted behind it.
