@@ -18,6 +18,7 @@ struct Columns {
   }
 
   std::vector<double> ttft, tpot, e2e, queueing, normalized_latency, max_itl;
+  std::vector<double> decode_queueing;  // of those that were handed on
   std::vector<double> input_tokens, output_tokens;
 };
 
@@ -25,6 +26,9 @@ void Append(const RequestRecord& r, Columns* columns) {
   columns->ttft.push_back(ToSeconds(r.first_token - r.arrival));
   columns->e2e.push_back(ToSeconds(r.finish - r.arrival));
   columns->queueing.push_back(ToSeconds(r.scheduled - r.arrival));
+  if (r.decode_queueing != kUnset) {
+    columns->decode_queueing.push_back(ToSeconds(r.decode_queueing));
+  }
   columns->normalized_latency.push_back(ToSeconds(r.finish - r.arrival) / r.output_tokens);
   if (r.output_tokens >= 2) {
     columns->tpot.push_back(ToSeconds(r.finish - r.first_token) / (r.output_tokens - 1));
@@ -152,6 +156,7 @@ void SummarizeColumns(const Columns& columns, Report* report) {
   report->tpot_seconds = Summarize(columns.tpot);
   report->e2e_seconds = Summarize(columns.e2e);
   report->queueing_seconds = Summarize(columns.queueing);
+  report->decode_queueing_seconds = Summarize(columns.decode_queueing);
   report->normalized_latency_seconds = Summarize(columns.normalized_latency);
   report->max_itl_seconds = Summarize(columns.max_itl);
   report->input_tokens = Summarize(columns.input_tokens);
@@ -246,6 +251,11 @@ void SummarizeTransfers(const Plan& plan, const Results& results, Report* report
   }
 }
 
+double TimeAverage(__int128 integral, SimTime duration) {
+  if (duration <= 0) return 0;
+  return static_cast<double>(integral) / static_cast<double>(duration);
+}
+
 void SummarizeWorkers(const Plan& plan, const Results& results, Report* report) {
   const bool changes_workers = ChangesWorkers(plan);
   for (size_t i = 0; i < plan.workers.size(); ++i) {
@@ -267,9 +277,13 @@ void SummarizeWorkers(const Plan& plan, const Results& results, Report* report) 
     summary.timeline = results.timelines[i];
     if (report->simulated_seconds <= 0) continue;
     summary.utilization = ToSeconds(summary.stats.busy) / report->simulated_seconds;
-    summary.mean_running = summary.stats.running_integral / report->simulated_seconds;
-    summary.mean_kv_utilization = summary.stats.kv_blocks_integral / report->simulated_seconds /
-                                  static_cast<double>(worker.kv_blocks);
+    const OccupancyIntegral& occupancy = summary.stats.occupancy;
+    summary.mean_running = TimeAverage(occupancy.running, results.end_time);
+    summary.mean_waiting = TimeAverage(occupancy.waiting, results.end_time);
+    summary.mean_loading = TimeAverage(occupancy.loading, results.end_time);
+    summary.mean_held = TimeAverage(occupancy.held, results.end_time);
+    summary.mean_kv_utilization =
+        TimeAverage(occupancy.kv_blocks, results.end_time) / static_cast<double>(worker.kv_blocks);
   }
 }
 
@@ -284,6 +298,7 @@ Report BuildReport(const Plan& plan, const Results& results) {
   report.simulated_seconds = ToSeconds(results.end_time);
   SummarizeRequests(plan, results, &report);
   SummarizeWorkers(plan, results, &report);
+  report.mean_homeless = TimeAverage(results.homeless, results.end_time);
   SummarizeCache(plan, results, &report);
   SummarizeTransfers(plan, results, &report);
   report.notes = MakeNotes(report, results);
