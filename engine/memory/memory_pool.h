@@ -22,12 +22,16 @@
 namespace tokensim {
 
 enum class Eviction : uint8_t { kLru, kFifo };
+// When a request gets what the pool has for it: before it is scheduled, beside the iterations of
+// others; or at the beginning of its first iteration, which waits for it.
+enum class PoolLoad : uint8_t { kAsync, kBlocking };
 
 struct MemoryPoolConfig {
   int64_t capacity_bytes = 0;  // below 2^62; 0: 2^62, as good as unlimited
   double fetch_latency_per_block_seconds = 0;
   std::optional<LinkConfig> link = {};  // shared by all fetches
   Eviction eviction = Eviction::kLru;
+  PoolLoad load = PoolLoad::kAsync;
 };
 
 class MemoryPool {

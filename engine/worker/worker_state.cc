@@ -31,6 +31,11 @@ WorkerState::WorkerState(RequestSlab& slab, const WorkerStateConfig& config,
 
 // ---- Queue
 
+void WorkerState::Enqueue(RequestHandle handle) {
+  slab_[handle].ran_here = false;
+  PushBack(handle);
+}
+
 int64_t WorkerState::KeyOf(const LiveRequest& r) const {
   switch (scheduler_.queue_order) {
     case QueueOrder::kSjf:
@@ -76,6 +81,7 @@ RequestHandle WorkerState::PopFront() {
 
 void WorkerState::AppendRunning(RequestHandle handle) {
   LiveRequest& r = slab_[handle];
+  r.ran_here = true;
   r.running_prev = running_tail_;
   r.running_next = kNoRequest;
   if (running_tail_ != kNoRequest) {
@@ -353,7 +359,7 @@ std::vector<Departure> WorkerState::Evacuate() {
   for (; !loaded_.empty(); loaded_.pop_front()) drop(loaded_.front());
   for (; !waiting_.empty(); waiting_.pop_front()) drop(waiting_.front());
   running_head_ = running_tail_ = unfinished_ = kNoRequest;
-  running_count_ = loading_ = outgoing_ = 0;
+  running_count_ = loading_ = outgoing_ = reserved_ = 0;
   loading_requests_.clear();
   loads_begun_.clear();
   padding_.clear();

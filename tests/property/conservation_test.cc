@@ -105,10 +105,11 @@ TEST_P(ConservationTest, TimelinesAddUpToTheIntegrals) {
         }
         return sum;
       };
-      EXPECT_NEAR(integral(timeline.running), stats.running_integral,
-                  1e-6 + 1e-6 * stats.running_integral);
-      EXPECT_NEAR(integral(timeline.kv_blocks_used), stats.kv_blocks_integral,
-                  1e-6 + 1e-6 * stats.kv_blocks_integral);
+      const auto seconds = [](auto nanos) { return static_cast<double>(nanos) * 1e-9; };
+      const double running = seconds(stats.occupancy.running);
+      EXPECT_NEAR(integral(timeline.running), running, 1e-6 + 1e-6 * running);
+      const double kv_blocks = seconds(stats.occupancy.kv_blocks);
+      EXPECT_NEAR(integral(timeline.kv_blocks_used), kv_blocks, 1e-6 + 1e-6 * kv_blocks);
       EXPECT_NEAR(integral(timeline.busy), ToSeconds(stats.busy), 1e-6);
       if (stats.preemptions > 0) continue;
       SimTime waited = 0;

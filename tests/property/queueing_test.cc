@@ -88,12 +88,16 @@ TEST(QueueingTest, ExponentialServiceWaitsAsInMM1) {
 // Little's law: requests in service on average = rate x time in service, exactly.
 TEST(QueueingTest, LittlesLaw) {
   const Results results = RunEngine(SingleServer(80, 50'000, UniformLength{1, 199}), nullptr, 1000);
-  double served = 0;
-  for (const RequestRecord& r : results.records) served += ToSeconds(r.finish - r.scheduled);
-  EXPECT_NEAR(results.workers[0].running_integral, served, 1e-9 * served);
-  double waited = 0;
+  SimTime served = 0;
+  SimTime waiting = 0;
+  for (const RequestRecord& r : results.records) {
+    served += r.finish - r.scheduled;
+    waiting += r.scheduled - r.arrival;
+  }
+  EXPECT_EQ(static_cast<SimTime>(results.workers[0].occupancy.running), served);
+  EXPECT_EQ(static_cast<SimTime>(results.workers[0].occupancy.waiting), waiting);
+  const double waited = ToSeconds(waiting);
   double waiting_integral = 0;
-  for (const RequestRecord& r : results.records) waited += ToSeconds(r.scheduled - r.arrival);
   const WorkerTimeline& timeline = results.timelines[0];
   for (size_t i = 0; i < timeline.waiting.size(); ++i) {
     const SimTime begin = static_cast<SimTime>(i) * timeline.interval;
@@ -126,8 +130,8 @@ TEST(QueueingTest, StaticBatchesAsInFigure8) {
   const std::vector<SimTime> finish = {20 * kMs, 50 * kMs, 30 * kMs, 10 * kMs, 70 * kMs};
   for (size_t i = 0; i < finish.size(); ++i) EXPECT_EQ(records[i].finish, finish[i]) << i;
   EXPECT_EQ(records[4].scheduled, 50 * kMs);
-  // Rows stay in the batch until it ends: 4 for 50 ms, then 1 for 20 ms.
-  EXPECT_NEAR(results.workers[0].running_integral, 4 * 0.050 + 1 * 0.020, 1e-12);
+  // The rows of those that are done run no request: each runs until its own last token.
+  EXPECT_EQ(static_cast<SimTime>(results.workers[0].occupancy.running), (110 + 20) * kMs);
 }
 
 }  // namespace

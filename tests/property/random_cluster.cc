@@ -158,6 +158,11 @@ void AddCaches(uint64_t seed, Plan* plan) {
   if (draws.OneIn(2))
     pool.link = LinkConfig{.name = "pool", .latency_seconds = draws.Seconds(1e-2)};
   if (draws.OneIn(2)) pool.eviction = Eviction::kFifo;
+  if (draws.OneIn(2)) return;
+  pool.load = PoolLoad::kBlocking;
+  if (pool.link && draws.OneIn(2)) {
+    pool.link->bandwidth_bytes_per_second = 1e5 + draws.Seconds(1e7);
+  }
 }
 
 namespace {

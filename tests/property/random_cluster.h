@@ -19,7 +19,7 @@ namespace tokensim {
 void AddKnobs(uint64_t seed, Plan* plan);
 // Client classes; prefix groups, conversations or prompts with hash ids; closed loops.
 void AddTraffic(uint64_t seed, Plan* plan);
-// Prefix caches, and a memory pool whose links have no limit.
+// Prefix caches, and a memory pool whose link has no limit unless iterations wait for it.
 void AddCaches(uint64_t seed, Plan* plan);
 // Prefill and decode workers, links without a limit between them, dropped KV caches.
 void AddRoles(uint64_t seed, Plan* plan);

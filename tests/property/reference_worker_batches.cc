@@ -30,9 +30,10 @@ void ReferenceWorker::FormChunked() {
   }
   while (!preempted && has_waiting() && budget > 0 && slots() < plan_.scheduler.max_num_seqs) {
     const ReferenceRequest& front = *Front();
-    if (front.home != CacheHome::kNowhere) {
+    if (FrontIsStored()) {
+      const size_t steps = forming_->steps.size();
       if (!AdmitStored()) return;
-      --budget;
+      budget -= static_cast<int64_t>(forming_->steps.size() - steps);  // its decode, if any
       continue;
     }
     const int64_t cached = Cached(front);
@@ -56,8 +57,8 @@ void ReferenceWorker::FormVllmV0() {
   AdmitReady();
   const bool preempted = PreemptForDecodes();
   ScheduleDecodes();
-  while (!preempted && has_waiting() && slots() < plan_.scheduler.max_num_seqs &&
-         Front()->home != CacheHome::kNowhere && AdmitStored()) {
+  while (!preempted && has_waiting() && slots() < plan_.scheduler.max_num_seqs && FrontIsStored() &&
+         AdmitStored()) {
   }
 }
 
@@ -83,9 +84,10 @@ bool ReferenceWorker::AdmitWholePrompts(bool stop_at_swapped) {
   while (has_waiting() && slots() < plan_.scheduler.max_num_seqs) {
     const ReferenceRequest& front = *Front();
     if (stop_at_swapped && front.home == CacheHome::kHost) break;
-    if (front.home != CacheHome::kNowhere) {
+    if (FrontIsStored()) {
+      const size_t steps = forming_->steps.size();
       if (!AdmitStored()) break;
-      if (!stop_at_swapped) ++batched;  // its decode
+      batched += static_cast<int64_t>(forming_->steps.size() - steps);  // its decode, if any
       continue;
     }
     const int64_t cached = Cached(front);
@@ -106,6 +108,7 @@ void ReferenceWorker::Resume(ReferenceRequest* request) {
   request->target = request->computed;
   request->decodes_since = decode_joins_++;
   running_.push_back(request);
+  request->ran_here = true;
 }
 
 // vLLM walks the running set from its head (vllm/v1/core/sched/scheduler.py, schedule): a request

@@ -4,8 +4,8 @@
 //   slots   fewer than max_num_seqs requests run, load or are loaded;
 //   blocks  its need is free, less what is promised to prompts whose beginning loads or is loaded.
 //           Unless nothing runs or loads, `watermark` of all blocks stays free after it, and a
-//           request that never ran leaves at most `max_memory_ratio` of them in use. The beginning
-//           of its own prompt having been loaded, only the first of these counts;
+//           request that did not run here yet leaves at most `max_memory_ratio` of them in use. The
+//           beginning of its own prompt having been loaded, only the first of these counts;
 //   batch   there is room in the iteration, as its scheduler says (BatchHasRoom below).
 // Its need: the blocks for its KV cache and one more token, if that cache is on another worker or
 // in host memory; else those for the tokens it is admitted with, where prefix hits count as if they
@@ -48,7 +48,6 @@ struct Offer {
   int64_t total = 0;
   int32_t block_size = 1;
   int32_t slots = 0;
-  int32_t loading = 0;  // of the slots
 
   [[nodiscard]] int64_t BlocksFor(int64_t tokens) const {
     return (tokens + block_size - 1) / block_size;
@@ -59,16 +58,19 @@ Offer OfferOf(const WorkerState& state) {
   const LiveRequest& front = state.front();
   Offer offer{.target = front.prefill_target(),
               .source = front.kv_source,
-              .is_new = front.scheduled == kUnset,
+              .is_new = !front.ran_here,
               .free = state.free_blocks(),
               .promised = state.promised_blocks(),
               .total = state.pool().total(),
               .block_size = state.pool().block_size(),
-              .slots = state.slots_used(),
-              .loading = state.slots_used() - state.present_count()};
+              .slots = state.slots_used()};
   if (front.resumes()) offer.stored = front.kv_tokens;
   if (front.computed > 0) offer.loaded_blocks = state.BlocksFor(front.computed);
   offer.cached = front.computed > 0 ? front.computed : state.HitTokens(front);
+  if (!state.front_is_remote() && front.kv_source == KvSource::kPool) {  // fetched when it begins
+    offer.source = KvSource::kNone;
+    offer.cached = front.kv_tokens;
+  }
   return offer;
 }
 
@@ -93,11 +95,11 @@ bool HasBlocks(const LocalSchedulerConfig& config, const Offer& offer, int64_t b
          (!offer.is_new || used + need <= share(config.max_memory_ratio));
 }
 
-// Whether the front may join a batch of `shape`, which is not empty. Every KV cache that loads may
-// have taken a token of the batch.
+// Whether the front may join a batch of `shape`, which is not empty. KV caches that load take no
+// token of it.
 bool BatchHasRoom(const LocalSchedulerConfig& config, const Offer& offer,
                   const IterationShape& shape) {
-  const int64_t batched = shape.decode_count + shape.prefill_tokens + offer.loading;
+  const int64_t batched = shape.decode_count + shape.prefill_tokens;
   const bool remote = offer.source != KvSource::kNone;
   const bool within = remote || config.max_num_batched_tokens == 0 ||
                       batched + offer.target - offer.cached <= config.max_num_batched_tokens;
@@ -207,8 +209,7 @@ class Watch {
         << " ns, policy " << static_cast<int>(config.policy) << ", depth " << config.async_depth
         << ", beside " << shape.decode_count << " decodes and " << shape.prefill_tokens
         << " tokens of prompts; " << offer.free << " of " << offer.total << " blocks free, "
-        << offer.promised << " promised; " << offer.slots << " slots used, " << offer.loading
-        << " loading";
+        << offer.promised << " promised; " << offer.slots << " slots used";
     ++batches[static_cast<size_t>(config.policy)];
     for_blocks += offer.slots < config.max_num_seqs && BatchHasRoom(config, offer, shape);
   }

@@ -129,6 +129,7 @@ MemoryPoolConfig CompileMemoryPool(const v1::MemoryPool& pool) {
                                                : kFetchLatencyPerBlock;
   if (pool.has_link()) config.link = ToLink(pool.link());
   if (pool.eviction() == v1::EVICTION_FIFO) config.eviction = Eviction::kFifo;
+  if (pool.load() == v1::POOL_LOAD_BLOCKING) config.load = PoolLoad::kBlocking;
   return config;
 }
 

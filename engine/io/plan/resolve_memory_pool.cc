@@ -28,6 +28,10 @@ void ResolveMemoryPool(v1::Spec* spec, Findings* findings) {
     check.Error("eviction", "is not an eviction; allowed are lru, fifo");
   }
   if (pool->eviction() == v1::EVICTION_LRU) pool->clear_eviction();
+  if (pool->has_load() && (!v1::PoolLoad_IsValid(pool->load()) || pool->load() == 0)) {
+    check.Error("load", "is not a way to load; allowed are async, blocking");
+  }
+  if (pool->load() == v1::POOL_LOAD_ASYNC) pool->clear_load();
   if (!HasConversations(spec->workload())) {
     check.Warning("", "is not used: the workload has no conversations");
   }

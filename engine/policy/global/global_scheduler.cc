@@ -20,7 +20,8 @@ constexpr Registration kRegistry[] = {
       "the worker with the smallest used share of its KV blocks; ties: the first"},
      MakeLeastKv},
     {{GlobalPolicy::kLeastWork, "least_work",
-      "the worker with the fewest prompt tokens sent there and not yet computed; ties: the first"},
+      "the worker with the fewest prompt tokens sent there and not yet computed; after a prefill, "
+      "with the fewest KV tokens; ties: the first"},
      MakeLeastWork},
     {{GlobalPolicy::kPowerOfTwo, "power_of_two",
       "of two random workers the one with fewer requests"},

@@ -53,14 +53,23 @@ struct WorkerSignals {
   std::vector<int32_t> outstanding;         // requests sent there and not finished or handed on
   std::vector<int32_t> waiting;             // of them, not in the running set
   std::vector<int64_t> outstanding_tokens;  // prompt tokens sent there and not yet computed
-  std::vector<int64_t> kv_used;             // KV blocks
+  // Tokens of the outstanding requests' KV caches, as they were sent: those they came with, else
+  // those of the prompt.
+  std::vector<int64_t> outstanding_kv_tokens;
+  std::vector<int64_t> kv_used;  // KV blocks
   std::vector<int64_t> kv_total;
   int64_t refreshes = 0;  // of stale signals, the first included; 0: these are live
 
+  // A request is sent to the worker, or finished, handed on or lost there.
+  void AddOutstanding(size_t worker, int32_t requests, int64_t kv_tokens) {
+    outstanding[worker] += requests;
+    outstanding_kv_tokens[worker] += kv_tokens;
+  }
   void Resize(size_t workers) {
     outstanding.resize(workers);
     waiting.resize(workers);
     outstanding_tokens.resize(workers);
+    outstanding_kv_tokens.resize(workers);
     kv_used.resize(workers);
     kv_total.resize(workers);
   }
@@ -79,10 +88,16 @@ struct DispatchView {
   // Workers that may be chosen, by increasing index; not empty.
   std::span<const int32_t> candidates;
   int32_t input_tokens = 0;   // of the request, the tokens generated so far included
+  bool transfer = false;      // its prompt is computed: a worker is wanted to decode it
   int64_t conversation = -1;  // -1: none
   // The same for prompts that begin alike; 0: nothing known.
   uint64_t prefix_key = 0;
   const PrefixProbe* prefix = nullptr;  // null: no worker caches prefixes
+
+  // Of each worker, in tokens: the prompts it has to compute, or the KV caches it has to decode on.
+  [[nodiscard]] const std::vector<int64_t>& work() const {
+    return transfer ? signals.outstanding_kv_tokens : signals.outstanding_tokens;
+  }
 };
 
 class GlobalScheduler {

@@ -1,4 +1,4 @@
-// The worker with the least of one signal: outstanding requests, used KV cache, prompts to compute.
+// The worker with the least of one signal: outstanding requests, used KV cache, work in tokens.
 #include "engine/policy/global/candidates.h"
 #include "engine/policy/global/schedulers.h"
 
@@ -14,9 +14,7 @@ class LeastRequests final : public GlobalScheduler {
 
 class LeastWork final : public GlobalScheduler {
  public:
-  int32_t Dispatch(const DispatchView& view) override {
-    return LeastCandidate(view.signals.outstanding_tokens, view);
-  }
+  int32_t Dispatch(const DispatchView& view) override { return LeastCandidate(view.work(), view); }
 };
 
 class LeastKv final : public GlobalScheduler {

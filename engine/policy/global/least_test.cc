@@ -31,6 +31,16 @@ TEST(LeastWorkTest, CountsPromptTokens) {
   EXPECT_EQ(cluster.Dispatch(*scheduler), 2);
 }
 
+// As Splitwise, which has a queue in tokens for prompts and one for caches.
+TEST(LeastWorkTest, CountsKvTokensForTransfers) {
+  const auto scheduler = Make(GlobalPolicy::kLeastWork);
+  TestCluster cluster(3);
+  cluster.signals.outstanding_tokens = {0, 0, 1};
+  cluster.signals.outstanding_kv_tokens = {3'000'000'000, 200, 100};
+  EXPECT_EQ(cluster.Dispatch(*scheduler), 0);
+  EXPECT_EQ(cluster.Dispatch(*scheduler, {.transfer = true}), 2);
+}
+
 TEST(LeastKvTest, ComparesShares) {
   const auto scheduler = Make(GlobalPolicy::kLeastKv);
   TestCluster cluster(3);

@@ -14,6 +14,7 @@ struct TestRequest {
   int64_t conversation = -1;
   uint64_t prefix_key = 0;
   const PrefixProbe* prefix = nullptr;
+  bool transfer = false;
 };
 
 // Of `workers` idle workers with 100 KV blocks each, all candidates.
@@ -29,6 +30,7 @@ class TestCluster {
     return scheduler.Dispatch({.signals = signals,
                                .candidates = candidates,
                                .input_tokens = r.input_tokens,
+                               .transfer = r.transfer,
                                .conversation = r.conversation,
                                .prefix_key = r.prefix_key,
                                .prefix = r.prefix});

@@ -3,7 +3,7 @@
 //   queue_depth   1 - waiting / largest waiting of the candidates
 //   kv_use        1 - KV blocks used / KV blocks
 //   prefix_hit    tokens of the prompt in the worker's prefix cache / tokens of the prompt
-//   load          1 - outstanding prompt tokens / largest of the candidates
+//   load          1 - work in tokens / largest of the candidates
 //
 // The scorers of the Kubernetes Gateway API Inference Extension and llm-d.
 #include <algorithm>
@@ -20,7 +20,7 @@ class Weighted final : public GlobalScheduler {
   int32_t Dispatch(const DispatchView& view) override {
     const WorkerSignals& signals = view.signals;
     const double per_waiting = weights_.queue_depth / Largest(signals.waiting, view);
-    const double per_token = weights_.load / Largest(signals.outstanding_tokens, view);
+    const double per_token = weights_.load / Largest(view.work(), view);
     const bool hits = view.prefix != nullptr && weights_.prefix_hit > 0;
     const double per_hit = weights_.prefix_hit / std::max(view.input_tokens, 1);
     int32_t best = view.candidates[0];
@@ -31,7 +31,7 @@ class Weighted final : public GlobalScheduler {
       const auto total = static_cast<double>(signals.kv_total[worker]);
       // Without the 1 of each score, which is the same for every worker.
       double score = -per_waiting * signals.waiting[worker];
-      score -= per_token * static_cast<double>(signals.outstanding_tokens[worker]);
+      score -= per_token * static_cast<double>(view.work()[worker]);
       score -= weights_.kv_use * (used / std::max(total, 1.0));
       if (hits) score += per_hit * std::min(view.prefix->HitTokens(candidate), view.input_tokens);
       if (candidate == view.candidates[0] || score > best_score) {

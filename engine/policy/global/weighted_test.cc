@@ -103,5 +103,15 @@ TEST(WeightedTest, TakesTheGreatestSum) {
   }
 }
 
+TEST(WeightedTest, TheLoadOfATransferIsInKvTokens) {
+  const auto scheduler =
+      MakeGlobalScheduler({.policy = GlobalPolicy::kWeighted, .weights = {0, 0, 0, 1}});
+  TestCluster cluster(2);
+  cluster.signals.outstanding_tokens = {10, 20};
+  cluster.signals.outstanding_kv_tokens = {20, 10};
+  EXPECT_EQ(cluster.Dispatch(*scheduler), 0);
+  EXPECT_EQ(cluster.Dispatch(*scheduler, {.transfer = true}), 1);
+}
+
 }  // namespace
 }  // namespace tokensim

@@ -6,8 +6,10 @@
 //      preempted (recompute), and nobody is admitted in this iteration.
 //   2. Waiting requests, first come first served, while budget, slots and blocks last. With
 //      reserve_full_prompt a request is admitted only if its whole prompt fits in the free blocks,
-//      though it takes blocks only chunk by chunk; so, too, when nothing runs: nobody would free the
-//      blocks it lacks later, and it would preempt itself again and again.
+//      though it takes blocks only chunk by chunk; so, too, when nothing runs: nobody would free
+//      the blocks it lacks later, and it would preempt itself again and again. A request whose KV
+//      cache begins to load takes a slot and blocks, but no budget: nothing of it is computed in
+//      this iteration.
 //
 // At most one running request is in prefill: a prompt is left unfinished only when it used up the
 // budget, and then nobody is admitted behind it.
@@ -15,6 +17,7 @@
 // With asynchronous scheduling (async_scheduling_depth 2) the worker asks for a batch while the one
 // before runs, on the outcome that one will have; see engine/worker/worker.h.
 #include <algorithm>
+#include <optional>
 
 #include "engine/policy/local/schedulers.h"
 #include "engine/worker/worker_state.h"
@@ -51,8 +54,9 @@ class ChunkedScheduler final : public LocalScheduler {
   void Admit(WorkerState& state, int32_t budget) const {
     while (state.has_waiting() && state.slots_used() < config_.max_num_seqs && budget > 0) {
       if (state.front_is_remote()) {
-        if (!state.AdmitRemoteFront()) break;
-        --budget;
+        const std::optional<int32_t> tokens = state.AdmitRemoteFront();
+        if (!tokens) break;
+        budget -= *tokens;
         continue;
       }
       const Admission admission = state.PlanFront();

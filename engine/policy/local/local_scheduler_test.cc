@@ -174,5 +174,62 @@ TEST(LocalSchedulersTest, RegistryNamesEveryPolicyOnce) {
   }
 }
 
+// As in vLLM: nothing of it is computed in this iteration.
+TEST_F(LocalSchedulerTest, AKvCacheThatBeginsToLoadTakesNoBudget) {
+  for (const auto policy : {LocalPolicy::kChunked, LocalPolicy::kOrca, LocalPolicy::kStatic}) {
+    Start({.policy = policy, .max_num_seqs = 4, .max_num_batched_tokens = 4}, 100, 4);
+    const RequestHandle remote = slab_.Allocate();
+    slab_[remote].input_tokens = 8;
+    slab_[remote].output_tokens = 2;
+    slab_[remote].generated = 1;
+    slab_[remote].kv_source = KvSource::kWorker;
+    slab_[remote].kv_tokens = 8;
+    state_->Enqueue(remote);
+    Add(1, 1);
+    Add(3, 1);
+    const IterationShape shape = Form();
+    EXPECT_EQ(state_->loads_begun().size(), 1u);
+    EXPECT_EQ(shape.prefill_tokens, 4) << static_cast<int>(policy);
+  }
+}
+
+// max_memory_ratio is for those that have not run here: the cache that comes from another worker
+// may take two of four blocks, and the one behind it waits.
+TEST_F(LocalSchedulerTest, MaxMemoryRatioAppliesToCachesThatCome) {
+  Start({.policy = LocalPolicy::kChunked, .max_memory_ratio = 0.5}, 4, 4);
+  for (int i = 0; i < 2; ++i) {
+    const RequestHandle remote = slab_.Allocate();
+    slab_[remote].input_tokens = 4;
+    slab_[remote].output_tokens = 9;
+    slab_[remote].generated = 1;
+    slab_[remote].scheduled = 0;  // on the worker that sends it
+    slab_[remote].ran_here = true;
+    slab_[remote].kv_source = KvSource::kWorker;
+    slab_[remote].kv_tokens = 4;
+    state_->Enqueue(remote);
+  }
+  Form();
+  EXPECT_EQ(state_->loads_begun().size(), 1u);
+  EXPECT_EQ(state_->waiting_count(), 1);
+}
+
+// The last token of a prompt is computed though its block is found.
+TEST_F(LocalSchedulerTest, HitsLeaveTheLastToken) {
+  state_ = std::make_unique<WorkerState>(
+      slab_, WorkerStateConfig{.kv_blocks = 100, .block_size = 4, .prefix_caching = true},
+      LocalSchedulerConfig{});
+  scheduler_ = MakeLocalScheduler({});
+  LiveRequest request;
+  request.text = {.prefix_group = 1, .prefix_tokens = 100};
+  const RequestHandle first = Add(12, 1);
+  slab_[first].text = request.text;
+  Form();
+  EXPECT_EQ(Complete(), 1);
+  for (const auto& [input, hits] : {std::pair(4, 0), {8, 4}, {12, 8}, {13, 12}, {40, 12}}) {
+    request.input_tokens = input;
+    EXPECT_EQ(state_->HitTokens(request), hits) << input;
+  }
+}
+
 }  // namespace
 }  // namespace tokensim

@@ -5,6 +5,8 @@
 // allocated as tokens come, and the tail is preempted (recompute) when they run out. With
 // max_num_batched_tokens, prompts join only while the batch stays within it; one that is larger
 // than the limit runs when there is nothing else in the batch.
+#include <optional>
+
 #include "engine/policy/local/schedulers.h"
 #include "engine/policy/local/whole_prompts.h"
 #include "engine/worker/worker_state.h"
@@ -24,8 +26,9 @@ class OrcaScheduler final : public LocalScheduler {
     int64_t batched = state.decode_count();
     while (state.has_waiting() && state.slots_used() < config_.max_num_seqs) {
       if (state.front_is_remote()) {
-        if (!state.AdmitRemoteFront()) break;
-        ++batched;
+        const std::optional<int32_t> tokens = state.AdmitRemoteFront();
+        if (!tokens) break;
+        batched += *tokens;
         continue;
       }
       const int32_t tokens = AdmitWholePrompt(config_, batched, &state);

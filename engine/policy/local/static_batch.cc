@@ -5,6 +5,8 @@
 // its KV blocks stay taken until the batch ends, though its answer is complete at its own last
 // token. When decodes find no block, the last unfinished member is preempted (recompute) and waits
 // for the next batch. KV caches that are loaded join the next batch, too.
+#include <optional>
+
 #include "engine/policy/local/schedulers.h"
 #include "engine/policy/local/whole_prompts.h"
 #include "engine/worker/worker_state.h"
@@ -37,8 +39,9 @@ class StaticScheduler final : public LocalScheduler {
     int64_t batched = state.decode_count();
     while (state.has_waiting() && state.slots_used() < config_.max_num_seqs) {
       if (state.front_is_remote()) {
-        if (!state.AdmitRemoteFront()) break;
-        ++batched;
+        const std::optional<int32_t> tokens = state.AdmitRemoteFront();
+        if (!tokens) break;
+        batched += *tokens;
         continue;
       }
       const int32_t tokens = AdmitWholePrompt(config_, batched, &state);
