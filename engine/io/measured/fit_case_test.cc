@@ -1,4 +1,4 @@
-#include "engine/analysis/fit.h"
+#include "engine/io/measured/fit_case.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "engine/analysis/replay.h"
+#include "engine/io/measured/truth_reader.h"
 #include "engine/io/plan/prepare.h"
 #include "engine/io/yaml/yaml.h"
 
@@ -69,7 +70,7 @@ FitCase CaseWith(const std::vector<const FitConstant*>& constants,
                             {}});
   }
   *spec.mutable_workload() = ToWorkload(run);
-  return {"simulated", Resolved(spec), run};
+  return MakeFitCase("simulated", Resolved(spec), run, constants);
 }
 
 TEST(FitToRuns, RecoversTheConstantsOfASimulatedHost) {
@@ -118,8 +119,11 @@ TEST(FitToRuns, StagesInWhichClientsGaveUpAreNothingToFitTo) {
 TEST(FitToRuns, ASpecThatCannotRunIsAnError) {
   const auto constants = Constants({"iteration_seconds"});
   FitCase fit_case = CaseWith(constants, {1e-3}, 3);
-  fit_case.spec.mutable_workers(0)->set_count(-1);
-  EXPECT_FALSE(FitToRuns({&fit_case, 1}, constants).ok());
+  v1::Spec spec;
+  spec.add_workers()->set_count(-1);
+  fit_case = MakeFitCase("broken", spec, fit_case.truth, constants);
+  const auto fit = FitToRuns({&fit_case, 1}, constants);
+  EXPECT_THAT(std::string(fit.status().message()), ::testing::StartsWith("broken: "));
 }
 
 TEST(FitConstants, AreFieldsOfTheCalibrationWithNeutralValuesInRange) {

@@ -1,4 +1,4 @@
-#include "engine/analysis/measured_run.h"
+#include "engine/io/measured/measured_run_reader.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

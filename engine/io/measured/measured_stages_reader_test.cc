@@ -1,4 +1,4 @@
-#include "engine/analysis/measured_stages.h"
+#include "engine/io/measured/measured_stages_reader.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "engine/analysis/truth.h"
+#include "engine/io/measured/truth_reader.h"
 
 namespace tokensim::accuracy {
 namespace {

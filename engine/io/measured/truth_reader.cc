@@ -1,4 +1,4 @@
-#include "engine/analysis/truth.h"
+#include "engine/io/measured/truth_reader.h"
 
 #include <cerrno>
 #include <cstring>
@@ -8,6 +8,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "engine/io/measured/measured_run_reader.h"
+#include "engine/io/measured/measured_stages_reader.h"
 
 namespace tokensim::accuracy {
 
@@ -90,10 +92,6 @@ v1::Workload ToWorkload(const MeasuredStages& run, uint64_t seed) {
 v1::Workload ToWorkload(const Truth& truth, uint64_t seed) {
   if (const auto* run = std::get_if<MeasuredRun>(&truth)) return ToWorkload(*run);
   return ToWorkload(std::get<MeasuredStages>(truth), seed);
-}
-
-const std::string& NameOf(const Truth& truth) {
-  return std::visit([](const auto& run) -> const std::string& { return run.name; }, truth);
 }
 
 }  // namespace tokensim::accuracy
