@@ -29,7 +29,7 @@ ENGINE["io"] = set(ENGINE)
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
 PROTOBUF = re.compile(r"^google/|\.pb\.h$")
 # Files, and formats of files.
-FILES = re.compile(r"^(fstream|filesystem|cstdio|nlohmann/.*|yaml-cpp/.*)$")
+FILES = re.compile(r"^(fstream|filesystem|nlohmann/.*|yaml-cpp/.*)$")
 # Read presets for the tests beside them; not part of any binary.
 TEST_SUPPORT = {"engine/compute/preset_files.h", "engine/compute/preset_files.cc"}
 GRPC = re.compile(r"^grpc|\.grpc\.pb\.h$")
