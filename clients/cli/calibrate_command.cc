@@ -17,7 +17,7 @@
 #include "clients/cli/talk.h"
 #include "engine/analysis/fit.h"
 #include "engine/analysis/truth.h"
-#include "engine/io/yaml/nearest.h"
+#include "engine/base/nearest.h"
 
 namespace tokensim::cli {
 

@@ -8,6 +8,7 @@
 #include "engine/base/invariant.h"
 #include "engine/cluster/cluster.h"
 #include "engine/cluster/event_queue.h"
+#include "engine/policy/defaults.h"
 
 namespace tokensim {
 
@@ -56,7 +57,9 @@ class Simulation::Impl {
 };
 
 Simulation::Impl::Impl(std::shared_ptr<const Plan> plan, Observer* observer)
-    : plan_(std::move(plan)), observer_(observer), cluster_(*plan_, observer, &queue_, &results_) {
+    : plan_(WithDefaultPolicies(std::move(plan))),
+      observer_(observer),
+      cluster_(*plan_, observer, &queue_, &results_) {
   // Beyond this, growing by doubling costs little and a run that stops early nothing.
   constexpr int64_t kMostReserved = 4'000'000;
   results_.records.reserve(

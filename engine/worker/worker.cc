@@ -15,7 +15,7 @@ WorkerStateConfig StateConfig(const WorkerPlan& plan, int32_t classes) {
           .host_blocks = plan.host_blocks,
           .overlap_swap = plan.overlap_swap,
           .hands_on_prefills = plan.role == Role::kPrefill,
-          .pauses_decodes = plan.scheduler.policy == LocalPolicy::kVllmV0,
+          .pauses_decodes = plan.scheduler.policy->traits().pauses_decodes,
           .tracks_longest = plan.compute->WantsLongestContext(),
           .classes = classes};
 }
@@ -48,7 +48,10 @@ Worker::Worker(const WorkerPlan& plan, int32_t index, int32_t timeline_points,
     : plan_(plan),
       index_(index),
       context_(context),
-      scheduler_(MakeLocalScheduler(plan.scheduler)),
+      traits_(plan.scheduler.policy->traits()),
+      scheduler_(plan.scheduler.policy->Make(
+          {.max_num_seqs = plan.scheduler.max_num_seqs,
+           .max_num_batched_tokens = plan.scheduler.max_num_batched_tokens})),
       state_(context.slab, StateConfig(plan, context.classes), plan.scheduler),
       timeline_(timeline_points) {}
 
@@ -286,9 +289,9 @@ void Worker::AccountHost(SimTime now) {
 }
 
 bool Worker::Quiet() const {
-  if (context_.observer != nullptr || failing_ || state_.waiting_count() > 0 ||
-      current_.waiting > 0 || state_.decodes().MayFinishNext() || !current_.chunks.empty() ||
-      context_.migration != nullptr) {
+  if (!traits_.steady_decodes || context_.observer != nullptr || failing_ ||
+      state_.waiting_count() > 0 || current_.waiting > 0 || state_.decodes().MayFinishNext() ||
+      !current_.chunks.empty() || context_.migration != nullptr) {
     return false;
   }
   if (plan_.scheduler.async_depth == 1) return true;
@@ -359,7 +362,7 @@ void Worker::Finish(RequestHandle handle, SimTime now) {
   context_.records.push_back(RecordOf(context_.slab[handle], now, context_.response_delay));
   if (context_.observer != nullptr) context_.observer->OnFinished(now, context_.records.back());
   Holdings holdings = state_.TakeHoldings(handle);
-  if (scheduler_->KeepsFinished()) {
+  if (traits_.keeps_finished) {
     state_.KeepAsPadding(std::move(holdings));
   } else {
     state_.Free(holdings);

@@ -17,9 +17,9 @@ ENGINE = {
     "memory": {"base", "hardware"},
     "network": {"base", "hardware"},
     "compute": {"base", "hardware", "model", "network"},
-    "run": {"base", "compute", "hardware", "memory", "network", "policy", "workload"},
-    "worker": {"base", "compute", "memory", "policy", "run"},
-    "policy": {"base", "compute", "memory", "worker"},
+    "run": {"base", "compute", "hardware", "memory", "network", "workload"},
+    "worker": {"base", "compute", "memory", "run"},
+    "policy": {"base", "memory", "network", "run", "worker"},
     "cluster": {"base", "compute", "memory", "network", "policy", "run", "worker", "workload"},
     "report": {"base", "run", "workload"},
 }
@@ -102,6 +102,8 @@ def self_test():
     bad = {
         "engine/base/a.cc": '#include "engine/run/plan.h"\n',
         "engine/run/a.cc": '#include "tokensim/v1/spec.pb.h"\n',
+        "engine/run/b.cc": '#include "engine/policy/defaults.h"\n',
+        "engine/worker/a.cc": '#include "engine/policy/local/registry.h"\n',
         "engine/cluster/b.cc": "auto t = std::chrono::steady_clock::now();\n",
         "engine/report/a.cc": '#include "server/rpc/x.h"\n',
         "engine/io/a.cc": '#include "../run/plan.h"\n',

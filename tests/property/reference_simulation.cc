@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "engine/policy/defaults.h"
+#include "engine/policy/global/global_scheduler.h"
 #include "tests/property/reference_pool.h"
 #include "tests/property/reference_worker.h"
 
@@ -30,8 +32,8 @@ class ReferenceRun {
  public:
   explicit ReferenceRun(const Plan& plan)
       : plan_(plan),
-        dispatcher_(MakeGlobalScheduler(plan.global_scheduler)),
-        transfer_scheduler_(MakeGlobalScheduler(plan.transfer_scheduler)),
+        dispatcher_(plan.global_scheduler->Make({plan.seed, "dispatch"})),
+        transfer_scheduler_(plan.transfer_scheduler->Make({plan.seed, "transfer"})),
         host_link_free_(plan.workers.size(), 0) {
     for (size_t i = 0; i < plan.workers.size(); ++i) {
       const Role role = plan.workers[i].role;
@@ -437,6 +439,9 @@ class ReferenceRun {
 
 }  // namespace
 
-ReferenceResults RunReference(const Plan& plan) { return ReferenceRun(plan).Run(); }
+ReferenceResults RunReference(const Plan& plan) {
+  const auto complete = WithDefaultPolicies(std::make_shared<const Plan>(plan));
+  return ReferenceRun(*complete).Run();
+}
 
 }  // namespace tokensim
