@@ -14,7 +14,7 @@ import yaml
 
 from tokensim_profiler.errors import UserError
 
-PRESETS = pathlib.Path(__file__).resolve().parents[4] / "configs" / "models"
+PRESETS = pathlib.Path(__file__).resolve().parents[2] / "configs" / "models"
 
 
 @dataclasses.dataclass(frozen=True)

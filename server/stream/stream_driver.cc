@@ -19,7 +19,7 @@ google::protobuf::ArenaOptions BatchArena() {
 absl::Status ReaderError(const ReplayReader& reader) {
   if (reader.status().code() != absl::StatusCode::kOutOfRange) return reader.status();
   return MakeError(absl::StatusCode::kOutOfRange, reason::kCursorOutOfRange,
-                   reader.status().message(),
+                   std::string(reader.status().message()),
                    {{"last_sequence", std::to_string(reader.last_sequence())}});
 }
 
