@@ -19,7 +19,7 @@ ENGINE = {
     "compute": {"base", "hardware", "model", "network"},
     "run": {"base", "compute", "hardware", "memory", "network", "workload"},
     "worker": {"base", "compute", "memory", "run"},
-    "policy": {"base", "memory", "network", "run", "worker"},
+    "policy": {"base", "memory", "run", "worker"},
     "cluster": {"base", "compute", "memory", "network", "policy", "run", "worker", "workload"},
     "report": {"base", "run", "workload"},
 }
