@@ -16,9 +16,9 @@
 #include "clients/cli/spec_input.h"
 #include "clients/cli/talk.h"
 #include "engine/analysis/fit.h"
+#include "engine/base/nearest.h"
 #include "engine/io/measured/fit_case.h"
 #include "engine/io/measured/truth_reader.h"
-#include "engine/io/yaml/nearest.h"
 
 namespace tokensim::cli {
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "clients/cli/units.h"
-#include "engine/io/yaml/nearest.h"
+#include "engine/base/nearest.h"
 
 namespace tokensim::cli {
 

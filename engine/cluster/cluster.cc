@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/invariant.h"
+#include "engine/network/sharing_registry.h"
 
 namespace tokensim {
 namespace {
@@ -51,10 +52,10 @@ Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Result
       queue_(*queue),
       results_(*results),
       ended_(sink),
-      dispatcher_(MakeGlobalScheduler(plan.global_scheduler)),
-      transfer_scheduler_(MakeGlobalScheduler(plan.transfer_scheduler)),
+      dispatcher_(plan.global_scheduler->Make({plan.seed, "dispatch"})),
+      transfer_scheduler_(plan.transfer_scheduler->Make({plan.seed, "transfer"})),
       network_(plan.network, NodesOf(plan)),
-      host_network_({.sharing = LinkSharing::kFifo}, {}) {
+      host_network_({.sharing = SharingRules().Make(kHostLinkSharing)}, {}) {
   const auto count = plan.workers.size();
   signals_.Resize(count);
   members_.resize(count);
@@ -62,6 +63,13 @@ Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Result
   bool report_ends = plan.memory_pool.has_value() || plan.workload.conversations.has_value();
   report_ends = report_ends || std::holds_alternative<ClosedLoopArrivals>(plan.workload.arrivals) ||
                 (plan.workload.trace != nullptr && !plan.workload.trace->conversation.empty());
+  if (plan.global_scheduler->traits().wants_finishes) {
+    finish_listeners_.push_back(dispatcher_.get());
+  }
+  if (plan.transfer_scheduler->traits().wants_finishes) {
+    finish_listeners_.push_back(transfer_scheduler_.get());
+  }
+  report_ends = report_ends || !finish_listeners_.empty();
   const auto classes = std::max(1, static_cast<int32_t>(plan.classes.size()));
   const bool layerwise = plan.network.mode == TransferMode::kLayerwise;
   for (size_t i = 0; i < count; ++i) {
@@ -70,10 +78,9 @@ Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Result
         plan.migrate_on_pressure && worker.role != Role::kPrefill ? this : nullptr;
     PoolReader* pool =
         plan.memory_pool && plan.memory_pool->load == PoolLoad::kBlocking ? this : nullptr;
-    workers_.emplace_back(
-        worker, static_cast<int32_t>(i), plan.timeline_points,
-        Worker::Context{slab_, ended_, signals_, observer, migration, pool, report_ends,
-                        layerwise, classes, plan.response_delay});
+    workers_.emplace_back(worker, static_cast<int32_t>(i), plan.timeline_points,
+                          Worker::Context{slab_, ended_, signals_, observer, migration, pool,
+                                          report_ends, layerwise, classes, plan.response_delay});
     signals_.kv_total[i] = worker.kv_blocks;
     any_prefix_cache_ = any_prefix_cache_ || worker.prefix_caching;
     if (worker.role != Role::kPrefill) {
@@ -232,6 +239,7 @@ void Cluster::EndRequest(RequestHandle handle, bool finished, SimTime now) {
       pool_->Put(r.conversation, r.input_tokens + r.output_tokens - 1, worker.kv_bytes_per_token);
     }
   }
+  if (finished && !finish_listeners_.empty()) TellRouters(r);
   const int64_t tag = r.source_tag;
   slab_.Free(handle);
   if (source_ == nullptr || !source_->reactive()) return;
@@ -240,6 +248,15 @@ void Cluster::EndRequest(RequestHandle handle, bool finished, SimTime now) {
   } else {
     source_->OnRejected(tag, now);
   }
+}
+
+void Cluster::TellRouters(const LiveRequest& r) {
+  const FinishedRequest request = {.worker = r.worker,
+                                   .input_tokens = r.input_tokens,
+                                   .output_tokens = r.output_tokens,
+                                   .conversation = r.conversation,
+                                   .prefix_key = PrefixKey(r.text)};
+  for (GlobalScheduler* scheduler : finish_listeners_) scheduler->OnFinish(request);
 }
 
 // ---- Running

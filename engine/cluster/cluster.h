@@ -26,9 +26,11 @@
 #include "engine/cluster/event_queue.h"
 #include "engine/memory/memory_pool.h"
 #include "engine/network/network.h"
+#include "engine/policy/global/global_scheduler.h"
 #include "engine/run/observer.h"
 #include "engine/run/plan.h"
 #include "engine/run/results.h"
+#include "engine/run/worker_signals.h"
 #include "engine/worker/worker.h"
 #include "engine/workload/workload.h"
 
@@ -130,6 +132,7 @@ class Cluster final : public MigrationPlanner, public PoolReader {
   void LookUpPool(LiveRequest& r, int32_t block_size);
   void Reject(RequestHandle handle, RejectReason reason, int32_t worker, SimTime now);
   void EndRequest(RequestHandle handle, bool finished, SimTime now);
+  void TellRouters(const LiveRequest& r);
 
   void HandleMessages(int32_t worker, SimTime now);
   void HandOn(int32_t from, RequestHandle handle, int32_t target, DispatchReason reason,
@@ -185,6 +188,7 @@ class Cluster final : public MigrationPlanner, public PoolReader {
   std::vector<bool> lockstep_has_batch_;
   std::unique_ptr<GlobalScheduler> dispatcher_;
   std::unique_ptr<GlobalScheduler> transfer_scheduler_;
+  std::vector<GlobalScheduler*> finish_listeners_;  // of these two
   std::vector<int32_t> prefill_candidates_;
   std::vector<int32_t> decode_candidates_;
   std::vector<int32_t> node_candidates_;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/cluster/test_plan.h"
+#include "engine/policy/local/registry.h"
 
 namespace tokensim {
 namespace {
@@ -150,7 +151,7 @@ TEST(ClusterTest, APromptRunsWhileTheCacheBeforeItLoads) {
   // although it is above the limit.
   auto plan = MakePlan({{0, 5, 3}, {0, 10, 1}, {16 * kMs, 1, 1}, {16 * kMs, 5, 1}},
                        {MakeWorker(Role::kPrefill), MakeWorker(Role::kBoth)});
-  plan->workers[1].scheduler.policy = LocalPolicy::kOrca;
+  plan->workers[1].scheduler.policy = LocalSchedulers().Make("orca");
   plan->workers[1].scheduler.max_num_batched_tokens = 4;
   const Results results = RunPlan(plan);
   EXPECT_EQ(results.records[0].kv_transfer, 3 * kMs);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace tokensim {
@@ -12,14 +13,16 @@ struct LinkConfig {
   double latency_seconds = 0;
 };
 
-enum class LinkSharing : uint8_t { kFifo, kFair };
+// How transfers that meet on a link share it (engine/network/link_sharing.h).
+class SharingRuleFactory;
+
 enum class TransferMode : uint8_t { kSequential, kBuffered, kLayerwise };
 
 // Workers have a port to the other workers of their node, nodes one to the other nodes.
 struct NetworkConfig {
   LinkConfig intra_node;
   LinkConfig inter_node;
-  LinkSharing sharing = LinkSharing::kFair;
+  std::shared_ptr<const SharingRuleFactory> sharing;  // null: fair shares
   TransferMode mode = TransferMode::kSequential;
   int32_t groups = 1;           // >= 1; block groups of one KV cache
   int32_t buffered_groups = 2;  // >= 1; in flight at once with kBuffered

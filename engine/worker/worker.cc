@@ -16,7 +16,7 @@ WorkerStateConfig StateConfig(const WorkerPlan& plan, const Worker::Context& con
           .overlap_swap = plan.overlap_swap,
           .blocks_on_pool = context.pool != nullptr,
           .hands_on_prefills = plan.role == Role::kPrefill,
-          .pauses_decodes = plan.scheduler.policy == LocalPolicy::kVllmV0,
+          .pauses_decodes = plan.scheduler.policy->traits().pauses_decodes,
           .tracks_longest = plan.compute->WantsLongestContext(),
           .classes = context.classes};
 }
@@ -50,7 +50,10 @@ Worker::Worker(const WorkerPlan& plan, int32_t index, int32_t timeline_points,
     : plan_(plan),
       index_(index),
       context_(context),
-      scheduler_(MakeLocalScheduler(plan.scheduler)),
+      traits_(plan.scheduler.policy->traits()),
+      scheduler_(plan.scheduler.policy->Make(
+          {.max_num_seqs = plan.scheduler.max_num_seqs,
+           .max_num_batched_tokens = plan.scheduler.max_num_batched_tokens})),
       state_(context.slab, StateConfig(plan, context), plan.scheduler),
       timeline_(timeline_points, plan.host_blocks > 0) {}
 
@@ -305,9 +308,9 @@ void Worker::CountIteration() {
 }
 
 bool Worker::Quiet() const {
-  if (context_.observer != nullptr || failing_ || state_.waiting_count() > 0 ||
-      current_.waiting > 0 || state_.decodes().MayFinishNext() || !current_.chunks.empty() ||
-      context_.migration != nullptr) {
+  if (!traits_.steady_decodes || context_.observer != nullptr || failing_ ||
+      state_.waiting_count() > 0 || current_.waiting > 0 || state_.decodes().MayFinishNext() ||
+      !current_.chunks.empty() || context_.migration != nullptr) {
     return false;
   }
   if (plan_.scheduler.async_depth == 1) return true;
@@ -379,7 +382,7 @@ void Worker::Finish(RequestHandle handle, SimTime now) {
   context_.ended.Add(record);
   if (context_.observer != nullptr) context_.observer->OnFinished(now, record);
   Holdings holdings = state_.TakeHoldings(handle);
-  if (scheduler_->KeepsFinished()) {
+  if (traits_.keeps_finished) {
     state_.KeepAsPadding(std::move(holdings));
   } else {
     state_.Free(holdings);

@@ -19,11 +19,12 @@
 #include <memory>
 #include <vector>
 
-#include "engine/policy/global/global_scheduler.h"
 #include "engine/run/observer.h"
 #include "engine/run/plan.h"
 #include "engine/run/results.h"
 #include "engine/run/timeline.h"
+#include "engine/run/worker_signals.h"
+#include "engine/worker/local_scheduler.h"
 #include "engine/worker/worker_state.h"
 
 namespace tokensim {
@@ -162,8 +163,8 @@ class Worker {
   // Figures of the iteration that ends.
   void CountIteration();
   [[nodiscard]] Occupancy occupancy() const;
-  // In a quiet iteration only decodes run, nobody waits and nobody finishes: every scheduler lets
-  // the decodes go on. QuietBoundary does then just what Boundary would.
+  // In a quiet iteration only decodes run, nobody waits and nobody finishes: a scheduler with
+  // steady decodes lets them go on. QuietBoundary does then just what Boundary would.
   [[nodiscard]] bool Quiet() const;
   bool QuietBoundary(SimTime now);
   void ScheduleQuiet(SimTime now, Batch* batch);
@@ -188,6 +189,7 @@ class Worker {
   const WorkerPlan& plan_;
   const int32_t index_;
   Context context_;
+  const LocalSchedulerTraits traits_;  // of its scheduler
   std::unique_ptr<LocalScheduler> scheduler_;
   WorkerState state_;
   std::vector<WorkerMessage> messages_;

@@ -16,18 +16,21 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "engine/memory/block_pool.h"
 #include "engine/memory/host_tier.h"
-#include "engine/policy/local/local_scheduler.h"
-#include "engine/policy/order/queue_order.h"
+#include "engine/run/plan.h"
 #include "engine/worker/batch.h"
 #include "engine/worker/decode_set.h"
 #include "engine/worker/gap_maximum.h"
 #include "engine/worker/live_request.h"
+#include "engine/worker/queue_order.h"
+#include "engine/worker/victim.h"
+#include "engine/worker/waiting_queue.h"
 
 namespace tokensim {
 
@@ -200,6 +203,7 @@ class WorkerState {
   void AppendRunning(RequestHandle handle);
   void RemoveRunning(RequestHandle handle);
   [[nodiscard]] RequestHandle Victim() const;
+  [[nodiscard]] RunningRequest ViewOf(const LiveRequest& r) const;
   void ChargeClasses();
   void ChargeDecodes(int32_t client_class);
   void Join(RequestHandle handle, bool first_gap_apart);
@@ -218,6 +222,8 @@ class WorkerState {
   RequestSlab& slab_;
   const WorkerStateConfig config_;
   const LocalSchedulerConfig scheduler_;
+  const std::unique_ptr<QueueOrder> order_;
+  const std::unique_ptr<VictimPolicy> victim_policy_;
   const int64_t watermark_blocks_;
   const int64_t new_blocks_limit_;  // blocks in use after the admission of a new request
   BlockPool pool_;

@@ -257,26 +257,21 @@ TEST_P(EquivalenceTest, EngineEqualsReferenceOnVeryLongOutputs) {
 
 INSTANTIATE_TEST_SUITE_P(
     AllPolicies, EquivalenceTest,
-    testing::Values(Policies{LocalPolicy::kChunked, GlobalPolicy::kRoundRobin},
-                    Policies{LocalPolicy::kChunked, GlobalPolicy::kLeastRequests},
-                    Policies{LocalPolicy::kOrca, GlobalPolicy::kRoundRobin},
-                    Policies{LocalPolicy::kOrca, GlobalPolicy::kLeastRequests},
-                    Policies{LocalPolicy::kStatic, GlobalPolicy::kRoundRobin},
-                    Policies{LocalPolicy::kStatic, GlobalPolicy::kLeastRequests},
-                    Policies{LocalPolicy::kVllmV0, GlobalPolicy::kRoundRobin},
-                    Policies{LocalPolicy::kVllmV0, GlobalPolicy::kLeastRequests}),
+    testing::Values(Policies{"chunked", "round_robin"}, Policies{"chunked", "least_requests"},
+                    Policies{"orca", "round_robin"}, Policies{"orca", "least_requests"},
+                    Policies{"static", "round_robin"}, Policies{"static", "least_requests"},
+                    Policies{"vllm_v0", "round_robin"}, Policies{"vllm_v0", "least_requests"}),
     [](const auto& tested) { return NameOf(tested.param); });
 
 // Workers of one run may differ in everything.
 TEST(MixedPolicies, EngineEqualsReference) {
   for (uint64_t seed = 1; seed <= Seeds(300); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    auto plan = std::make_shared<Plan>(
-        *RandomPlan(seed, {LocalPolicy::kChunked, GlobalPolicy::kLeastRequests}));
+    std::vector<bool> reserves;
+    auto plan = std::make_shared<Plan>(*RandomPlan(seed, {"chunked", "least_requests"}, &reserves));
     for (size_t i = 0; i < plan->workers.size(); ++i) {
-      constexpr std::array kPolicies = {LocalPolicy::kStatic, LocalPolicy::kChunked,
-                                        LocalPolicy::kOrca, LocalPolicy::kVllmV0};
-      plan->workers[i].scheduler.policy = kPolicies[i % kPolicies.size()];
+      constexpr std::array kPolicies = {"static", "chunked", "orca", "vllm_v0"};
+      plan->workers[i].scheduler.policy = Local(kPolicies[i % kPolicies.size()], reserves[i]);
     }
     ExpectSame(RunReference(*plan), RunEngine(plan));
     if (testing::Test::HasFailure()) return;

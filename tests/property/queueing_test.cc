@@ -8,6 +8,7 @@
 
 #include "engine/cluster/simulation.h"
 #include "engine/compute/affine.h"
+#include "engine/policy/local/registry.h"
 #include "tests/property/run_engine.h"
 
 namespace tokensim {
@@ -22,12 +23,13 @@ std::shared_ptr<Plan> SingleServer(double rate, int64_t requests, LengthDistribu
   plan->workload.num_requests = requests;
   plan->workload.arrivals = PoissonArrivals{rate};
   plan->workload.lengths = IndependentLengths{FixedLength{1}, std::move(output)};
-  plan->workers.push_back({.name = "server",
-                           .compute = MakeAffineModel({.iteration_seconds = kIteration}),
-                           .scheduler = {.policy = LocalPolicy::kOrca, .max_num_seqs = 1},
-                           .kv_blocks = 10'000,
-                           .block_size = 16,
-                           .max_model_len = 100'000});
+  plan->workers.push_back(
+      {.name = "server",
+       .compute = MakeAffineModel({.iteration_seconds = kIteration}),
+       .scheduler = {.policy = LocalSchedulers().Make("orca"), .max_num_seqs = 1},
+       .kv_blocks = 10'000,
+       .block_size = 16,
+       .max_model_len = 100'000});
   return plan;
 }
 
@@ -123,7 +125,7 @@ TEST(QueueingTest, StaticBatchesAsInFigure8) {
   figure->workload.lengths = TraceLengths{};
   figure->workload.trace = trace;
   figure->workers[0].compute = MakeAffineModel({.iteration_seconds = 0.010});
-  figure->workers[0].scheduler = {.policy = LocalPolicy::kStatic, .max_num_seqs = 4};
+  figure->workers[0].scheduler = {.policy = LocalSchedulers().Make("static"), .max_num_seqs = 4};
   const Results results = RunEngine(figure, nullptr, 100);
   const std::vector<RequestRecord> records = Sorted(results.records);
   // Each answer is complete at its own last token; the fifth starts when the second is done.

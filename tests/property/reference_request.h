@@ -6,7 +6,7 @@
 #include <map>
 #include <vector>
 
-#include "engine/policy/local/local_scheduler.h"
+#include "engine/run/plan.h"
 #include "engine/run/results.h"
 #include "engine/workload/workload.h"
 #include "tests/property/reference_blocks.h"
@@ -57,7 +57,7 @@ struct ReferenceRequest {
   }
 };
 
-// engine/policy/order/queue_order.h, as a list that is looked through.
+// engine/worker/waiting_queue.h, as a list that is looked through.
 class ReferenceQueue {
  public:
   explicit ReferenceQueue(const LocalSchedulerConfig& config) : config_(config) {}

@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "engine/policy/defaults.h"
+#include "engine/policy/global/global_scheduler.h"
 #include "engine/run/observer.h"
 #include "tests/property/reference_moves.h"
 #include "tests/property/reference_pool.h"
@@ -27,8 +29,8 @@ class ReferenceRun {
  public:
   explicit ReferenceRun(const Plan& plan)
       : plan_(plan),
-        dispatcher_(MakeGlobalScheduler(plan.global_scheduler)),
-        transfer_scheduler_(MakeGlobalScheduler(plan.transfer_scheduler)),
+        dispatcher_(plan.global_scheduler->Make({plan.seed, "dispatch"})),
+        transfer_scheduler_(plan.transfer_scheduler->Make({plan.seed, "transfer"})),
         moves_(plan),
         members_(plan.workers.size()) {
     for (size_t i = 0; i < plan.workers.size(); ++i) {
@@ -716,6 +718,9 @@ class ReferenceRun {
 
 }  // namespace
 
-ReferenceResults RunReference(const Plan& plan) { return ReferenceRun(plan).Run(); }
+ReferenceResults RunReference(const Plan& plan) {
+  const auto complete = WithDefaultPolicies(std::make_shared<const Plan>(plan));
+  return ReferenceRun(*complete).Run();
+}
 
 }  // namespace tokensim

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/worker/local_scheduler.h"
+
 namespace tokensim {
 
 ReferenceWorker::ReferenceWorker(const WorkerPlan& plan, int32_t index, FindTarget find_target,
@@ -291,7 +293,7 @@ void ReferenceWorker::Finish(ReferenceRequest* request, SimTime now) {
   std::erase(leaving_, request);
   request->at = -1;
   OfferBlocks(request, request->computed);
-  if (plan_.scheduler.policy == LocalPolicy::kStatic) {
+  if (plan_.scheduler.policy->name() == "static") {
     padding_.push_back(std::move(request->held));
     request->held = {};
   } else {
@@ -309,20 +311,11 @@ void ReferenceWorker::Form(SimTime now, Batch* batch) {
   const size_t loading_before = loading_.size();
   batch->swapped_blocks = std::exchange(swaps_left_, 0);
   if (find_target_) MigrateUnderPressure();
-  switch (plan_.scheduler.policy) {
-    case LocalPolicy::kChunked:
-      FormChunked();
-      break;
-    case LocalPolicy::kOrca:
-      FormOrca();
-      break;
-    case LocalPolicy::kStatic:
-      FormStatic();
-      break;
-    case LocalPolicy::kVllmV0:
-      FormVllmV0();
-      break;
-  }
+  const std::string& policy = plan_.scheduler.policy->name();
+  if (policy == "chunked") FormChunked();
+  if (policy == "orca") FormOrca();
+  if (policy == "static") FormStatic();
+  if (policy == "vllm_v0") FormVllmV0();
   for (ReferenceRequest* request : running_) {
     if (request->record.scheduled == kUnset) request->record.scheduled = now;
     request->EndDecodeWait(now);

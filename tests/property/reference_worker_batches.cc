@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/worker/local_scheduler.h"
+#include "engine/worker/victim.h"
 #include "tests/property/reference_worker.h"
 
 namespace tokensim {
@@ -38,7 +40,7 @@ void ReferenceWorker::FormChunked() {
     }
     const int64_t cached = Cached(front);
     const int64_t tokens = std::min(front.to_compute() - cached, budget);
-    const bool whole = plan_.scheduler.reserve_full_prompt || slots() == 0;
+    const bool whole = plan_.scheduler.policy->values().flag("reserve_full_prompt") || slots() == 0;
     const int64_t reserved = whole ? front.to_compute() : cached + tokens;
     if (!Admit(tokens, cached, reserved)) return;
     budget -= tokens;
@@ -115,7 +117,7 @@ void ReferenceWorker::Resume(ReferenceRequest* request) {
 // that finds no block preempts the tail, in the end itself. When the victims are not the tail, or
 // the walk would mix what is taken with what becomes findable, they go first.
 bool ReferenceWorker::PreemptForDecodes() {
-  const bool walks = plan_.scheduler.queue_order != QueueOrder::kPriority && !plan_.prefix_caching;
+  const bool walks = plan_.scheduler.victim->name() == "last_admitted" && !plan_.prefix_caching;
   return walks ? WalkDecodes() : PreemptUntilDecodesFit();
 }
 
@@ -153,7 +155,7 @@ bool ReferenceWorker::PreemptUntilDecodesFit() {
 
 ReferenceRequest* ReferenceWorker::Victim() const {
   ReferenceRequest* victim = running_.back();
-  if (plan_.scheduler.queue_order != QueueOrder::kPriority) return victim;
+  if (plan_.scheduler.victim->name() == "last_admitted") return victim;
   for (ReferenceRequest* request : running_) {
     const auto rank = [](const ReferenceRequest* r) {
       return std::pair(r->priority, r->record.arrival);

@@ -23,12 +23,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/cluster/cluster.h"
+#include "engine/policy/local/registry.h"
 #include "tests/property/random_cluster.h"
 #include "tests/property/run_engine.h"
 
@@ -79,8 +81,8 @@ bool HasBlocks(const LocalSchedulerConfig& config, const Offer& offer, int64_t b
   int64_t tokens = offer.target;
   if (offer.stored > 0) {
     tokens = offer.stored + 1;
-  } else if (config.policy == LocalPolicy::kChunked && offer.source == KvSource::kNone &&
-             !config.reserve_full_prompt && offer.slots > 0) {
+  } else if (config.policy->name() == "chunked" && offer.source == KvSource::kNone &&
+             !config.policy->values().flag("reserve_full_prompt") && offer.slots > 0) {
     tokens = std::min<int64_t>(offer.target, offer.cached + budget);
   }
   const int64_t need = offer.BlocksFor(tokens) - offer.loaded_blocks;
@@ -103,18 +105,16 @@ bool BatchHasRoom(const LocalSchedulerConfig& config, const Offer& offer,
   const bool remote = offer.source != KvSource::kNone;
   const bool within = remote || config.max_num_batched_tokens == 0 ||
                       batched + offer.target - offer.cached <= config.max_num_batched_tokens;
-  switch (config.policy) {
-    case LocalPolicy::kChunked:
-      return batched < config.max_num_batched_tokens;  // a prompt is cut to what is left
-    case LocalPolicy::kOrca:
-      return within;
-    case LocalPolicy::kStatic:
-      return within && !shape.prefill.empty();  // else the batch is under way
-    case LocalPolicy::kVllmV0:
-      // Prompts or decodes, prompts first; swapped out requests come back with decodes.
-      return shape.prefill.empty() || (within && offer.source != KvSource::kHost);
+  const std::string& policy = config.policy->name();
+  // A prompt is cut to what is left.
+  if (policy == "chunked") return batched < config.max_num_batched_tokens;
+  // Without a prompt the batch is under way.
+  if (policy == "static") return within && !shape.prefill.empty();
+  // Prompts or decodes, prompts first; swapped out requests come back with decodes.
+  if (policy == "vllm_v0") {
+    return shape.prefill.empty() || (within && offer.source != KvSource::kHost);
   }
-  return false;
+  return within;
 }
 
 bool Admissible(const LocalSchedulerConfig& config, const Offer& offer,
@@ -154,9 +154,9 @@ class Watch {
   void MomentIsOver() const { EXPECT_EQ(broken_, "") << " at " << moment_ << " ns"; }
 
   // What the checks came across.
-  int64_t idle_fronts = 0;  // that could not be admitted by a worker at rest
-  int64_t batches[4] = {};  // of each policy, formed beside a front that had to wait
-  int64_t for_blocks = 0;   // of them, for blocks alone
+  int64_t idle_fronts = 0;                 // that could not be admitted by a worker at rest
+  std::map<std::string, int64_t> batches;  // of each policy, formed beside a front that had to wait
+  int64_t for_blocks = 0;                  // of them, for blocks alone
   int64_t homeless = 0;
 
  private:
@@ -174,7 +174,7 @@ class Watch {
     const bool preempted = worker.stats().preemptions != before->preemptions;
     const bool ended = worker.iteration_end() == kUnset;
     // vllm_v0 does not look at prompts behind swapped out requests, not even when those come back.
-    const bool passed_over = worker.plan().scheduler.policy == LocalPolicy::kVllmV0 &&
+    const bool passed_over = worker.plan().scheduler.policy->name() == "vllm_v0" &&
                              (worker.stats().swapped_in_blocks != before->swapped_in ||
                               state.slots_used() > state.present_count());
     before->swapped_in = worker.stats().swapped_in_blocks;
@@ -206,11 +206,11 @@ class Watch {
     const IterationShape shape = worker.iteration_shape();
     EXPECT_FALSE(Admissible(config, offer, shape))
         << worker.plan().name << " leaves out " << offer.target << " tokens at " << moment_
-        << " ns, policy " << static_cast<int>(config.policy) << ", depth " << config.async_depth
+        << " ns, policy " << config.policy->name() << ", depth " << config.async_depth
         << ", beside " << shape.decode_count << " decodes and " << shape.prefill_tokens
         << " tokens of prompts; " << offer.free << " of " << offer.total << " blocks free, "
         << offer.promised << " promised; " << offer.slots << " slots used";
-    ++batches[static_cast<size_t>(config.policy)];
+    ++batches[config.policy->name()];
     for_blocks += offer.slots < config.max_num_seqs && BatchHasRoom(config, offer, shape);
   }
 
@@ -266,7 +266,7 @@ class Watch {
 
 TEST(WorkConservation, NobodyWaitsForWhatIsFree) {
   int64_t idle_fronts = 0;
-  int64_t batches[4] = {};
+  std::map<std::string, int64_t> batches;  // by policy
   int64_t for_blocks = 0;
   int64_t homeless = 0;
   for (uint64_t seed = 1; seed <= Seeds(2000); ++seed) {
@@ -279,12 +279,14 @@ TEST(WorkConservation, NobodyWaitsForWhatIsFree) {
     EXPECT_EQ(results.end_reason, EndReason::kCompleted);
     if (HasFailure()) return;
     idle_fronts += watch.idle_fronts;
-    for (size_t i = 0; i < std::size(batches); ++i) batches[i] += watch.batches[i];
+    for (const auto& [policy, formed] : watch.batches) batches[policy] += formed;
     for_blocks += watch.for_blocks;
     homeless += watch.homeless;
   }
   EXPECT_GE(idle_fronts, 1'000);
-  for (const int64_t formed : batches) EXPECT_GE(formed, 5'000);
+  for (const LocalSchedulerEntry* policy : LocalSchedulers().entries()) {
+    EXPECT_GE(batches[std::string(policy->name)], 5'000) << policy->name;
+  }
   EXPECT_GE(for_blocks, 10'000);
   EXPECT_GE(homeless, 500);
 }

@@ -1,6 +1,5 @@
 // The worker with the least of one signal: outstanding requests, used KV cache, work in tokens.
 #include "engine/policy/global/candidates.h"
-#include "engine/policy/global/schedulers.h"
 
 namespace tokensim {
 namespace {
@@ -48,14 +47,30 @@ class LeastKv final : public GlobalScheduler {
 
 }  // namespace
 
-GlobalSchedulerPtr MakeLeastRequests(const GlobalSchedulerConfig& /*config*/) {
-  return std::make_unique<LeastRequests>();
-}
-GlobalSchedulerPtr MakeLeastKv(const GlobalSchedulerConfig& /*config*/) {
-  return std::make_unique<LeastKv>();
-}
-GlobalSchedulerPtr MakeLeastWork(const GlobalSchedulerConfig& /*config*/) {
-  return std::make_unique<LeastWork>();
-}
+extern constinit const GlobalSchedulerEntry kLeastRequestsRouter = {
+    {.name = "least_requests",
+     .description =
+         "the worker with the fewest requests sent there and not finished; ties: the first"},
+    {},
+    [](const ParameterValues& /*values*/) -> GlobalSchedulerFactory::Maker {
+      return [](const GlobalSchedulerContext&) { return std::make_unique<LeastRequests>(); };
+    }};
+
+extern constinit const GlobalSchedulerEntry kLeastKvRouter = {
+    {.name = "least_kv",
+     .description = "the worker with the smallest used share of its KV blocks; ties: the first"},
+    {},
+    [](const ParameterValues& /*values*/) -> GlobalSchedulerFactory::Maker {
+      return [](const GlobalSchedulerContext&) { return std::make_unique<LeastKv>(); };
+    }};
+
+extern constinit const GlobalSchedulerEntry kLeastWorkRouter = {
+    {.name = "least_work",
+     .description = "the worker with the fewest prompt tokens sent there and not yet computed; "
+                    "after a prefill, with the fewest KV tokens; ties: the first"},
+    {},
+    [](const ParameterValues& /*values*/) -> GlobalSchedulerFactory::Maker {
+      return [](const GlobalSchedulerContext&) { return std::make_unique<LeastWork>(); };
+    }};
 
 }  // namespace tokensim

@@ -3,9 +3,10 @@
 
 #include <memory>
 #include <numeric>
+#include <string_view>
 #include <vector>
 
-#include "engine/policy/global/global_scheduler.h"
+#include "engine/policy/global/registry.h"
 
 namespace tokensim {
 
@@ -46,8 +47,9 @@ class TestCluster {
   std::vector<int32_t> candidates;
 };
 
-inline std::unique_ptr<GlobalScheduler> Make(GlobalPolicy policy) {
-  return MakeGlobalScheduler({.policy = policy, .seed = 7});
+inline std::unique_ptr<GlobalScheduler> Make(std::string_view policy,
+                                             const NamedValues& values = {}) {
+  return GlobalSchedulers().Make(policy, values)->Make({.seed = 7});
 }
 
 }  // namespace tokensim

@@ -8,14 +8,21 @@
 // The scorers of the Kubernetes Gateway API Inference Extension and llm-d.
 #include <algorithm>
 
-#include "engine/policy/global/schedulers.h"
+#include "engine/policy/global/global_scheduler.h"
 
 namespace tokensim {
 namespace {
 
+struct ScorerWeights {
+  double queue_depth = 1;
+  double kv_use = 1;
+  double prefix_hit = 1;
+  double load = 1;
+};
+
 class Weighted final : public GlobalScheduler {
  public:
-  explicit Weighted(const GlobalSchedulerConfig& config) : weights_(config.weights) {}
+  explicit Weighted(const ScorerWeights& weights) : weights_(weights) {}
 
   int32_t Dispatch(const DispatchView& view) override {
     const WorkerSignals& signals = view.signals;
@@ -56,10 +63,39 @@ class Weighted final : public GlobalScheduler {
   const ScorerWeights weights_;
 };
 
+constexpr ParameterRange kWeight = {.min = 0, .max = 1e6};
+constexpr Parameter kParameters[] = {
+    RealParameter("weights.queue_depth", 1, kWeight, "of 1 - waiting / largest waiting"),
+    RealParameter("weights.kv_use", 1, kWeight, "of the free share of the KV blocks"),
+    RealParameter("weights.prefix_hit", 1, kWeight, "of the share of the prompt that is cached"),
+    RealParameter("weights.load", 1, kWeight, "of 1 - outstanding tokens / largest")};
+
+ScorerWeights WeightsOf(const ParameterValues& values) {
+  return {.queue_depth = values.real("weights.queue_depth"),
+          .kv_use = values.real("weights.kv_use"),
+          .prefix_hit = values.real("weights.prefix_hit"),
+          .load = values.real("weights.load")};
+}
+
+std::optional<ParameterProblem> CheckWeights(const ParameterValues& values) {
+  const ScorerWeights w = WeightsOf(values);
+  if (w.queue_depth + w.kv_use + w.prefix_hit + w.load > 0) return std::nullopt;
+  return ParameterProblem{"weights", "are all 0; at least one must be above 0"};
+}
+
 }  // namespace
 
-GlobalSchedulerPtr MakeWeighted(const GlobalSchedulerConfig& config) {
-  return std::make_unique<Weighted>(config);
-}
+extern constinit const GlobalSchedulerEntry kWeightedRouter = {
+    {.name = "weighted",
+     .description =
+         "the worker with the greatest weighted sum of scores: queue, KV cache, prefix hit, load",
+     .parameters = kParameters},
+    {},
+    [](const ParameterValues& values) -> GlobalSchedulerFactory::Maker {
+      return [weights = WeightsOf(values)](const GlobalSchedulerContext&) {
+        return std::make_unique<Weighted>(weights);
+      };
+    },
+    CheckWeights};
 
 }  // namespace tokensim

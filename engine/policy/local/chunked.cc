@@ -19,7 +19,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "engine/policy/local/schedulers.h"
+#include "engine/worker/local_scheduler.h"
 #include "engine/worker/worker_state.h"
 
 namespace tokensim {
@@ -27,13 +27,14 @@ namespace {
 
 class ChunkedScheduler final : public LocalScheduler {
  public:
-  explicit ChunkedScheduler(const LocalSchedulerConfig& config) : config_(config) {}
+  ChunkedScheduler(const BatchLimits& limits, bool reserve_full_prompt)
+      : limits_(limits), reserve_full_prompt_(reserve_full_prompt) {}
 
   void FormBatch(WorkerState& state) override {
     state.AdmitReady();
     bool preempted = state.PreemptForDecodes();
     state.ScheduleDecodes();
-    int32_t budget = config_.max_num_batched_tokens - state.decode_count();
+    int32_t budget = limits_.max_num_batched_tokens - state.decode_count();
     const RequestHandle unfinished = state.unfinished_prefill();
     if (unfinished != kNoRequest && budget > 0) {
       const LiveRequest& r = state.request(unfinished);
@@ -52,7 +53,7 @@ class ChunkedScheduler final : public LocalScheduler {
 
  private:
   void Admit(WorkerState& state, int32_t budget) const {
-    while (state.has_waiting() && state.slots_used() < config_.max_num_seqs && budget > 0) {
+    while (state.has_waiting() && state.slots_used() < limits_.max_num_seqs && budget > 0) {
       if (state.front_is_remote()) {
         const std::optional<int32_t> tokens = state.AdmitRemoteFront();
         if (!tokens) break;
@@ -61,7 +62,7 @@ class ChunkedScheduler final : public LocalScheduler {
       }
       const Admission admission = state.PlanFront();
       const int32_t tokens = std::min(admission.target - admission.cached, budget);
-      const bool whole = config_.reserve_full_prompt || state.slots_used() == 0;
+      const bool whole = reserve_full_prompt_ || state.slots_used() == 0;
       const int32_t held = whole ? admission.target : admission.cached + tokens;
       if (!state.Fits(admission, held)) break;
       state.AdmitFront(admission, tokens);
@@ -69,13 +70,32 @@ class ChunkedScheduler final : public LocalScheduler {
     }
   }
 
-  const LocalSchedulerConfig config_;
+  const BatchLimits limits_;
+  const bool reserve_full_prompt_;
 };
+
+constexpr char kReserveFullPrompt[] = "reserve_full_prompt";
+constexpr Parameter kParameters[] = {
+    FlagParameter(kReserveFullPrompt, true,
+                  "admit a request only when its whole prompt fits in the free KV blocks")};
 
 }  // namespace
 
-std::unique_ptr<LocalScheduler> MakeChunkedScheduler(const LocalSchedulerConfig& config) {
-  return std::make_unique<ChunkedScheduler>(config);
-}
+extern constinit const LocalSchedulerEntry kChunkedScheduler = {
+    {.name = "chunked",
+     .description =
+         "vLLM V1 / Sarathi: decodes first, then prompts in chunks within a token budget",
+     .parameters = kParameters},
+    {.splits_prompts = true,
+     .default_budget = 2'048,
+     .forms_ahead = true,
+     .steady_decodes = true,
+     .runs_in_lockstep = true,
+     .null_blocks = 1},
+    [](const ParameterValues& values) -> LocalSchedulerFactory::Maker {
+      return [reserve = values.flag(kReserveFullPrompt)](const BatchLimits& limits) {
+        return std::make_unique<ChunkedScheduler>(limits, reserve);
+      };
+    }};
 
 }  // namespace tokensim

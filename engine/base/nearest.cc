@@ -1,4 +1,4 @@
-#include "engine/io/yaml/nearest.h"
+#include "engine/base/nearest.h"
 
 #include <algorithm>
 #include <tuple>

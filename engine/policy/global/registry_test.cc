@@ -1,10 +1,9 @@
 // What holds for every policy, and the policies without a signal.
-#include "engine/policy/global/global_scheduler.h"
+#include "engine/policy/global/registry.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,13 +48,13 @@ TestRequest RandomRequest(RngStream& rng) {
           .prefix_key = rng.Below(20)};
 }
 
-class EveryPolicyTest : public ::testing::TestWithParam<GlobalPolicyInfo> {};
+class EveryPolicyTest : public ::testing::TestWithParam<const GlobalSchedulerEntry*> {};
 
 TEST_P(EveryPolicyTest, ChoosesACandidate) {
   RngStream rng(1, "test");
   const RandomHits hits(rng);
   for (const size_t workers : {1, 2, 3, 8, 9, 64, 1'000}) {
-    const auto scheduler = Make(GetParam().policy);
+    const auto scheduler = Make(GetParam()->name);
     TestCluster cluster(workers);
     for (int i = 0; i < 500; ++i) {
       Shuffle(rng, &cluster);
@@ -67,9 +66,9 @@ TEST_P(EveryPolicyTest, ChoosesACandidate) {
   }
 }
 
-std::vector<int32_t> Choices(GlobalPolicy policy, uint64_t seed, const char* stream) {
+std::vector<int32_t> Choices(std::string_view policy, uint64_t seed, const char* stream) {
   RngStream rng(5, "test");
-  const auto scheduler = MakeGlobalScheduler({.policy = policy, .seed = seed, .stream = stream});
+  const auto scheduler = GlobalSchedulers().Make(policy)->Make({seed, stream});
   TestCluster cluster(16);
   std::vector<int32_t> choices;
   for (int i = 0; i < 300; ++i) {
@@ -80,45 +79,34 @@ std::vector<int32_t> Choices(GlobalPolicy policy, uint64_t seed, const char* str
 }
 
 TEST_P(EveryPolicyTest, IsAFunctionOfSeedAndStream) {
-  const GlobalPolicy policy = GetParam().policy;
+  const std::string_view policy = GetParam()->name;
   const std::vector<int32_t> choices = Choices(policy, 1, "dispatch");
   EXPECT_EQ(Choices(policy, 1, "dispatch"), choices);
-  const bool drawn = policy == GlobalPolicy::kRandom || policy == GlobalPolicy::kPowerOfTwo;
+  const bool drawn = policy == "random" || policy == "power_of_two";
   EXPECT_EQ(Choices(policy, 2, "dispatch") != choices, drawn);
   EXPECT_EQ(Choices(policy, 1, "transfer") != choices, drawn);
 }
 
 // All workers are alike: the first candidate, whichever that is.
 TEST_P(EveryPolicyTest, TiesGoToTheFirstCandidate) {
-  const GlobalPolicy policy = GetParam().policy;
-  if (policy == GlobalPolicy::kRandom || policy == GlobalPolicy::kPowerOfTwo) return;
+  const std::string_view policy = GetParam()->name;
+  if (policy == "random" || policy == "power_of_two") return;
   TestCluster cluster(40);
   EXPECT_EQ(cluster.Dispatch(*Make(policy), {.conversation = 3}), 0);
   cluster.candidates = {4, 7, 39};
   EXPECT_EQ(cluster.Dispatch(*Make(policy), {.conversation = 3}), 4);
 }
 
-std::string PolicyName(const ::testing::TestParamInfo<GlobalPolicyInfo>& policy) {
-  return std::string(policy.param.name);
+std::string PolicyName(const ::testing::TestParamInfo<const GlobalSchedulerEntry*>& policy) {
+  return std::string(policy.param->name);
 }
-INSTANTIATE_TEST_SUITE_P(Policies, EveryPolicyTest, ::testing::ValuesIn(GlobalSchedulers()),
+INSTANTIATE_TEST_SUITE_P(Policies, EveryPolicyTest,
+                         ::testing::ValuesIn(GlobalSchedulers().entries().begin(),
+                                             GlobalSchedulers().entries().end()),
                          PolicyName);
 
-TEST(GlobalSchedulerTest, EveryPolicyIsRegisteredOnce) {
-  std::set<GlobalPolicy> policies;
-  std::set<std::string_view> names;
-  for (const GlobalPolicyInfo& info : GlobalSchedulers()) {
-    policies.insert(info.policy);
-    names.insert(info.name);
-    EXPECT_NE(info.description, "") << info.name;
-  }
-  EXPECT_EQ(policies.size(), GlobalSchedulers().size());
-  EXPECT_EQ(names.size(), GlobalSchedulers().size());
-  EXPECT_EQ(policies.size(), static_cast<size_t>(GlobalPolicy::kVllmDp) + 1);
-}
-
 TEST(RoundRobinTest, TakesTurns) {
-  const auto scheduler = Make(GlobalPolicy::kRoundRobin);
+  const auto scheduler = Make("round_robin");
   TestCluster cluster(3);
   cluster.signals.outstanding = {9, 0, 0};
   for (const int32_t expected : {0, 1, 2, 0, 1, 2, 0}) {
@@ -127,7 +115,7 @@ TEST(RoundRobinTest, TakesTurns) {
 }
 
 TEST(RoundRobinTest, TurnsGoOnWhenCandidatesChange) {
-  const auto scheduler = Make(GlobalPolicy::kRoundRobin);
+  const auto scheduler = Make("round_robin");
   TestCluster cluster(5);
   EXPECT_EQ(cluster.Dispatch(*scheduler), 0);
   EXPECT_EQ(cluster.Dispatch(*scheduler), 1);
@@ -142,7 +130,7 @@ TEST(RoundRobinTest, TurnsGoOnWhenCandidatesChange) {
 }
 
 TEST(RandomTest, EveryCandidateIsEquallyLikely) {
-  const auto scheduler = Make(GlobalPolicy::kRandom);
+  const auto scheduler = Make("random");
   TestCluster cluster(8);
   cluster.candidates = {1, 2, 5, 7};
   std::vector<int> count(8);

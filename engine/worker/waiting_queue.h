@@ -1,19 +1,18 @@
-// The requests that wait at a worker, in the order of its `queue_order`.
+// The requests that wait at a worker: three kinds of queue, of which its queue order uses one.
 //
-//   fcfs                 order of arrival
-//   sjf, priority, edf   by a key of the request, least first: its length, the priority of its
-//                        class, its deadline; equal keys in order of arrival
-//   fair                 Virtual Token Counter (Sheng et al., "Fairness in Serving Large Language
-//                        Models", OSDI 2024): of the client classes that wait, the one
-//                        that was charged the least service so far; in a class order of arrival
+//   kArrival   order of arrival
+//   kKeyed     by a key of the request, least first; equal keys in order of arrival
+//   kFair      Virtual Token Counter (Sheng et al., "Fairness in Serving Large Language Models",
+//              OSDI 2024): of the client classes that wait, the one that was charged the least
+//              service so far; in a class order of arrival
 //
-//   WaitingQueue queue(QueueOrder::kSjf);
+//   WaitingQueue queue(QueueKind::kKeyed);
 //   queue.push_back(request, prompt_tokens, client_class);
 //   for (; !queue.empty(); queue.pop_front()) Admit(queue.front());
 //
-// Preempted requests come back by push_front: before every other in fcfs, before those of equal
-// key, before the others of their class; the one pushed last is first, as the last admitted is
-// preempted first. All operations are O(1) in fcfs, O(log requests) by key, O(classes) in fair.
+// Preempted requests come back by push_front: before every other, before those of equal key, before
+// the others of their class; the one pushed last is first, as the last admitted is preempted first.
+// All operations are O(1) by arrival, O(log requests) by key, O(classes) in kFair.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +20,8 @@
 #include <vector>
 
 #include "engine/base/ring_queue.h"
-#include "engine/policy/local/local_scheduler.h"
 #include "engine/worker/live_request.h"
+#include "engine/worker/queue_order.h"
 
 namespace tokensim {
 
@@ -89,15 +88,16 @@ class FairQueue {
 class WaitingQueue {
  public:
   // `classes` (>= 1): number of client classes, for kFair.
-  explicit WaitingQueue(QueueOrder order, int32_t classes = 1)
-      : kind_(KindOf(order)), fair_(kind_ == Kind::kFair ? classes : 1) {}
+  explicit WaitingQueue(QueueKind kind, int32_t classes = 1)
+      : kind_(kind), fair_(kind == QueueKind::kFair ? classes : 1) {}
 
+  [[nodiscard]] QueueKind kind() const { return kind_; }
   [[nodiscard]] bool empty() const { return size() == 0; }
   [[nodiscard]] size_t size() const {
     switch (kind_) {
-      case Kind::kKeyed:
+      case QueueKind::kKeyed:
         return keyed_.size();
-      case Kind::kFair:
+      case QueueKind::kFair:
         return fair_.size();
       default:
         return ring_.size();
@@ -106,9 +106,9 @@ class WaitingQueue {
   // Not empty.
   [[nodiscard]] RequestHandle front() const {
     switch (kind_) {
-      case Kind::kKeyed:
+      case QueueKind::kKeyed:
         return keyed_.front();
-      case Kind::kFair:
+      case QueueKind::kFair:
         return fair_.front();
       default:
         return ring_.front();
@@ -116,20 +116,20 @@ class WaitingQueue {
   }
   void pop_front() {
     switch (kind_) {
-      case Kind::kKeyed:
+      case QueueKind::kKeyed:
         return keyed_.pop_front();
-      case Kind::kFair:
+      case QueueKind::kFair:
         return fair_.pop_front();
       default:
         return ring_.pop_front();
     }
   }
-  // A request that arrives. `key` counts in the keyed orders, `client_class` in kFair.
+  // A request that arrives. `key` counts in kKeyed, `client_class` in kFair.
   void push_back(RequestHandle request, int64_t key, int32_t client_class) {
     switch (kind_) {
-      case Kind::kKeyed:
+      case QueueKind::kKeyed:
         return keyed_.push_back(request, key);
-      case Kind::kFair:
+      case QueueKind::kFair:
         return fair_.push_back(request, client_class);
       default:
         return ring_.push_back(request);
@@ -138,9 +138,9 @@ class WaitingQueue {
   // A request that was preempted, with the key it had.
   void push_front(RequestHandle request, int64_t key, int32_t client_class) {
     switch (kind_) {
-      case Kind::kKeyed:
+      case QueueKind::kKeyed:
         return keyed_.push_front(request, key);
-      case Kind::kFair:
+      case QueueKind::kFair:
         return fair_.push_front(request, client_class);
       default:
         return ring_.push_front(request);
@@ -149,7 +149,7 @@ class WaitingQueue {
   // The class was served: its prompt tokens when a request is admitted and the tokens it generates,
   // each times its weight (1 and 2 in the paper). Does nothing but in kFair.
   void Charge(int32_t client_class, int64_t service) {
-    if (kind_ == Kind::kFair) fair_.Charge(client_class, service);
+    if (kind_ == QueueKind::kFair) fair_.Charge(client_class, service);
   }
   // Takes every request out, in the order in which they would be served if nobody were charged.
   void Drain(std::vector<RequestHandle>* requests) {
@@ -157,13 +157,7 @@ class WaitingQueue {
   }
 
  private:
-  enum class Kind : uint8_t { kFcfs, kKeyed, kFair };
-  static constexpr Kind KindOf(QueueOrder order) {
-    if (order == QueueOrder::kFcfs) return Kind::kFcfs;
-    return order == QueueOrder::kFair ? Kind::kFair : Kind::kKeyed;
-  }
-
-  Kind kind_;
+  QueueKind kind_;
   RingQueue<RequestHandle> ring_;
   KeyedQueue keyed_;
   FairQueue fair_;

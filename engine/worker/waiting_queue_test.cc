@@ -1,4 +1,4 @@
-#include "engine/policy/order/queue_order.h"
+#include "engine/worker/waiting_queue.h"
 
 #include <gtest/gtest.h>
 
@@ -18,8 +18,8 @@ std::vector<RequestHandle> Drained(WaitingQueue queue) {
 }
 using Requests = std::vector<RequestHandle>;
 
-TEST(WaitingQueueTest, FcfsIgnoresKeysAndClasses) {
-  WaitingQueue queue(QueueOrder::kFcfs);
+TEST(WaitingQueueTest, ArrivalIgnoresKeysAndClasses) {
+  WaitingQueue queue(QueueKind::kArrival);
   queue.push_back(1, 30, 0);
   queue.push_back(2, 10, 0);
   queue.push_back(3, 20, 0);
@@ -32,22 +32,20 @@ TEST(WaitingQueueTest, FcfsIgnoresKeysAndClasses) {
 }
 
 TEST(WaitingQueueTest, KeysGoFirstThenPreemptedThenArrival) {
-  for (const QueueOrder order : {QueueOrder::kSjf, QueueOrder::kPriority, QueueOrder::kEdf}) {
-    WaitingQueue queue(order);
-    queue.push_back(1, 20, 0);
-    queue.push_back(2, 10, 0);
-    queue.push_back(3, 20, 0);
-    queue.push_back(4, -5, 0);
-    queue.push_front(8, 20, 0);
-    queue.push_front(7, 20, 0);
-    EXPECT_EQ(queue.size(), 6U);
-    EXPECT_EQ(Drained(queue), (Requests{4, 2, 7, 8, 1, 3}));
-  }
+  WaitingQueue queue(QueueKind::kKeyed);
+  queue.push_back(1, 20, 0);
+  queue.push_back(2, 10, 0);
+  queue.push_back(3, 20, 0);
+  queue.push_back(4, -5, 0);
+  queue.push_front(8, 20, 0);
+  queue.push_front(7, 20, 0);
+  EXPECT_EQ(queue.size(), 6U);
+  EXPECT_EQ(Drained(queue), (Requests{4, 2, 7, 8, 1, 3}));
 }
 
 // The least charged class of those that wait; here each admission is charged 10.
 TEST(WaitingQueueTest, FairAlternatesBetweenClasses) {
-  WaitingQueue queue(QueueOrder::kFair, 2);
+  WaitingQueue queue(QueueKind::kFair, 2);
   for (const RequestHandle r : {10, 11, 12, 13}) queue.push_back(r, 0, 0);
   for (const RequestHandle r : {20, 21}) queue.push_back(r, 0, 1);
   Requests served;
@@ -59,7 +57,7 @@ TEST(WaitingQueueTest, FairAlternatesBetweenClasses) {
 }
 
 TEST(WaitingQueueTest, FairWeighsService) {
-  WaitingQueue queue(QueueOrder::kFair, 2);
+  WaitingQueue queue(QueueKind::kFair, 2);
   for (RequestHandle r = 0; r < 60; ++r) {
     queue.push_back(r, 0, 0);
     queue.push_back(100 + r, 0, 1);
@@ -75,7 +73,7 @@ TEST(WaitingQueueTest, FairWeighsService) {
 }
 
 TEST(WaitingQueueTest, FairPreemptedComesBackToTheFrontOfItsClass) {
-  WaitingQueue queue(QueueOrder::kFair, 2);
+  WaitingQueue queue(QueueKind::kFair, 2);
   queue.push_back(10, 0, 0);
   queue.push_back(11, 0, 0);
   queue.push_back(20, 0, 1);
@@ -146,7 +144,7 @@ TEST(FairQueueTest, TheDifferenceOfBackloggedClassesIsBounded) {
 // Against a list that is searched and sorted anew each time.
 class NaiveQueue {
  public:
-  NaiveQueue(QueueOrder order, size_t classes) : order_(order), counters_(classes) {}
+  NaiveQueue(QueueKind order, size_t classes) : order_(order), counters_(classes) {}
 
   struct Entry {
     RequestHandle request;
@@ -154,7 +152,7 @@ class NaiveQueue {
     int32_t client_class;
   };
   void Push(const Entry& e, bool front) {
-    if (order_ == QueueOrder::kFair && !front && !Waits(e.client_class)) {
+    if (order_ == QueueKind::kFair && !front && !Waits(e.client_class)) {
       int64_t lift = counters_[static_cast<size_t>(last_left_)];
       if (!entries_.empty()) lift = Counter(Front()->client_class);
       counters_[static_cast<size_t>(e.client_class)] = std::max(Counter(e.client_class), lift);
@@ -164,8 +162,8 @@ class NaiveQueue {
   [[nodiscard]] std::vector<Entry>::const_iterator Front() const {
     return std::min_element(
         entries_.begin(), entries_.end(), [this](const Entry& a, const Entry& b) {
-          if (order_ == QueueOrder::kFcfs) return false;
-          if (order_ != QueueOrder::kFair) return a.key < b.key;
+          if (order_ == QueueKind::kArrival) return false;
+          if (order_ != QueueKind::kFair) return a.key < b.key;
           const int64_t x = Counter(a.client_class), y = Counter(b.client_class);
           return x != y ? x < y : a.client_class < b.client_class;
         });
@@ -185,15 +183,15 @@ class NaiveQueue {
                        [c](const Entry& e) { return e.client_class == c; });
   }
 
-  const QueueOrder order_;
+  const QueueKind order_;
   std::vector<Entry> entries_;
   std::vector<int64_t> counters_;
   int32_t last_left_ = 0;
 };
 
-class QueueOrderTest : public ::testing::TestWithParam<QueueOrder> {};
+class QueueKindTest : public ::testing::TestWithParam<QueueKind> {};
 
-TEST_P(QueueOrderTest, EqualsTheNaiveQueue) {
+TEST_P(QueueKindTest, EqualsTheNaiveQueue) {
   RngStream rng(1, "test");
   for (int round = 0; round < 50; ++round) {
     const auto classes = static_cast<int32_t>(1 + rng.Below(6));
@@ -222,15 +220,13 @@ TEST_P(QueueOrderTest, EqualsTheNaiveQueue) {
   }
 }
 
-std::string OrderName(const ::testing::TestParamInfo<QueueOrder>& order) {
-  return std::vector<std::string>{"fcfs", "sjf", "priority", "edf",
-                                  "fair"}[static_cast<size_t>(order.param)];
+std::string KindName(const ::testing::TestParamInfo<QueueKind>& kind) {
+  return std::vector<std::string>{"arrival", "keyed", "fair"}[static_cast<size_t>(kind.param)];
 }
-INSTANTIATE_TEST_SUITE_P(Orders, QueueOrderTest,
-                         ::testing::Values(QueueOrder::kFcfs, QueueOrder::kSjf,
-                                           QueueOrder::kPriority, QueueOrder::kEdf,
-                                           QueueOrder::kFair),
-                         OrderName);
+INSTANTIATE_TEST_SUITE_P(Kinds, QueueKindTest,
+                         ::testing::Values(QueueKind::kArrival, QueueKind::kKeyed,
+                                           QueueKind::kFair),
+                         KindName);
 
 }  // namespace
 }  // namespace tokensim

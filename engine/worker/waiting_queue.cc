@@ -1,4 +1,4 @@
-#include "engine/policy/order/queue_order.h"
+#include "engine/worker/waiting_queue.h"
 
 #include <algorithm>
 #include <limits>
