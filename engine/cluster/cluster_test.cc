@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/cluster/test_plan.h"
+#include "engine/policy/global/registry.h"
 #include "engine/policy/local/registry.h"
 
 namespace tokensim {
@@ -137,7 +138,7 @@ TEST(ClusterTest, LeastWorkOfTransfersIsInKvTokens) {
         {{0, 20, 3}, {0, 4, 3}, {0, 5, 3}, {1000 * kMs, 4, 3}},
         {MakeWorker(Role::kPrefill), MakeWorker(Role::kDecode), MakeWorker(Role::kDecode)});
     plan->network.mode = mode;
-    plan->transfer_scheduler.policy = GlobalPolicy::kLeastWork;
+    plan->transfer_scheduler = GlobalSchedulers().Make("least_work");
     const Results results = RunPlan(plan);
     EXPECT_EQ(results.records[0].worker, 1);
     EXPECT_EQ(results.records[1].worker, 2);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/policy/global/registry.h"
 #include "tests/property/random_cluster.h"
 #include "tests/property/random_plan.h"
 #include "tests/property/reference_simulation.h"
@@ -153,9 +154,10 @@ TEST_P(EquivalenceTest, EngineEqualsReferenceWithCaches) {
     AddCaches(seed, plan.get());
     if (seed % 2 == 0) AddRoles(seed, plan.get());
     if (seed % 4 == 1) {  // decides by how much of a prompt each worker has, to the token
-      plan->global_scheduler.policy = GlobalPolicy::kWeighted;
-      plan->global_scheduler.weights = {
-          .queue_depth = 0.3, .kv_use = 0.3, .prefix_hit = 1, .load = 0.3};
+      plan->global_scheduler = GlobalSchedulers().Make("weighted", {{"weights.queue_depth", 0.3},
+                                                                    {"weights.kv_use", 0.3},
+                                                                    {"weights.prefix_hit", 1.0},
+                                                                    {"weights.load", 0.3}});
     }
     const ReferenceResults expected = RunReference(*plan);
     ExpectSame(expected, RunEngine(plan));
