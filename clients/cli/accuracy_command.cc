@@ -15,7 +15,7 @@
 #include "clients/cli/spec_input.h"
 #include "clients/cli/talk.h"
 #include "engine/analysis/replay.h"
-#include "engine/analysis/truth.h"
+#include "engine/io/measured/truth_reader.h"
 
 namespace tokensim::cli {
 

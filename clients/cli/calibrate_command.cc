@@ -16,8 +16,9 @@
 #include "clients/cli/spec_input.h"
 #include "clients/cli/talk.h"
 #include "engine/analysis/fit.h"
-#include "engine/analysis/truth.h"
-#include "engine/io/yaml/nearest.h"
+#include "engine/base/nearest.h"
+#include "engine/io/measured/fit_case.h"
+#include "engine/io/measured/truth_reader.h"
 
 namespace tokensim::cli {
 
@@ -76,7 +77,10 @@ ExitCode FindConstants(const std::vector<std::string>& names,
   return ExitCode::kOk;
 }
 
-ExitCode LoadCase(const CalibrateOptions& options, size_t index, FitCase* fit_case) {
+// Also gives the resolved spec of the case.
+ExitCode LoadCase(const CalibrateOptions& options, size_t index,
+                  std::span<const FitConstant* const> constants, v1::Spec* resolved,
+                  FitCase* fit_case) {
   const std::string& file = options.truths[index];
   absl::StatusOr<accuracy::Truth> truth = accuracy::ReadTruth(file);
   if (!truth.ok()) return Usage(std::string(truth.status().message()));
@@ -87,8 +91,9 @@ ExitCode LoadCase(const CalibrateOptions& options, size_t index, FitCase* fit_ca
   *input.spec.mutable_workload() =
       accuracy::ToWorkload(*truth, static_cast<uint64_t>(input.spec.seed()));
   if (const ExitCode code = CheckSpec(options.quiet, &input); code != ExitCode::kOk) return code;
-  *fit_case = {std::filesystem::path(file).filename().string(), std::move(input.prepared.resolved),
-               *std::move(truth)};
+  *resolved = std::move(input.prepared.resolved);
+  *fit_case = accuracy::MakeFitCase(std::filesystem::path(file).filename().string(), *resolved,
+                                    *std::move(truth), constants);
   return ExitCode::kOk;
 }
 
@@ -117,8 +122,11 @@ ExitCode RunCalibrate(const CalibrateOptions& options) {
   std::vector<const FitConstant*> constants;
   ExitCode code = FindConstants(options.constants, &constants);
   std::vector<FitCase> cases(options.truths.size());
+  v1::Spec first;
   for (size_t i = 0; i < cases.size() && code == ExitCode::kOk; ++i) {
-    code = LoadCase(options, i, &cases[i]);
+    v1::Spec resolved;
+    code = LoadCase(options, i, constants, &resolved, &cases[i]);
+    if (i == 0) first = std::move(resolved);
   }
   if (code != ExitCode::kOk) return code;
   const auto start = std::chrono::steady_clock::now();
@@ -128,7 +136,7 @@ ExitCode RunCalibrate(const CalibrateOptions& options) {
     return ExitCode::kRunFailed;
   }
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
-  return Write(options, {constants, cases, *std::move(fit), wall.count()});
+  return Write(options, {constants, cases, std::move(first), *std::move(fit), wall.count()});
 }
 
 std::string ConstantsHelp() {

@@ -6,6 +6,7 @@
 
 #include "clients/cli/text_table.h"
 #include "clients/cli/units.h"
+#include "engine/io/measured/fit_case.h"
 #include "engine/io/yaml/yaml.h"
 
 namespace tokensim::cli {
@@ -77,9 +78,9 @@ void WriteErrorTable(const CalibrateResult& result, std::ostream& out) {
 }
 
 // The calibration the first case has, front end included.
-v1::Calibration BaseCalibration(const FitCase& first) {
-  v1::Calibration base = first.spec.workers(0).calibration();
-  base.MergeFrom(first.spec.calibration());
+v1::Calibration BaseCalibration(const v1::Spec& first) {
+  v1::Calibration base = first.workers(0).calibration();
+  base.MergeFrom(first.calibration());
   return base;
 }
 
@@ -106,7 +107,7 @@ void WriteFitTable(const CalibrateResult& result, std::ostream& out) {
 }
 
 std::string CalibrationYaml(const CalibrateResult& result) {
-  v1::Calibration calibration = BaseCalibration(result.cases[0]);
+  v1::Calibration calibration = BaseCalibration(result.first);
   for (size_t i = 0; i < result.constants.size(); ++i) {
     SetConstant(*result.constants[i], result.fit.values[i], &calibration);
   }

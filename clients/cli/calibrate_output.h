@@ -6,12 +6,14 @@
 #include <string>
 
 #include "engine/analysis/fit.h"
+#include "tokensim/v1/spec.pb.h"
 
 namespace tokensim::cli {
 
 struct CalibrateResult {
   std::span<const accuracy::FitConstant* const> constants;
   std::span<const accuracy::FitCase> cases;
+  v1::Spec first;  // resolved, of the first case
   accuracy::FitResult fit;
   double wall_seconds = 0;
 };

@@ -23,7 +23,8 @@ constexpr char kExamples[] = R"(Examples:
   tokensim catalog models llama2-7b      one entry, as YAML that a spec can hold
   tokensim catalog --server 127.0.0.1:50051 hardware
 Kinds: models, hardware, lengths, links, calibrations, local_schedulers, global_schedulers,
-  compute_backends, queue_orders, breakpoints, trace_formats, schedulers (local and global).)";
+  compute_backends, queue_orders, preemption_victims, evictions, sharing_rules,
+  breakpoints, trace_formats, schedulers (local and global).)";
 
 struct CatalogOptions {
   std::string kind;
@@ -89,6 +90,9 @@ std::vector<Section> Sections(const v1::Catalog& catalog) {
           PolicySection("global_schedulers", catalog.global_schedulers()),
           PolicySection("compute_backends", catalog.compute_backends()),
           PolicySection("queue_orders", catalog.queue_orders()),
+          PolicySection("preemption_victims", catalog.preemption_victims()),
+          PolicySection("evictions", catalog.evictions()),
+          PolicySection("sharing_rules", catalog.sharing_rules()),
           PolicySection("breakpoints", catalog.breakpoints()),
           PolicySection("trace_formats", catalog.trace_formats())};
 }

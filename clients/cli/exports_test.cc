@@ -141,7 +141,7 @@ TEST(Exports, CsvAndMetricsHaveEveryFigure) {
 // Figures that the table leaves out: it is for people. JSON and CSV have them, those of workers
 // JSON alone.
 const std::vector<std::string> kNotInTheTable = {
-    "execution.events", "execution.speedup",
+    "execution.events", "execution.speedup", "mean_homeless",
     // Of classes: two percentiles, and how many requests met the SLO.
     "classes.ttft_seconds.mean", "classes.ttft_seconds.p90", "classes.ttft_seconds.p95",
     "classes.ttft_seconds.max", "classes.tpot_seconds.mean", "classes.tpot_seconds.p90",
@@ -156,7 +156,9 @@ const std::vector<std::string> kNotInTheTable = {
     // Of workers: shares rather than sums.
     "workers.worker", "workers.block_size", "workers.busy_seconds", "workers.prefill_tokens",
     "workers.decode_tokens", "workers.kv_bytes_per_block", "workers.host_bytes_total",
-    "workers.swapped_in_bytes", "workers.operators.name", "workers.timeline.busy"};
+    "workers.swapped_in_bytes", "workers.operators.name", "workers.timeline.busy",
+    // Of requests that are not running: in the timelines drawn below, or in JSON.
+    "workers.mean_waiting", "workers.mean_loading"};
 
 // No distribution in the table shows these three.
 bool IsHiddenStatistic(const Leaf& leaf) {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "clients/cli/units.h"
-#include "engine/io/yaml/nearest.h"
+#include "engine/base/nearest.h"
 
 namespace tokensim::cli {
 
@@ -152,6 +152,8 @@ std::vector<Metric> ListMetrics(const v1::Report& report) {
   list.AddDistribution("tpot_seconds", Unit::kSeconds, report.tpot_seconds());
   list.AddDistribution("e2e_seconds", Unit::kSeconds, report.e2e_seconds());
   list.AddDistribution("queueing_seconds", Unit::kSeconds, report.queueing_seconds());
+  list.AddDistribution("decode_queueing_seconds", Unit::kSeconds, report.decode_queueing_seconds());
+  list.Add("mean_homeless", "", Unit::kNumber, report.mean_homeless());
   list.AddDistribution("normalized_latency_seconds", Unit::kSeconds,
                        report.normalized_latency_seconds());
   list.AddDistribution("max_itl_seconds", Unit::kSeconds, report.max_itl_seconds());

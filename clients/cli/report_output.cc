@@ -85,6 +85,9 @@ void WriteDistributions(const v1::Report& report, std::ostream& out) {
   AddDistribution("TPOT", report.tpot_seconds(), FormatSeconds, &table);
   AddDistribution("E2E", report.e2e_seconds(), FormatSeconds, &table);
   AddDistribution("Queueing", report.queueing_seconds(), FormatSeconds, &table);
+  if (report.decode_queueing_seconds().count() > 0) {
+    AddDistribution("Decode queueing", report.decode_queueing_seconds(), FormatSeconds, &table);
+  }
   AddDistribution("Normalized latency", report.normalized_latency_seconds(), FormatSeconds, &table);
   AddDistribution("Max ITL", report.max_itl_seconds(), FormatSeconds, &table);
   AddDistribution("Input tokens", report.input_tokens(), FormatNumber, &table);
@@ -212,6 +215,9 @@ std::vector<WorkerColumn> PlaceColumns(const v1::Report& report) {
 std::vector<WorkerColumn> TierColumns(const v1::Report& report) {
   using W = const v1::WorkerReport&;
   std::vector<WorkerColumn> columns;
+  if (AnyWorker(report, [](W w) { return w.mean_held() > 0; })) {
+    columns.push_back({"held", Align::kRight, [](W w) { return FormatNumber(w.mean_held()); }});
+  }
   if (AnyWorker(report, [](W w) { return w.host_bytes_total() > 0; })) {
     columns.push_back(
         {"swapped out", Align::kRight, [](W w) { return FormatBytes(w.swapped_out_bytes()); }});
@@ -345,6 +351,13 @@ void WriteTimelines(const v1::Report& report, const ReportStyle& style, std::ost
     const double top = values.empty() ? 0 : *std::max_element(values.begin(), values.end());
     if (top > 0) line(name, values, 0, "peak " + FormatBytes(std::llround(top)));
   };
+  const auto states = [&](const char* name, const std::vector<double>& values) {
+    if (!values.empty()) line(name, values, 0, peak(values));
+  };
+  states("  loading  ", Total(
+                            report, [](const auto& t) -> const auto& { return t.loading(); }));
+  states("  held     ", Total(
+                            report, [](const auto& t) -> const auto& { return t.held(); }));
   bytes("  host     ", Total(
                            report, [](const auto& t) -> const auto& { return t.host_bytes(); }));
   bytes("  pool     ", {report.cache().pool_bytes().begin(), report.cache().pool_bytes().end()});

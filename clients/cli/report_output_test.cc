@@ -67,6 +67,25 @@ TEST(ReportTable, OnlyTheLastLineTellsOfTheMachine) {
             second.substr(0, second.rfind("\nSimulated")));
 }
 
+TEST(ReportTable, TellsOfHeldAndLoadingRequestsWhereThereAreAny) {
+  v1::Report report = MakeReport(2);
+  const std::string without = Table(report);
+  for (const char* word : {"held", "loading", "Decode queueing"}) {
+    EXPECT_THAT(without, Not(HasSubstr(word)));
+  }
+  report.mutable_decode_queueing_seconds()->set_count(3);
+  report.mutable_decode_queueing_seconds()->set_p99(1.25);
+  report.mutable_workers(1)->set_mean_held(17.5);
+  report.mutable_workers(0)->mutable_timeline()->add_held(41);
+  report.mutable_workers(1)->mutable_timeline()->add_loading(43);
+  const std::string text = Table(report);
+  EXPECT_THAT(text, HasSubstr("Decode queueing"));
+  EXPECT_THAT(text, HasSubstr("1.25 s"));
+  EXPECT_THAT(text, HasSubstr("17.5"));
+  EXPECT_THAT(text, HasSubstr("peak 41"));
+  EXPECT_THAT(text, HasSubstr("peak 43"));
+}
+
 TEST(ReportTable, LimitsTheWorkers) {
   const std::string text = Table(MakeReport(64));
   EXPECT_THAT(text, HasSubstr("gpu/15"));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/analysis/truth.h"
+#include "tokensim/v1/spec.pb.h"
 
 namespace tokensim::cli {
 

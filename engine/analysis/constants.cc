@@ -20,10 +20,6 @@ constexpr FitConstant kConstants[] = {
     {"response_seconds", "s", 0, 0.5, 0, 1e-3, true, "after a token has left it"},
 };
 
-const google::protobuf::FieldDescriptor* FieldOf(const FitConstant& constant) {
-  return v1::Calibration::descriptor()->FindFieldByName(std::string(constant.name));
-}
-
 }  // namespace
 
 std::span<const FitConstant> FitConstants() { return kConstants; }
@@ -33,29 +29,6 @@ const FitConstant* FindConstant(std::string_view name) {
     if (constant.name == name) return &constant;
   }
   return nullptr;
-}
-
-double GetConstant(const FitConstant& constant, const v1::Spec& spec) {
-  const v1::Calibration& calibration =
-      constant.front_end ? spec.calibration() : spec.workers(0).calibration();
-  const auto* field = FieldOf(constant);
-  const auto* reflection = calibration.GetReflection();
-  if (reflection->HasField(calibration, field)) return reflection->GetDouble(calibration, field);
-  const v1::Hardware& hardware = spec.workers(0).hardware();
-  if (constant.name == "iteration_seconds") return hardware.iteration_overhead_seconds();
-  if (constant.name == "sequence_seconds") return hardware.sequence_overhead_seconds();
-  return constant.neutral;
-}
-
-void SetConstant(const FitConstant& constant, double value, v1::Calibration* calibration) {
-  calibration->GetReflection()->SetDouble(calibration, FieldOf(constant), value);
-}
-
-void SetConstant(const FitConstant& constant, double value, v1::Spec* spec) {
-  if (constant.front_end) return SetConstant(constant, value, spec->mutable_calibration());
-  for (v1::WorkerGroup& group : *spec->mutable_workers()) {
-    SetConstant(constant, value, group.mutable_calibration());
-  }
 }
 
 }  // namespace tokensim::accuracy

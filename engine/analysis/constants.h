@@ -1,18 +1,15 @@
 // The constants of a host that a fit may change: names, units and physical ranges in one place.
 //
 //   const FitConstant* constant = FindConstant("iteration_seconds");
-//   SetConstant(*constant, 0.9e-3, &resolved_spec);
 #pragma once
 
 #include <span>
 #include <string>
 #include <string_view>
 
-#include "tokensim/v1/spec.pb.h"
-
 namespace tokensim::accuracy {
 
-// A field of v1.Calibration.
+// A field of a calibration.
 struct FitConstant {
   std::string_view name;
   std::string_view unit;  // s, or empty: a factor
@@ -26,11 +23,5 @@ struct FitConstant {
 
 [[nodiscard]] std::span<const FitConstant> FitConstants();
 [[nodiscard]] const FitConstant* FindConstant(std::string_view name);  // null: none
-
-// Of a resolved spec: its first worker group, or its front end.
-[[nodiscard]] double GetConstant(const FitConstant& constant, const v1::Spec& spec);
-// In every worker group, or in the front end.
-void SetConstant(const FitConstant& constant, double value, v1::Spec* spec);
-void SetConstant(const FitConstant& constant, double value, v1::Calibration* calibration);
 
 }  // namespace tokensim::accuracy

@@ -12,7 +12,6 @@
 #include "absl/strings/str_cat.h"
 #include "engine/analysis/least_squares.h"
 #include "engine/analysis/replay.h"
-#include "engine/io/plan/prepare.h"
 
 namespace tokensim::accuracy {
 
@@ -50,9 +49,7 @@ double RootMeanSquare(std::span<const double> values) {
 class Objective {
  public:
   Objective(std::span<const FitCase> cases, std::span<const FitConstant* const> constants)
-      : constants_(constants), cases_(cases) {
-    for (const FitCase& each : cases) specs_.push_back(each.spec);
-  }
+      : constants_(constants), cases_(cases) {}
 
   // The first thing that went wrong; nothing is computed after it.
   [[nodiscard]] const absl::Status& status() const { return status_; }
@@ -61,9 +58,7 @@ class Objective {
   std::vector<FitErrors> Errors(std::span<const double> x) {
     std::vector<std::future<absl::StatusOr<std::vector<Comparison>>>> running;
     for (size_t i = 0; i < cases_.size() && status_.ok(); ++i) {
-      for (size_t c = 0; c < constants_.size(); ++c) SetConstant(*constants_[c], x[c], &specs_[i]);
-      running.push_back(
-          std::async(std::launch::async, CompareCase, std::cref(cases_[i]), std::cref(specs_[i])));
+      running.push_back(std::async(std::launch::async, CompareCase, std::cref(cases_[i]), x));
     }
     std::vector<FitErrors> all(cases_.size());
     for (size_t i = 0; i < running.size(); ++i) {
@@ -97,20 +92,16 @@ class Objective {
 
  private:
   static absl::StatusOr<std::vector<Comparison>> CompareCase(const FitCase& fit_case,
-                                                             const v1::Spec& spec) {
-    const PreparedSpec prepared = PrepareSpec(spec, TracePolicy::NoPaths());
-    if (!prepared.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          fit_case.name, ": ", prepared.findings[0].field(), ": ", prepared.findings[0].message()));
-    }
-    const absl::StatusOr<Replay> replay = RunReplay(prepared.plan);
+                                                             std::span<const double> x) {
+    const absl::StatusOr<std::shared_ptr<const Plan>> plan = fit_case.plan(x);
+    if (!plan.ok()) return plan.status();
+    const absl::StatusOr<Replay> replay = RunReplay(*plan);
     if (!replay.ok()) return replay.status();
     return Compare(fit_case.truth, replay->records);
   }
 
   std::span<const FitConstant* const> constants_;
   std::span<const FitCase> cases_;
-  std::vector<v1::Spec> specs_;
   absl::Status status_;
   size_t count_ = 0;  // of residuals
 };
@@ -135,11 +126,11 @@ absl::StatusOr<FitResult> FitToRuns(std::span<const FitCase> cases,
                                     std::span<const FitConstant* const> constants) {
   FitResult fit;
   std::vector<FitVariable> variables;
-  for (const FitConstant* constant : constants) {
-    const double start =
-        std::clamp(GetConstant(*constant, cases[0].spec), constant->min, constant->max);
+  for (size_t c = 0; c < constants.size(); ++c) {
+    const FitConstant& constant = *constants[c];
+    const double start = std::clamp(cases[0].start[c], constant.min, constant.max);
     fit.start.push_back(start);
-    variables.push_back({start, constant->min, constant->max, constant->width});
+    variables.push_back({start, constant.min, constant.max, constant.width});
   }
   Objective objective(cases, constants);
   fit.before = objective.Errors(fit.start);

@@ -1,15 +1,18 @@
 // Fits constants of a host to measured runs, one or several together.
 //
-//   absl::StatusOr<FitResult> fit = FitToRuns({{"pro8b", resolved_spec, truth}}, constants);
+//   FitCase fit_case{.name = "pro8b", .truth = truth, .start = {0.9e-3}, .plan = MakePlan};
+//   absl::StatusOr<FitResult> fit = FitToRuns({&fit_case, 1}, constants);
 //   fit->values          // as constants
 //
-// The objective is the mean of the squared relative errors of the figures of accuracy/comparison.h:
+// The objective is the mean of the squared relative errors of the figures of analysis/comparison.h:
 // throughput in requests/s and the statistics of TTFT, TPOT and E2E; with TTFT and E2E from the
 // arrival alone, so that no latency counts twice. A run weighs as much as any other, whatever the
 // number of its figures; stages in which clients gave up do not count. A small pull towards the
 // values that add nothing decides where the runs do not tell constants apart.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,13 +21,16 @@
 #include "engine/analysis/comparison.h"
 #include "engine/analysis/constants.h"
 #include "engine/analysis/truth.h"
+#include "engine/run/plan.h"
 
 namespace tokensim::accuracy {
 
 struct FitCase {
   std::string name;
-  v1::Spec spec;  // resolved, with the workload of the truth
   Truth truth;
+  std::vector<double> start;  // of each constant
+  // The run of the truth's requests at these values of the constants. One thread at a time calls it.
+  std::function<absl::StatusOr<std::shared_ptr<const Plan>>(std::span<const double> values)> plan;
 };
 
 // Of one case.
@@ -43,7 +49,7 @@ struct FitResult {
   int evaluations = 0;
 };
 
-// The constants are set in a copy of each spec.
+// Starts where the first case does.
 [[nodiscard]] absl::StatusOr<FitResult> FitToRuns(std::span<const FitCase> cases,
                                                   std::span<const FitConstant* const> constants);
 

@@ -1,25 +1,11 @@
-// A run of a real engine, request by request: what `tokensim accuracy` compares a simulation with.
-//
-//   absl::StatusOr<MeasuredRun> run = ReadMeasuredRun("run.csv");
-//   spec.mutable_workload()->Swap(&workload);   // ToWorkload(*run): the same requests again
-//
-// A CSV file with a header; columns in any order, others are ignored:
-//   arrival_s                        when the client sent the request
-//   queued_s, scheduled_s            optional: taken in by the engine; first in a batch
-//   first_token_s, last_token_s      or finish_s
-//   input_toks, output_toks          or input_tokens, output_tokens
-//   id                               or request_id; optional: any text
-//   prompt_block16_ids               optional: ids of the prompt's 16-token blocks, separated by
-//                                    blanks; equal ids mean equal prompts up to there
-// Times are seconds from any start. The files of `tokensim run --requests` are such runs too.
+// A run of a real engine, request by request: what a simulation is compared with. Its file is read
+// by engine/io/measured.
 #pragma once
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "engine/base/time.h"
 
 namespace tokensim::accuracy {
@@ -46,9 +32,5 @@ struct MeasuredRun {
   bool has_prompt_block_ids = false;
   std::vector<MeasuredRequest> requests;  // in order of arrival, not empty
 };
-
-// INVALID_ARGUMENT says file:line, the column and what is wrong with it.
-[[nodiscard]] absl::StatusOr<MeasuredRun> ParseMeasuredRun(std::string_view contents,
-                                                           const std::string& name);
 
 }  // namespace tokensim::accuracy

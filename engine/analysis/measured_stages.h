@@ -1,11 +1,9 @@
 // A load test of a real engine that left aggregates only: stages of a constant rate, and the
 // percentiles measured in each.
 //
-//   absl::StatusOr<MeasuredStages> run = ParseMeasuredStages(json, "run.json");
-//   StagedWorkload sent = EffectiveWorkload(*run, seed);
+//   StagedWorkload sent = EffectiveWorkload(run, seed);
 //
-// A JSON document (docs/accuracy.md lists the keys) of a load generator like inference-perf: it
-// makes num_groups x num_prompts_per_group prompts, those of a group with the same system prompt,
+// It comes from a load generator like inference-perf, which makes num_groups x num_prompts_per_group prompts, those of a group with the same system prompt,
 // and cycles through them in a shuffled, fixed order. So from the second round on every prompt is
 // in the prefix cache but for its last, partial block. A stage sends int(rate x duration) requests,
 // whose exponential gaps are scaled to fill the duration, and ends when the last answer is there.
@@ -14,10 +12,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "engine/base/time.h"
 
 namespace tokensim::accuracy {
@@ -61,10 +57,6 @@ struct MeasuredStages {
   std::optional<int64_t> total_kv_blocks;
   std::optional<int64_t> tensor_parallel;
 };
-
-// INVALID_ARGUMENT names the key and what is wrong with it.
-[[nodiscard]] absl::StatusOr<MeasuredStages> ParseMeasuredStages(std::string_view contents,
-                                                                 const std::string& name);
 
 // The requests of such a run in order of arrival.
 struct StagedRequest {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/invariant.h"
+#include "engine/network/sharing_registry.h"
 
 namespace tokensim {
 namespace {
@@ -51,10 +52,10 @@ Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Result
       queue_(*queue),
       results_(*results),
       ended_(sink),
-      dispatcher_(MakeGlobalScheduler(plan.global_scheduler)),
-      transfer_scheduler_(MakeGlobalScheduler(plan.transfer_scheduler)),
+      dispatcher_(plan.global_scheduler->Make({plan.seed, "dispatch"})),
+      transfer_scheduler_(plan.transfer_scheduler->Make({plan.seed, "transfer"})),
       network_(plan.network, NodesOf(plan)),
-      host_network_({.sharing = LinkSharing::kFifo}, {}) {
+      host_network_({.sharing = SharingRules().Make(kHostLinkSharing)}, {}) {
   const auto count = plan.workers.size();
   signals_.Resize(count);
   members_.resize(count);
@@ -62,15 +63,24 @@ Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Result
   bool report_ends = plan.memory_pool.has_value() || plan.workload.conversations.has_value();
   report_ends = report_ends || std::holds_alternative<ClosedLoopArrivals>(plan.workload.arrivals) ||
                 (plan.workload.trace != nullptr && !plan.workload.trace->conversation.empty());
+  if (plan.global_scheduler->traits().wants_finishes) {
+    finish_listeners_.push_back(dispatcher_.get());
+  }
+  if (plan.transfer_scheduler->traits().wants_finishes) {
+    finish_listeners_.push_back(transfer_scheduler_.get());
+  }
+  report_ends = report_ends || !finish_listeners_.empty();
   const auto classes = std::max(1, static_cast<int32_t>(plan.classes.size()));
   const bool layerwise = plan.network.mode == TransferMode::kLayerwise;
   for (size_t i = 0; i < count; ++i) {
     const WorkerPlan& worker = plan.workers[i];
     MigrationPlanner* migration =
         plan.migrate_on_pressure && worker.role != Role::kPrefill ? this : nullptr;
+    PoolReader* pool =
+        plan.memory_pool && plan.memory_pool->load == PoolLoad::kBlocking ? this : nullptr;
     workers_.emplace_back(worker, static_cast<int32_t>(i), plan.timeline_points,
-                          Worker::Context{slab_, ended_, signals_, observer, migration, report_ends,
-                                          layerwise, classes, plan.response_delay});
+                          Worker::Context{slab_, ended_, signals_, observer, migration, pool,
+                                          report_ends, layerwise, classes, plan.response_delay});
     signals_.kv_total[i] = worker.kv_blocks;
     any_prefix_cache_ = any_prefix_cache_ || worker.prefix_caching;
     if (worker.role != Role::kPrefill) {
@@ -88,8 +98,8 @@ Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Result
   }
   if (plan.memory_pool) {
     pool_.emplace(*plan.memory_pool);
-    pool_timeline_.emplace(plan.timeline_points);
-    if (plan.memory_pool->link) {
+    pool_timeline_.emplace(plan.timeline_points, /*has_store=*/true);
+    if (plan.memory_pool->link && plan.memory_pool->load == PoolLoad::kAsync) {
       pool_link_ = network_.AddLink(Named(*plan.memory_pool->link, "memory pool"));
     }
   }
@@ -137,6 +147,7 @@ int32_t Cluster::Choose(GlobalScheduler& scheduler, std::span<const int32_t> can
   return scheduler.Dispatch({.signals = plan_.signal_delay > 0 ? stale_signals_ : signals_,
                              .candidates = candidates,
                              .input_tokens = r.prefill_target(),
+                             .transfer = &scheduler == transfer_scheduler_.get(),
                              .conversation = r.conversation,
                              .prefix_key = PrefixKey(r.text),
                              .prefix = any_prefix_cache_ ? &probe : nullptr});
@@ -146,8 +157,7 @@ void Cluster::Dispatch(RequestHandle handle, SimTime now, std::optional<Dispatch
   const LiveRequest& r = slab_[handle];
   if (prefill_candidates_.empty()) {
     if (!reason && observer_ != nullptr) observer_->OnArrived(now, r.id, -1, r.input_tokens);
-    homeless_.push_back(handle);
-    return;
+    return PushHomeless(handle, now);
   }
   SendTo(Choose(*dispatcher_, prefill_candidates_, r), handle, now, reason);
 }
@@ -170,8 +180,13 @@ void Cluster::SendTo(int32_t index, RequestHandle handle, SimTime now,
     reject = RejectReason::kKvCapacity;
   }
   if (reject != RejectReason::kNone) return Reject(handle, reject, index, now);
+  // One whose KV cache was lost begins again.
+  if (reason == DispatchReason::kWorkerFailed && r.kv_source != KvSource::kWorker) {
+    r.EndDecodeWait(now);
+  }
   if (r.kv_source == KvSource::kNone) LookUpPool(r, worker.plan().block_size);
-  ++signals_.outstanding[static_cast<size_t>(index)];
+  r.sent_kv_tokens = r.resumes() ? r.kv_tokens : r.prefill_target();
+  signals_.AddOutstanding(static_cast<size_t>(index), 1, r.sent_kv_tokens);
   if (worker.Enqueue(handle, now)) PushBoundary(index, now);
 }
 
@@ -192,7 +207,7 @@ void Cluster::Reject(RequestHandle handle, RejectReason reason, int32_t worker, 
   if (r.move != kNoMove) {
     const Move& move = moves_[r.move];
     if (!move.lost) {  // a sender that failed has nothing to free
-      workers_[static_cast<size_t>(move.from)].FreeOutgoing(move.holdings);
+      workers_[static_cast<size_t>(move.from)].FreeOutgoing(move.holdings, now);
       WakeWorker(move.from, now);
     }
     DropMove(r);
@@ -224,6 +239,7 @@ void Cluster::EndRequest(RequestHandle handle, bool finished, SimTime now) {
       pool_->Put(r.conversation, r.input_tokens + r.output_tokens - 1, worker.kv_bytes_per_token);
     }
   }
+  if (finished && !finish_listeners_.empty()) TellRouters(r);
   const int64_t tag = r.source_tag;
   slab_.Free(handle);
   if (source_ == nullptr || !source_->reactive()) return;
@@ -232,6 +248,15 @@ void Cluster::EndRequest(RequestHandle handle, bool finished, SimTime now) {
   } else {
     source_->OnRejected(tag, now);
   }
+}
+
+void Cluster::TellRouters(const LiveRequest& r) {
+  const FinishedRequest request = {.worker = r.worker,
+                                   .input_tokens = r.input_tokens,
+                                   .output_tokens = r.output_tokens,
+                                   .conversation = r.conversation,
+                                   .prefix_key = PrefixKey(r.text)};
+  for (GlobalScheduler* scheduler : finish_listeners_) scheduler->OnFinish(request);
 }
 
 // ---- Running
@@ -254,12 +279,14 @@ int64_t Cluster::RunLockstep(int32_t first, SimTime now) {
   if (any) {
     SimTime end = kNever;
     double seconds = 0;
+    SimTime fetch = 0;
     for (int32_t i = first; i < end_rank; ++i) {
       seconds = std::max(seconds, rank(i).BatchSeconds(gathered));
+      fetch = std::max(fetch, rank(i).FetchFromPool(now));
     }
     for (int32_t i = first; i < end_rank; ++i) {
       if (!lockstep_has_batch_[static_cast<size_t>(i - first)]) continue;
-      rank(i).Launch(now, seconds);
+      rank(i).Launch(now, seconds, fetch);
       end = rank(i).iteration_end();
     }
     for (int32_t i = first; i < end_rank; ++i) {
@@ -305,7 +332,8 @@ void Cluster::HandleMessages(int32_t index, SimTime now) {
         break;
       case Kind::kMigrates:
         ++results_.migrations;
-        --signals_.outstanding[static_cast<size_t>(index)];
+        signals_.AddOutstanding(static_cast<size_t>(index), -1,
+                                -slab_[message.request].sent_kv_tokens);
         HandOn(index, message.request, message.target, DispatchReason::kMigrated, now);
         break;
       case Kind::kPrefillStarts:
@@ -313,6 +341,9 @@ void Cluster::HandleMessages(int32_t index, SimTime now) {
         break;
       case Kind::kLoad:
         BeginLoad(index, message.request, now);
+        break;
+      case Kind::kFetched:
+        EndFetch(index, message.request, message.tokens, now);
         break;
       case Kind::kSwappedOut:
         BeginSwapOut(index, message, now);
@@ -342,8 +373,7 @@ void Cluster::PushBoundary(int32_t index, SimTime now) {
 
 void Cluster::RejectHomeless(SimTime now) {
   while (!homeless_.empty()) {
-    const RequestHandle handle = homeless_.front();
-    homeless_.pop_front();
+    const RequestHandle handle = PopHomeless(now);
     Reject(handle, RejectReason::kNoWorker, slab_[handle].worker, now);
   }
 }
@@ -351,7 +381,7 @@ void Cluster::RejectHomeless(SimTime now) {
 void Cluster::Conclude(SimTime end) {
   for (size_t i = 0; i < workers_.size(); ++i) {
     Worker& worker = workers_[i];
-    worker.AccountHost(end);
+    worker.Account(end);
     WorkerStats& stats = results_.workers.emplace_back(worker.stats());
     if (members_[i].unavailable_since != kUnset) {
       stats.unavailable += end - members_[i].unavailable_since;
@@ -361,7 +391,9 @@ void Cluster::Conclude(SimTime end) {
   }
   AddLinkSummaries(network_, end);
   AddLinkSummaries(host_network_, end);
+  AccountHomeless(end);
   if (pool_) {
+    AddPoolLinkSummary(end);
     results_.pool.evicted_tokens = pool_->evicted_tokens();
     results_.pool.max_bytes = pool_->max_used_bytes();
     SimTime width = 0;
@@ -372,8 +404,33 @@ void Cluster::Conclude(SimTime end) {
 }
 
 void Cluster::AccountPool(SimTime now) {
-  pool_timeline_->AddStored(pool_accounted_, now, static_cast<double>(pool_->used_bytes()));
+  pool_timeline_->Add(pool_accounted_, now, {}, /*busy=*/false, pool_->used_bytes());
   pool_accounted_ = now;
+}
+
+void Cluster::PushHomeless(RequestHandle handle, SimTime now) {
+  AccountHomeless(now);
+  homeless_.push_back(handle);
+}
+
+RequestHandle Cluster::PopHomeless(SimTime now) {
+  AccountHomeless(now);
+  const RequestHandle handle = homeless_.front();
+  homeless_.pop_front();
+  return handle;
+}
+
+void Cluster::AccountHomeless(SimTime now) {
+  results_.homeless += static_cast<__int128>(homeless_.size()) * (now - homeless_accounted_);
+  homeless_accounted_ = now;
+}
+
+void Cluster::AddPoolLinkSummary(SimTime end) {
+  const PoolLink& link = blocking_link_;
+  if (link.transfers == 0 || !plan_.memory_pool->link) return;
+  results_.links.push_back({Named(*plan_.memory_pool->link, "memory pool").name, link.transfers,
+                            link.bytes, link.busy - std::max<SimTime>(0, link.busy_until - end),
+                            plan_.memory_pool->link->bandwidth_bytes_per_second});
 }
 
 void Cluster::AddLinkSummaries(const Network& network, SimTime end) {

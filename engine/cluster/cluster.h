@@ -26,15 +26,17 @@
 #include "engine/cluster/event_queue.h"
 #include "engine/memory/memory_pool.h"
 #include "engine/network/network.h"
+#include "engine/policy/global/global_scheduler.h"
 #include "engine/run/observer.h"
 #include "engine/run/plan.h"
 #include "engine/run/results.h"
+#include "engine/run/worker_signals.h"
 #include "engine/worker/worker.h"
 #include "engine/workload/workload.h"
 
 namespace tokensim {
 
-class Cluster final : public MigrationPlanner {
+class Cluster final : public MigrationPlanner, public PoolReader {
  public:
   // All outlive the cluster. `sink` takes the records of requests that end; it may be null.
   // `source` is told of ends when it is reactive; it may be null until the first arrival.
@@ -82,6 +84,7 @@ class Cluster final : public MigrationPlanner {
   [[nodiscard]] int64_t pool_bytes() const { return pool_ ? pool_->used_bytes() : 0; }
 
   int32_t FindTarget(int32_t worker, RequestHandle request) override;
+  SimTime FetchFromPool(int32_t worker, int32_t tokens, SimTime now) override;
 
  private:
   enum class MoveKind : uint8_t { kKv, kPoolFetch, kSwapIn, kSwapOut };
@@ -104,6 +107,15 @@ class Cluster final : public MigrationPlanner {
     TransferId transfer = kNoTransfer;
   };
 
+  // The link of a memory pool that iterations wait for: one transfer after the other.
+  struct PoolLink {
+    SimTime free = 0;        // when it has carried what it has to
+    SimTime busy_until = 0;  // when the last of its transfers is there
+    SimTime busy = 0;
+    int64_t transfers = 0;  // that ended
+    int64_t bytes = 0;
+  };
+
   struct Member {
     WorkerStatus status = WorkerStatus::kServing;
     SimTime unavailable_since = kUnset;
@@ -120,6 +132,7 @@ class Cluster final : public MigrationPlanner {
   void LookUpPool(LiveRequest& r, int32_t block_size);
   void Reject(RequestHandle handle, RejectReason reason, int32_t worker, SimTime now);
   void EndRequest(RequestHandle handle, bool finished, SimTime now);
+  void TellRouters(const LiveRequest& r);
 
   void HandleMessages(int32_t worker, SimTime now);
   void HandOn(int32_t from, RequestHandle handle, int32_t target, DispatchReason reason,
@@ -134,8 +147,14 @@ class Cluster final : public MigrationPlanner {
   [[nodiscard]] Network& NetworkOf(MoveKind kind) {
     return kind == MoveKind::kSwapIn || kind == MoveKind::kSwapOut ? host_network_ : network_;
   }
+  void EndFetch(int32_t worker, RequestHandle handle, int32_t tokens, SimTime now);
   // Adds what the pool holds up to `now` to its timeline; before every change of it, and last.
   void AccountPool(SimTime now);
+  // The request waits for a worker to serve.
+  void PushHomeless(RequestHandle handle, SimTime now);
+  RequestHandle PopHomeless(SimTime now);
+  void AccountHomeless(SimTime now);
+  void AddPoolLinkSummary(SimTime end);
   void AddLinkSummaries(const Network& network, SimTime end);
   void FreeMove(uint32_t index);
   // Its KV cache is lost.
@@ -169,6 +188,7 @@ class Cluster final : public MigrationPlanner {
   std::vector<bool> lockstep_has_batch_;
   std::unique_ptr<GlobalScheduler> dispatcher_;
   std::unique_ptr<GlobalScheduler> transfer_scheduler_;
+  std::vector<GlobalScheduler*> finish_listeners_;  // of these two
   std::vector<int32_t> prefill_candidates_;
   std::vector<int32_t> decode_candidates_;
   std::vector<int32_t> node_candidates_;
@@ -185,6 +205,8 @@ class Cluster final : public MigrationPlanner {
   std::optional<MemoryPool> pool_;
   std::optional<Timeline> pool_timeline_;
   SimTime pool_accounted_ = 0;
+  PoolLink blocking_link_;
+  SimTime homeless_accounted_ = 0;
   std::vector<Move> moves_;
   std::vector<uint32_t> free_moves_;
   int64_t moves_made_ = 0;

@@ -95,8 +95,11 @@ void Cluster::FailWorker(int32_t index, SimTime now) {
     if (r.move != kNoMove && moves_[r.move].lost) DropMove(r);
     if (r.kv_source != KvSource::kWorker) {
       Dispatch(handle, now, DispatchReason::kWorkerFailed);
-    } else if (decode_candidates_.empty()) {
-      homeless_.push_back(handle);
+      continue;
+    }
+    if (!r.awaits_decode) r.AwaitDecode(now);
+    if (decode_candidates_.empty()) {
+      PushHomeless(handle, now);
     } else {
       SendCache(handle, now, DispatchReason::kWorkerFailed);
     }
@@ -112,9 +115,10 @@ void Cluster::SendCache(RequestHandle handle, SimTime now, DispatchReason reason
   const int32_t target = ChooseTransferTarget(r, from);
   move.to = target;
   if (target == from) {
-    workers_[static_cast<size_t>(from)].FreeOutgoing(move.holdings);
+    workers_[static_cast<size_t>(from)].FreeOutgoing(move.holdings, now);
     WakeWorker(from, now);
     DropMove(r);
+    r.EndDecodeWait(now);  // it begins again
   }
   SendTo(target, handle, now, reason);
 }
@@ -146,8 +150,8 @@ void Cluster::CleanUpMove(uint32_t index, int32_t failed, SimTime now) {
   }
   const RequestHandle handle = move.request;
   const bool runs_on = move.from != failed;
-  workers_[static_cast<size_t>(move.to)].CancelLoad(handle);
-  --signals_.outstanding[static_cast<size_t>(move.to)];
+  workers_[static_cast<size_t>(move.to)].CancelLoad(handle, now);
+  signals_.AddOutstanding(static_cast<size_t>(move.to), -1, -move.tokens);
   WakeWorker(move.to, now);
   DropMove(slab_[handle]);
   if (runs_on) return;
@@ -164,19 +168,18 @@ void Cluster::DropMove(LiveRequest& r) {
 void Cluster::PlaceHomeless(SimTime now) {
   const size_t waiting = homeless_.size();
   for (size_t i = 0; i < waiting; ++i) {
-    const RequestHandle handle = homeless_.front();
-    homeless_.pop_front();
+    const RequestHandle handle = PopHomeless(now);
     LiveRequest& r = slab_[handle];
     if (r.move != kNoMove && moves_[r.move].lost) DropMove(r);
     if (r.kv_source != KvSource::kWorker) {
       if (prefill_candidates_.empty()) {
-        homeless_.push_back(handle);
+        PushHomeless(handle, now);
       } else {
         SendTo(Choose(*dispatcher_, prefill_candidates_, r), handle, now,
                DispatchReason::kWorkerFailed);
       }
     } else if (decode_candidates_.empty()) {
-      homeless_.push_back(handle);
+      PushHomeless(handle, now);
     } else {
       SendCache(handle, now, DispatchReason::kPrefilled);
     }

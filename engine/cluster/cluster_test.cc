@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "engine/cluster/test_plan.h"
+#include "engine/policy/global/registry.h"
+#include "engine/policy/local/registry.h"
 
 namespace tokensim {
 namespace {
@@ -52,12 +54,105 @@ TEST(ClusterTest, FullDecodeMemoryHoldsUpThePrefillWorker) {
   EXPECT_EQ(results.records[2].finish, 38 * kMs);
 }
 
+// Requests, or blocks, times milliseconds.
+int64_t Ms(OccupancyIntegral::Integral integral) { return static_cast<int64_t>(integral / kMs); }
+
+TEST(ClusterTest, ABlockedPrefillWorkerCountsWhatItHas) {
+  // The run above. Worker 0 runs two requests [0, 20) and one [23, 38); 2 waits [21, 23); it holds
+  // 0 until 23 and 1 until 50. Four blocks until 38, then the two of request 1. Worker 1 loads
+  // [20, 23) and [47, 50), runs [23, 47) and [50, 74); 1 waits there [20, 47).
+  const Results results =
+      RunPlan(MakePlan({{0, 5, 3}, {0, 5, 3}, {21 * kMs, 5, 1}},
+                       {MakeWorker(Role::kPrefill, 4), MakeWorker(Role::kDecode, 2)}));
+  const OccupancyIntegral& prefill = results.workers[0].occupancy;
+  EXPECT_EQ(Ms(prefill.running), 2 * 20 + 15);
+  EXPECT_EQ(Ms(prefill.waiting), 2);
+  EXPECT_EQ(Ms(prefill.loading), 0);
+  EXPECT_EQ(Ms(prefill.held), 3 + 30);
+  EXPECT_EQ(Ms(prefill.kv_blocks), 4 * 38 + 2 * 12);
+  EXPECT_EQ(results.workers[0].busy, 35 * kMs);
+  EXPECT_EQ(results.workers[0].max_running, 2);
+  const OccupancyIntegral& decode = results.workers[1].occupancy;
+  EXPECT_EQ(Ms(decode.running), 24 + 24);
+  EXPECT_EQ(Ms(decode.waiting), 27);
+  EXPECT_EQ(Ms(decode.loading), 3 + 3);
+  EXPECT_EQ(Ms(decode.held), 0);
+  EXPECT_EQ(Ms(decode.kv_blocks), 2 * 54);
+  // Together the 47 + 74 + 17 ms that the three were here.
+  ASSERT_EQ(results.timelines[0].interval, kMs);
+  EXPECT_EQ(results.timelines[0].held.size(), results.timelines[0].running.size());
+  EXPECT_EQ(results.timelines[0].held[19], 0);
+  EXPECT_EQ(results.timelines[0].held[22], 2);
+  EXPECT_EQ(results.timelines[0].held[49], 1);
+  EXPECT_EQ(results.timelines[0].held[50], 0);
+  EXPECT_EQ(results.timelines[0].kv_blocks_used[45], 2);
+  EXPECT_EQ(results.timelines[1].loading[48], 1);
+  EXPECT_TRUE(results.timelines[1].held.empty());
+}
+
+TEST(ClusterTest, HandedOnRequestsQueueForAWorkerThatDecodes) {
+  // The same run: 1 waits [20, 47) before its cache moves [47, 50). 2 ends with its first token.
+  const Results results =
+      RunPlan(MakePlan({{0, 5, 3}, {0, 5, 3}, {21 * kMs, 5, 1}},
+                       {MakeWorker(Role::kPrefill, 4), MakeWorker(Role::kDecode, 2)}));
+  EXPECT_EQ(results.records[0].decode_queueing, 0);
+  EXPECT_EQ(results.records[1].decode_queueing, 27 * kMs);
+  EXPECT_EQ(results.records[1].kv_transfer, 3 * kMs);
+  EXPECT_EQ(results.records[2].decode_queueing, kUnset);
+}
+
+TEST(ClusterTest, WithoutACacheTheDecodeQueueEndsWithTheSchedule) {
+  // Both prefill [0, 20) and go on without cache. One slot: 0 computes 6 tokens [20, 36), decodes
+  // [36, 48); then 1.
+  auto plan =
+      MakePlan({{0, 5, 3}, {0, 5, 3}}, {MakeWorker(Role::kPrefill), MakeWorker(Role::kDecode)});
+  plan->workers[0].drops_cache = true;
+  plan->workers[1].scheduler.max_num_seqs = 1;
+  const Results results = RunPlan(plan);
+  EXPECT_EQ(results.records[0].decode_queueing, 0);
+  EXPECT_EQ(results.records[0].finish, 48 * kMs);
+  EXPECT_EQ(results.records[1].decode_queueing, 28 * kMs);
+  EXPECT_EQ(results.records[1].kv_transfer, kUnset);
+}
+
+TEST(ClusterTest, MaxMemoryRatioAppliesWhereARequestHasNotRun) {
+  // As with the decode worker of two blocks: of four, requests that come may take half.
+  for (const TransferMode mode : {TransferMode::kSequential, TransferMode::kLayerwise}) {
+    auto plan = MakePlan({{0, 5, 3}, {0, 5, 3}},
+                         {MakeWorker(Role::kPrefill), MakeWorker(Role::kDecode, 4)});
+    plan->network.mode = mode;
+    plan->workers[1].scheduler.max_memory_ratio = 0.5;
+    const Results results = RunPlan(plan);
+    EXPECT_EQ(results.records[0].finish, 47 * kMs);
+    EXPECT_EQ(results.records[0].decode_queueing, 0);
+    EXPECT_EQ(results.records[1].decode_queueing, 27 * kMs);
+    EXPECT_EQ(results.records[1].finish, 74 * kMs);
+  }
+}
+
+TEST(ClusterTest, LeastWorkOfTransfersIsInKvTokens) {
+  // 20, 4 and 5 tokens are prefilled together: to worker 1, to 2, which has none, and to 2, which
+  // has 4. When all are done the next goes to 1 again.
+  for (const TransferMode mode : {TransferMode::kSequential, TransferMode::kLayerwise}) {
+    auto plan = MakePlan(
+        {{0, 20, 3}, {0, 4, 3}, {0, 5, 3}, {1000 * kMs, 4, 3}},
+        {MakeWorker(Role::kPrefill), MakeWorker(Role::kDecode), MakeWorker(Role::kDecode)});
+    plan->network.mode = mode;
+    plan->transfer_scheduler = GlobalSchedulers().Make("least_work");
+    const Results results = RunPlan(plan);
+    EXPECT_EQ(results.records[0].worker, 1);
+    EXPECT_EQ(results.records[1].worker, 2);
+    EXPECT_EQ(results.records[2].worker, 2);
+    EXPECT_EQ(results.records[3].worker, 1);
+  }
+}
+
 TEST(ClusterTest, APromptRunsWhileTheCacheBeforeItLoads) {
   // 0 and 3 wait for worker 1, busy until 20. Then 0 loads [20, 23); the batch is empty, so 3 runs
   // although it is above the limit.
   auto plan = MakePlan({{0, 5, 3}, {0, 10, 1}, {16 * kMs, 1, 1}, {16 * kMs, 5, 1}},
                        {MakeWorker(Role::kPrefill), MakeWorker(Role::kBoth)});
-  plan->workers[1].scheduler.policy = LocalPolicy::kOrca;
+  plan->workers[1].scheduler.policy = LocalSchedulers().Make("orca");
   plan->workers[1].scheduler.max_num_batched_tokens = 4;
   const Results results = RunPlan(plan);
   EXPECT_EQ(results.records[0].kv_transfer, 3 * kMs);
@@ -190,6 +285,80 @@ TEST(ClusterTest, MemoryPoolOverTime) {
   ASSERT_EQ(results.timelines[0].interval, kMs);
   EXPECT_EQ(results.pool.bytes.size(), results.timelines[0].running.size());
   EXPECT_EQ(Span(results.pool.bytes, 5000), std::make_pair(26, 104));
+}
+
+// Turn 0: [0, 14), [14, 26). X, of no conversation, comes at 60: its prompt [60, 75), a token every
+// 12 ms. Turn 1 comes at 76 with a prompt of 4 + 2 + 4, of which the pool has a block.
+std::shared_ptr<Plan> BusyPoolPlan(PoolLoad load, double block_seconds) {
+  auto plan = MakePlan({{0, 4, 2}, {50 * kMs, 4, 2}, {60 * kMs, 5, 5}}, {MakeWorker(Role::kBoth)});
+  auto trace = std::make_shared<TraceTable>(*plan->workload.trace);
+  trace->conversation = {7, 7, -1};
+  plan->workload.trace = trace;
+  plan->memory_pool = {.fetch_latency_per_block_seconds = block_seconds, .load = load};
+  return plan;
+}
+
+// Of turn 1.
+RequestRecord LaterTurn(const Results& results) {
+  for (const RequestRecord& r : results.records) {
+    if (r.turn == 1) return r;
+  }
+  ADD_FAILURE() << "no turn 1";
+  return {};
+}
+
+TEST(ClusterTest, AsynchronousPoolLoadsCostTheIterationTheyRunBeside) {
+  // The load begins at 87, beside [87, 99); then 6 tokens and X's decode: [99, 117).
+  for (const double seconds : {0.0, 0.001, 0.012}) {
+    const RequestRecord r = LaterTurn(RunPlan(BusyPoolPlan(PoolLoad::kAsync, seconds)));
+    EXPECT_EQ(r.cached_tokens, 4);
+    EXPECT_EQ(r.scheduled, 99 * kMs);
+    EXPECT_EQ(r.first_token, 117 * kMs);
+    EXPECT_EQ(r.finish, 131 * kMs);
+  }
+}
+
+TEST(ClusterTest, BlockingPoolLoadsLengthenTheIterationTheyBegin) {
+  // 10 + 6 + 2 ms after the block is there, then a decode of both in 14 ms.
+  for (const int64_t ms : {0, 1, 12}) {
+    const Results results =
+        RunPlan(BusyPoolPlan(PoolLoad::kBlocking, static_cast<double>(ms) / 1000));
+    const RequestRecord r = LaterTurn(results);
+    EXPECT_EQ(r.cached_tokens, 4);
+    EXPECT_EQ(r.scheduled, 87 * kMs);
+    EXPECT_EQ(r.first_token, (87 + ms + 18) * kMs);
+    EXPECT_EQ(r.finish, (87 + ms + 18 + 14) * kMs);
+    EXPECT_EQ(results.pool.hit_tokens, 4);
+    EXPECT_EQ(Ms(results.workers[0].occupancy.loading), 0);
+    EXPECT_TRUE(results.links.empty());
+  }
+}
+
+TEST(ClusterTest, BlockingPoolLoadsShareTheLink) {
+  // 4,000 bytes in 4 ms, after 1 ms for the block and 2 ms on the way: [87, 94), then 18 ms.
+  auto plan = BusyPoolPlan(PoolLoad::kBlocking, 0.001);
+  plan->memory_pool->link = {
+      .name = "store", .bandwidth_bytes_per_second = 1e6, .latency_seconds = 0.002};
+  const Results results = RunPlan(plan);
+  EXPECT_EQ(LaterTurn(results).first_token, 112 * kMs);
+  ASSERT_EQ(results.links.size(), 1u);
+  EXPECT_EQ(results.links[0].name, "memory pool store");
+  EXPECT_EQ(results.links[0].transfers, 1);
+  EXPECT_EQ(results.links[0].bytes, 4000);
+  EXPECT_EQ(results.links[0].busy, 7 * kMs);
+  EXPECT_EQ(results.links[0].bytes_per_second, 1e6);
+  // Two conversations at once: the second cache is there 4 ms after the first.
+  auto trace = std::make_shared<TraceTable>(*plan->workload.trace);
+  trace->arrival = {0, 0, 50 * kMs, 50 * kMs};
+  trace->input_tokens = {4, 4, 4, 4};
+  trace->output_tokens = {2, 2, 2, 2};
+  trace->conversation = {7, 8, 7, 8};
+  plan->workload.num_requests = 4;
+  plan->workload.trace = trace;
+  // Turns 0: [0, 18), [18, 32). Turns 1 at 82: fetches until 85 + 4 + 4, then 10 + 2 x 6 ms.
+  const Results both = RunPlan(plan);
+  EXPECT_EQ(LaterTurn(both).first_token, (82 + 11 + 22) * kMs);
+  EXPECT_EQ(both.links[0].busy, 11 * kMs);
 }
 
 TEST(ClusterTest, FullHostMemoryMeansRecomputation) {

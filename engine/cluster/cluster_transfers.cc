@@ -100,10 +100,14 @@ void Cluster::HandOn(int32_t from, RequestHandle handle, int32_t target, Dispatc
     r.computed = 0;
     r.kv_source = KvSource::kWorker;
     r.worker = move.to;
+    r.sent_kv_tokens = move.tokens;
+    r.decode_queueing = std::max<SimTime>(r.decode_queueing, 0);  // it was taken before
+    workers_[static_cast<size_t>(move.to)].BeginReservedLoad(now);
     if (observer_ != nullptr) observer_->OnDispatched(now, r.id, from, move.to, reason);
     if (move.arrived) FinishKv(r.move, now);
     return;
   }
+  r.AwaitDecode(now);
   if (!sender.plan().drops_cache) {
     r.kv_source = KvSource::kWorker;
     r.kv_tokens = r.computed;
@@ -113,8 +117,7 @@ void Cluster::HandOn(int32_t from, RequestHandle handle, int32_t target, Dispatc
     r.computed = 0;
   }
   if (target < 0 && decode_candidates_.empty()) {
-    homeless_.push_back(handle);
-    return;
+    return PushHomeless(handle, now);
   }
   if (target < 0) target = ChooseTransferTarget(r, from);
   if (r.move != kNoMove) moves_[r.move].to = target;
@@ -145,11 +148,11 @@ void Cluster::BeginLayerwise(int32_t from, RequestHandle handle, int32_t tokens,
   const int32_t kv_tokens = std::exchange(r.kv_tokens, tokens);
   if (receiver.CheckFits(tokens, int64_t{r.input_tokens} + r.output_tokens) !=
           RejectReason::kNone ||
-      !receiver.ReserveLoad(handle)) {
+      !receiver.ReserveLoad(handle, now)) {
     r.kv_tokens = kv_tokens;  // it is sent when the prefill has ended
     return;
   }
-  ++signals_.outstanding[static_cast<size_t>(target)];
+  signals_.AddOutstanding(static_cast<size_t>(target), 1, tokens);
   r.move = NewMove(MoveKind::kKv, handle, from, target, tokens);
   moves_[r.move].layerwise = true;
   const Worker& sender = workers_[static_cast<size_t>(from)];
@@ -164,13 +167,14 @@ void Cluster::BeginLoad(int32_t index, RequestHandle handle, SimTime now) {
   const int64_t bytes = r.kv_tokens * worker.plan().kv_bytes_per_token;
   if (r.kv_source == KvSource::kWorker) {
     if (moves_[r.move].lost) {
-      worker.CancelLoad(handle);
+      worker.CancelLoad(handle, now);
       WakeWorker(index, now);
-      --signals_.outstanding[static_cast<size_t>(index)];
+      signals_.AddOutstanding(static_cast<size_t>(index), -1, -r.sent_kv_tokens);
       DropMove(r);
       ++results_.redispatched;
       return Dispatch(handle, now, DispatchReason::kWorkerFailed);
     }
+    r.EndDecodeWait(now);
     return StartKv(r.move, now, now, now);
   }
   const bool from_pool = r.kv_source == KvSource::kPool;
@@ -186,6 +190,38 @@ void Cluster::BeginLoad(int32_t index, RequestHandle handle, SimTime now) {
   }
   moves_[index_of_move].start = now;
   moves_[index_of_move].transfer = NetworkOf(kind).Start(now, spec, index_of_move);
+}
+
+SimTime Cluster::FetchFromPool(int32_t index, int32_t tokens, SimTime now) {
+  const auto after = [](SimTime time, double seconds) {
+    const SimTime duration = FromSeconds(seconds);
+    return duration < kNever - time ? time + duration : kNever;
+  };
+  const Worker& worker = workers_[static_cast<size_t>(index)];
+  const MemoryPoolConfig& config = *plan_.memory_pool;
+  double latency = config.fetch_latency_per_block_seconds *
+                   static_cast<double>(worker.state().BlocksFor(tokens));
+  if (!config.link) return after(now, latency);
+  latency += config.link->latency_seconds;
+  PoolLink& link = blocking_link_;
+  SimTime end = after(now, latency);
+  if (config.link->bandwidth_bytes_per_second > 0) {
+    const auto bytes = static_cast<double>(tokens * worker.plan().kv_bytes_per_token);
+    end = after(std::max(link.free, end), bytes / config.link->bandwidth_bytes_per_second);
+    link.free = end;
+  }
+  link.busy += std::max<SimTime>(0, end - std::max(now, link.busy_until));
+  link.busy_until = std::max(link.busy_until, end);
+  return end;
+}
+
+// The iteration that began with the fetch is over: the pool may drop what it kept for it.
+void Cluster::EndFetch(int32_t index, RequestHandle handle, int32_t tokens, SimTime now) {
+  AccountPool(now);
+  pool_->Unpin(slab_[handle].conversation);
+  results_.pool.hit_tokens += tokens;
+  ++blocking_link_.transfers;
+  blocking_link_.bytes += tokens * plan_.workers[static_cast<size_t>(index)].kv_bytes_per_token;
 }
 
 void Cluster::BeginSwapOut(int32_t index, const WorkerMessage& message, SimTime now) {
@@ -267,7 +303,7 @@ void Cluster::FinishKv(uint32_t index, SimTime now) {
   }
   const SimTime since = std::max(move.start, r.last_token);
   r.kv_transfer = std::max<SimTime>(r.kv_transfer, 0) + (now - since);
-  sender.FreeOutgoing(move.holdings);
+  sender.FreeOutgoing(move.holdings, now);
   WakeWorker(move.from, now);
   r.kv_source = KvSource::kWorker;
   r.worker = move.to;

@@ -8,6 +8,7 @@
 #include "engine/base/invariant.h"
 #include "engine/cluster/cluster.h"
 #include "engine/cluster/event_queue.h"
+#include "engine/policy/defaults.h"
 
 namespace tokensim {
 
@@ -58,7 +59,7 @@ class Simulation::Impl {
 
 Simulation::Impl::Impl(std::shared_ptr<const Plan> plan, Observer* observer, bool keeps_records,
                        RecordSink* sink)
-    : plan_(std::move(plan)),
+    : plan_(WithDefaultPolicies(std::move(plan))),
       observer_(observer),
       cluster_(*plan_, observer, &queue_, &results_, keeps_records ? &results_.records : sink) {
   // Only an observer sees snapshots; the decisions of a run do not depend on them.

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/compute/backend.h"
 #include "engine/compute/collective_costs.h"
 
 namespace tokensim {
@@ -98,5 +99,14 @@ std::unique_ptr<const ComputeModel> MakeRooflineModel(const TransformerConfig& m
                                              .sequence_seconds = device.sequence_overhead_seconds},
                              .expected_max_tokens = expected_max_tokens});
 }
+
+extern constinit const BackendEntry kRooflineBackend = {
+    {.name = "roofline", .description = "operators of the model against the hardware's figures"},
+    {},
+    [](const ParameterValues& /*values*/) -> BackendFactory::Maker {
+      return [](const BackendContext& c) {
+        return MakeOperatorModel(c, MakeRooflinePricer(c.model, c.device, c.split));
+      };
+    }};
 
 }  // namespace tokensim

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,9 @@ struct LinkConfig {
   double latency_seconds = 0;
 };
 
-enum class LinkSharing : uint8_t { kFifo, kFair };
+// How transfers that meet on a link share it (engine/network/link_sharing.h).
+class SharingRuleFactory;
+
 enum class TransferMode : uint8_t { kSequential, kBuffered, kLayerwise };
 
 // Workers have a port to the other workers of their node, nodes one to the other nodes.
@@ -22,7 +25,7 @@ struct NetworkConfig {
   LinkConfig inter_node;
   // Link of each worker inside its node; empty: all have intra_node.
   std::vector<LinkConfig> connections;
-  LinkSharing sharing = LinkSharing::kFair;
+  std::shared_ptr<const SharingRuleFactory> sharing;  // null: fair shares
   TransferMode mode = TransferMode::kSequential;
   int32_t groups = 1;           // >= 1; block groups of one KV cache
   int32_t buffered_groups = 2;  // >= 1; in flight at once with kBuffered

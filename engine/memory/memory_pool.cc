@@ -3,8 +3,15 @@
 #include <algorithm>
 
 #include "engine/base/invariant.h"
+#include "engine/memory/eviction.h"
 
 namespace tokensim {
+
+MemoryPool::MemoryPool(const MemoryPoolConfig& config)
+    : capacity_(config.capacity_bytes > 0 ? config.capacity_bytes : kUnlimited),
+      eviction_(config.eviction->Make({})) {}
+
+MemoryPool::~MemoryPool() = default;
 
 bool MemoryPool::Put(int64_t conversation, int32_t tokens, int64_t bytes_per_token) {
   const int64_t bytes = tokens * bytes_per_token;
@@ -34,9 +41,18 @@ int32_t MemoryPool::Find(int64_t conversation) {
   const uint32_t id = IndexOf(conversation);
   if (id == kNone || entries_[id].erased) return 0;
   ++hits_;
-  if (eviction_ == Eviction::kLru) {
-    Unlink(id);
-    Append(id);
+  const Entry& entry = entries_[id];
+  switch (eviction_->OnUse({.bytes = entry.bytes, .tokens = entry.tokens})) {
+    case EvictionMove::kStay:
+      break;
+    case EvictionMove::kToBack:
+      Unlink(id);
+      Append(id);
+      break;
+    case EvictionMove::kToFront:
+      Unlink(id);
+      Prepend(id);
+      break;
   }
   return entries_[id].tokens;
 }
@@ -104,6 +120,13 @@ void MemoryPool::Append(uint32_t id) {
   entries_[id].next = kNone;
   (tail_ == kNone ? head_ : entries_[tail_].next) = id;
   tail_ = id;
+}
+
+void MemoryPool::Prepend(uint32_t id) {
+  entries_[id].prev = kNone;
+  entries_[id].next = head_;
+  (head_ == kNone ? tail_ : entries_[head_].prev) = id;
+  head_ = id;
 }
 
 void MemoryPool::Unlink(uint32_t id) {

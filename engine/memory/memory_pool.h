@@ -2,8 +2,8 @@
 // (CachedAttention, ATC 2024; TokenSim's section IV-E).
 //
 // An entry is the KV cache of a conversation's first `tokens` tokens. The end of a turn puts it;
-// the next turn finds it and fetches it instead of computing it again. When the pool is full, the
-// entry that was put or found longest ago (LRU), or put longest ago (FIFO), makes room.
+// the next turn finds it and fetches it instead of computing it again. When the pool is full, its
+// eviction decides which entry makes room (eviction.h).
 //
 //   MemoryPool pool(config);
 //   pool.Put(/*conversation=*/7, /*tokens=*/900, kv_bytes_per_token);
@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -21,20 +22,25 @@
 
 namespace tokensim {
 
-enum class Eviction : uint8_t { kLru, kFifo };
+// When a request gets what the pool has for it: before it is scheduled, beside the iterations of
+// others; or at the beginning of its first iteration, which waits for it.
+enum class PoolLoad : uint8_t { kAsync, kBlocking };
+
+class Eviction;
+class EvictionFactory;
 
 struct MemoryPoolConfig {
   int64_t capacity_bytes = 0;  // below 2^62; 0: 2^62, as good as unlimited
   double fetch_latency_per_block_seconds = 0;
   std::optional<LinkConfig> link = {};  // shared by all fetches
-  Eviction eviction = Eviction::kLru;
+  std::shared_ptr<const EvictionFactory> eviction;
+  PoolLoad load = PoolLoad::kAsync;
 };
 
 class MemoryPool {
  public:
-  explicit MemoryPool(const MemoryPoolConfig& config)
-      : capacity_(config.capacity_bytes > 0 ? config.capacity_bytes : kUnlimited),
-        eviction_(config.eviction) {}
+  explicit MemoryPool(const MemoryPoolConfig& config);
+  ~MemoryPool();
 
   // Replaces the conversation's older entry and evicts others until the new one fits. What cannot
   // fit, for its size or for pinned entries, is not kept: then nothing changes, and the result is
@@ -78,10 +84,11 @@ class MemoryPool {
   uint32_t Add(int64_t conversation);
   void Remove(uint32_t id);
   void Append(uint32_t id);
+  void Prepend(uint32_t id);
   void Unlink(uint32_t id);
 
   int64_t capacity_;
-  Eviction eviction_;
+  std::unique_ptr<Eviction> eviction_;
   int64_t used_ = 0;
   int64_t pinned_ = 0;  // bytes of pinned entries
   int64_t max_used_ = 0;

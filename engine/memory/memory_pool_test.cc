@@ -7,12 +7,13 @@
 
 #include "engine/base/invariant.h"
 #include "engine/base/rng.h"
+#include "engine/policy/evict/registry.h"
 
 namespace tokensim {
 namespace {
 
-MemoryPool PoolOf(int64_t capacity, Eviction eviction = Eviction::kLru) {
-  return MemoryPool({.capacity_bytes = capacity, .eviction = eviction});
+MemoryPool PoolOf(int64_t capacity, std::string_view eviction = "lru") {
+  return MemoryPool({.capacity_bytes = capacity, .eviction = Evictions().Make(eviction)});
 }
 
 TEST(MemoryPoolTest, KeepsTheLastTurn) {
@@ -44,7 +45,7 @@ TEST(MemoryPoolTest, LruEvictsWhatWasUsedLongestAgo) {
 }
 
 TEST(MemoryPoolTest, FifoEvictsWhatWasPutLongestAgo) {
-  MemoryPool pool = PoolOf(300, Eviction::kFifo);
+  MemoryPool pool = PoolOf(300, "fifo");
   for (const int64_t conversation : {1, 2, 3}) pool.Put(conversation, 100, 1);
   EXPECT_EQ(pool.Find(1), 100);
   pool.Put(4, 100, 1);
@@ -54,6 +55,32 @@ TEST(MemoryPoolTest, FifoEvictsWhatWasPutLongestAgo) {
   pool.Put(5, 100, 1);
   EXPECT_EQ(pool.Find(2), 100);
   EXPECT_EQ(pool.Find(3), 0);
+}
+
+// What is used goes first: no eviction so far does that.
+class LastUsedFirst final : public Eviction {
+ public:
+  [[nodiscard]] EvictionMove OnUse(const StoredEntry& entry) override {
+    return entry.tokens >= 100 ? EvictionMove::kToFront : EvictionMove::kStay;
+  }
+};
+
+TEST(MemoryPoolTest, AnEvictionOfOnesOwn) {
+  const auto factory = std::make_shared<EvictionFactory>(
+      "last_used_first", EvictionTraits{},
+      [](const EvictionContext&) { return std::make_unique<LastUsedFirst>(); });
+  MemoryPool pool({.capacity_bytes = 350, .eviction = factory});
+  for (const int64_t conversation : {1, 2, 3}) pool.Put(conversation, 100, 1);
+  pool.Put(4, 50, 1);
+  EXPECT_EQ(pool.Find(4), 50);   // stays the last
+  EXPECT_EQ(pool.Find(2), 100);  // now the first
+  EXPECT_EQ(pool.Find(1), 100);  // now the first, 2 the second
+  pool.Put(5, 100, 1);
+  pool.Put(6, 100, 1);
+  EXPECT_EQ(pool.Find(1), 0);
+  EXPECT_EQ(pool.Find(2), 0);
+  EXPECT_EQ(pool.Find(3), 100);
+  EXPECT_EQ(pool.Find(4), 50);
 }
 
 TEST(MemoryPoolTest, WhatIsTooLargeIsNotKept) {
@@ -137,7 +164,8 @@ class NaivePool {
     int pins = 0;
   };
 
-  NaivePool(int64_t capacity, Eviction eviction) : capacity_(capacity), eviction_(eviction) {}
+  NaivePool(int64_t capacity, std::string_view eviction)
+      : capacity_(capacity), eviction_(eviction) {}
 
   int64_t used() const {
     int64_t bytes = 0;
@@ -184,7 +212,7 @@ class NaivePool {
   int32_t Find(int64_t conversation) {
     const auto it = At(conversation);
     if (it == entries_.end()) return 0;
-    if (eviction_ == Eviction::kLru) entries_.splice(entries_.end(), entries_, it);
+    if (eviction_ == "lru") entries_.splice(entries_.end(), entries_, it);
     return it->tokens;
   }
   void Erase(int64_t conversation) {
@@ -194,7 +222,7 @@ class NaivePool {
 
  private:
   int64_t capacity_;
-  Eviction eviction_;
+  std::string_view eviction_;
   int64_t evicted_ = 0;
   std::list<Entry> entries_;
 };
@@ -203,7 +231,7 @@ TEST(MemoryPoolTest, EqualsAListOfEntries) {
   for (uint64_t seed = 0; seed < 60; ++seed) {
     RngStream rng(seed, "memory pool");
     const int64_t capacity = rng.Below(5) == 0 ? 0 : static_cast<int64_t>(1 + rng.Below(3'000));
-    const Eviction eviction = rng.Below(2) == 0 ? Eviction::kLru : Eviction::kFifo;
+    const std::string_view eviction = rng.Below(2) == 0 ? "lru" : "fifo";
     MemoryPool pool = PoolOf(capacity, eviction);
     NaivePool naive(capacity, eviction);
     int64_t max_used = 0;

@@ -79,4 +79,11 @@ void FifoSharing::TryStart(int32_t flow) {
   changes_.push_back({flow, rate});
 }
 
+extern constinit const SharingRuleEntry kFifoSharing = {
+    {.name = "fifo", .description = "one transfer after the other, in order of their start"},
+    {},
+    [](const ParameterValues& /*values*/) -> SharingRuleFactory::Maker {
+      return [](const SharingRuleContext&) { return std::make_unique<FifoSharing>(); };
+    }};
+
 }  // namespace tokensim

@@ -9,6 +9,7 @@
 //
 // Flows are numbers that the caller chooses, small and reused. Two rules: FifoSharing (one flow
 // after the other) and MaxMinSharing (all at once, in fair shares). Knows no time but the keys.
+// sharing_registry.h finds them by name.
 #pragma once
 
 #include <array>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "engine/base/invariant.h"
+#include "engine/base/registry.h"
 #include "engine/base/time.h"
 
 namespace tokensim {
@@ -77,5 +79,18 @@ class SharingRule {
  protected:
   std::vector<RateChange> changes_;
 };
+
+// Nothing that others must know so far.
+struct SharingRuleTraits {};
+// Of a network. Nothing so far.
+struct SharingRuleContext {};
+
+class SharingRuleFactory
+    : public PolicyFactory<SharingRule, SharingRuleTraits, SharingRuleContext> {
+ public:
+  using PolicyFactory::PolicyFactory;
+};
+using SharingRuleEntry = PolicyEntry<SharingRuleFactory>;
+using SharingRuleRegistry = PolicyRegistry<SharingRuleFactory>;
 
 }  // namespace tokensim

@@ -114,4 +114,11 @@ void MaxMinSharing::Report() {
   }
 }
 
+extern constinit const SharingRuleEntry kFairSharing = {
+    {.name = "fair", .description = "all transfers at the same time, max-min fair"},
+    {},
+    [](const ParameterValues& /*values*/) -> SharingRuleFactory::Maker {
+      return [](const SharingRuleContext&) { return std::make_unique<MaxMinSharing>(); };
+    }};
+
 }  // namespace tokensim

@@ -5,8 +5,7 @@
 #include <limits>
 
 #include "engine/base/invariant.h"
-#include "engine/network/fifo_sharing.h"
-#include "engine/network/max_min_sharing.h"
+#include "engine/network/sharing_registry.h"
 
 namespace tokensim {
 namespace {
@@ -30,9 +29,9 @@ int64_t PartBefore(int64_t total, int32_t i, int32_t n) {
   return static_cast<int64_t>(static_cast<__int128>(total) * i / n);
 }
 
-std::unique_ptr<SharingRule> MakeRule(LinkSharing sharing) {
-  if (sharing == LinkSharing::kFifo) return std::make_unique<FifoSharing>();
-  return std::make_unique<MaxMinSharing>();
+std::unique_ptr<SharingRule> MakeRule(const NetworkConfig& config) {
+  if (config.sharing != nullptr) return config.sharing->Make({});
+  return SharingRules().Make(kDefaultSharing)->Make({});
 }
 
 }  // namespace
@@ -40,7 +39,7 @@ std::unique_ptr<SharingRule> MakeRule(LinkSharing sharing) {
 Network::Network(const NetworkConfig& config, std::span<const int32_t> node_of_worker)
     : config_(config),
       nodes_(node_of_worker.begin(), node_of_worker.end()),
-      sharing_(MakeRule(config.sharing)) {
+      sharing_(MakeRule(config)) {
   using Owner = LinkStats::Owner;
   links_.reserve(2 * nodes_.size());
   TOKENSIM_INVARIANT(config.connections.empty() || config.connections.size() == nodes_.size(),

@@ -9,6 +9,7 @@
 
 #include "engine/base/rng.h"
 #include "engine/network/network.h"
+#include "engine/network/sharing_registry.h"
 
 namespace tokensim {
 namespace {
@@ -230,7 +231,7 @@ Scenario RandomScenario(uint64_t seed) {
   Scenario s;
   s.config.intra_node = draws.Link();
   s.config.inter_node = draws.Link();
-  s.config.sharing = seed % 2 == 0 ? LinkSharing::kFair : LinkSharing::kFifo;
+  s.config.sharing = SharingRules().Make(seed % 2 == 0 ? "fair" : "fifo");
   for (int64_t i = 2 + draws.Below(5); i > 0; --i) {
     s.nodes.push_back(static_cast<int32_t>(draws.Below(3)));
   }
@@ -281,7 +282,7 @@ TEST_P(NetworkPropertyTest, EqualsTheReference) {
     for (const LinkConfig& link : s.added) network.AddLink(link);
     const std::vector<CompletedTransfer> done = RunNetwork(s, network);
     ASSERT_EQ(done.size(), s.jobs.size());
-    const bool fair = s.config.sharing == LinkSharing::kFair;
+    const bool fair = s.config.sharing->name() == "fair";
     const std::vector<double> expected =
         fair ? ReferenceFair(s.jobs, s.bandwidth) : ReferenceFifo(s.jobs, s.bandwidth);
     // Fair: each group of all transfers may have been rounded up by a nanosecond.

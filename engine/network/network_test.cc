@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "engine/base/invariant.h"
+#include "engine/network/sharing_registry.h"
 
 namespace tokensim {
 namespace {
@@ -17,11 +18,11 @@ using ::testing::Pair;
 // 1 GB/s is a byte per nanosecond: bytes and times have the same figures.
 constexpr double kByteANano = 1e9;
 
-NetworkConfig Config(LinkSharing sharing, double latency_seconds = 0) {
+NetworkConfig Config(std::string_view sharing, double latency_seconds = 0) {
   NetworkConfig config;
   config.intra_node = {"fast", kByteANano, latency_seconds};
   config.inter_node = {"slow", kByteANano / 10, latency_seconds};
-  config.sharing = sharing;
+  config.sharing = SharingRules().Make(sharing);
   return config;
 }
 
@@ -68,7 +69,7 @@ std::vector<std::string> Names(const Network& network, const Path& path) {
 }
 
 TEST(NetworkTest, PathsFollowTheNodes) {
-  const Network network(Config(LinkSharing::kFair), kNodes);
+  const Network network(Config("fair"), kNodes);
   EXPECT_THAT(Names(network, network.WorkerPath(0, 2)),
               ElementsAre("0 intra-node out", "2 intra-node in"));
   EXPECT_THAT(Names(network, network.WorkerPath(4, 3)),
@@ -79,7 +80,7 @@ TEST(NetworkTest, PathsFollowTheNodes) {
 }
 
 TEST(NetworkTest, OneTransferTakesLatencyAndBytesOverBandwidth) {
-  for (const LinkSharing sharing : {LinkSharing::kFifo, LinkSharing::kFair}) {
+  for (const std::string_view sharing : {"fifo", "fair"}) {
     Driver d(Config(sharing, 5e-6));
     EXPECT_EQ(d.network.NextEvent(), kNever);
     d.Start(100, d.network.WorkerPath(0, 1), 1000);
@@ -95,7 +96,7 @@ TEST(NetworkTest, OneTransferTakesLatencyAndBytesOverBandwidth) {
 // t = 0: A alone, 1. t = 100: B joins, A and B at 1/2 (out of 0). t = 200: C meets B on the port
 // into 2: both 1/2, as B is. A: 100 + 50 left at 200.
 TEST(NetworkTest, FairByHand) {
-  Driver d(Config(LinkSharing::kFair));
+  Driver d(Config("fair"));
   d.Start(0, d.network.WorkerPath(0, 1), 250);    // 100 at t = 100, 150 left at 1/2: t = 400
   d.Start(100, d.network.WorkerPath(0, 2), 400);  // 150 at t = 400; then 1/2: 500 later
   d.Start(200, d.network.WorkerPath(1, 2), 300);  // 1/2 throughout: t = 800
@@ -105,7 +106,7 @@ TEST(NetworkTest, FairByHand) {
 
 // Links of different bandwidths: 10, 12 and 20 bytes/ns, flows as in max_min_sharing.h.
 TEST(NetworkTest, FairWithDifferentBottlenecks) {
-  Driver d(Config(LinkSharing::kFair));
+  Driver d(Config("fair"));
   const LinkId l1 = d.network.AddLink({"l1", 10 * kByteANano, 0});
   const LinkId l2 = d.network.AddLink({"l2", 12 * kByteANano, 0});
   const LinkId l3 = d.network.AddLink({"l3", 20 * kByteANano, 0});
@@ -119,14 +120,14 @@ TEST(NetworkTest, FairWithDifferentBottlenecks) {
 }
 
 TEST(NetworkTest, FairRoundsUpOnce) {
-  Driver d(Config(LinkSharing::kFair));
+  Driver d(Config("fair"));
   const LinkId link = d.network.AddLink({"third", kByteANano * 3, 0});
   d.Start(0, {link}, 1000);  // 333.3 ns
   EXPECT_THAT(d.Finish(), ElementsAre(Pair(0, 334)));
 }
 
 TEST(NetworkTest, FifoByHand) {
-  Driver d(Config(LinkSharing::kFifo));
+  Driver d(Config("fifo"));
   d.Start(0, d.network.WorkerPath(0, 1), 100);
   d.Start(10, d.network.WorkerPath(0, 2), 100);  // waits for the port out of 0: 100 .. 200
   d.Start(20, d.network.WorkerPath(1, 2), 100);  // behind it on the port into 2: 200 .. 300
@@ -137,7 +138,7 @@ TEST(NetworkTest, FifoByHand) {
 }
 
 TEST(NetworkTest, FifoOrderIsThatOfReadiness) {
-  Driver d(Config(LinkSharing::kFifo));
+  Driver d(Config("fifo"));
   const LinkId link = d.network.AddLink({"pool", kByteANano, 0});
   d.Start(0, {link}, 100);
   d.Start(10, {.path = {link}, .bytes = 100, .extra_latency_seconds = 50e-9});  // at the link at 60
@@ -146,7 +147,7 @@ TEST(NetworkTest, FifoOrderIsThatOfReadiness) {
 }
 
 TEST(NetworkTest, EqualTimesGoByTheOrderOfTheStarts) {
-  for (const LinkSharing sharing : {LinkSharing::kFifo, LinkSharing::kFair}) {
+  for (const std::string_view sharing : {"fifo", "fair"}) {
     Driver d(Config(sharing));
     const Path path = d.network.WorkerPath(0, 1);
     // The second is found complete first: the first still has an empty group to send.
@@ -155,7 +156,7 @@ TEST(NetworkTest, EqualTimesGoByTheOrderOfTheStarts) {
     EXPECT_EQ(d.network.NextEvent(), 5);
     EXPECT_THAT(d.Finish(), ElementsAre(Pair(7, 5), Pair(8, 5)));
   }
-  Driver fair(Config(LinkSharing::kFair));
+  Driver fair(Config("fair"));
   fair.Start(0, fair.network.WorkerPath(0, 1), 100);
   fair.Start(0, fair.network.WorkerPath(0, 2), 100);
   EXPECT_THAT(fair.Finish(), ElementsAre(Pair(0, 200), Pair(1, 200)));
@@ -164,7 +165,7 @@ TEST(NetworkTest, EqualTimesGoByTheOrderOfTheStarts) {
 // Groups of s ns and latency L: sequential G (L + s); a window of k either hides the latency
 // (k - 1) s >= L, or adds a pause every k groups.
 TEST(NetworkTest, SequentialAndBufferedTakeTheirClosedForms) {
-  for (const LinkSharing sharing : {LinkSharing::kFifo, LinkSharing::kFair}) {
+  for (const std::string_view sharing : {"fifo", "fair"}) {
     for (const int32_t groups : {1, 2, 5, 8}) {
       for (const int32_t window : {1, 2, 3, 4, 8, 20}) {
         for (const int64_t latency : {0, 70, 100, 250, 1000}) {
@@ -188,7 +189,7 @@ TEST(NetworkTest, SequentialAndBufferedTakeTheirClosedForms) {
 }
 
 TEST(NetworkTest, LayersOverlapTheirComputation) {
-  NetworkConfig config = Config(LinkSharing::kFair, 50e-9);
+  NetworkConfig config = Config("fair", 50e-9);
   config.mode = TransferMode::kLayerwise;
   Driver d(config);
   // Four layers, ready at 1000, 2000, 3000, 4000; 100 ns of bytes each: only the last shows.
@@ -209,7 +210,7 @@ TEST(NetworkTest, LayersOverlapTheirComputation) {
 }
 
 TEST(NetworkTest, OtherModesSendAfterTheLastLayer) {
-  NetworkConfig config = Config(LinkSharing::kFair, 50e-9);
+  NetworkConfig config = Config("fair", 50e-9);
   config.groups = 2;
   const KvTransferRequest request{
       .from = 0, .to = 1, .bytes = 200, .layers = 9, .first_layer = 100, .last_layer = 1000};
@@ -225,7 +226,7 @@ TEST(NetworkTest, OtherModesSendAfterTheLastLayer) {
 // Four groups of 50 ns, two of them under way: the third is requested when the first is there.
 //   0: 1120 .. 1170, 1: .. 1220, 2: 1170 + 120 .. 1340, 3: .. 1390
 TEST(NetworkTest, BufferedHasSoManyGroupsUnderWay) {
-  NetworkConfig config = Config(LinkSharing::kFair, 120e-9);
+  NetworkConfig config = Config("fair", 120e-9);
   config.mode = TransferMode::kBuffered;
   config.groups = 4;
   config.buffered_groups = 2;
@@ -235,7 +236,7 @@ TEST(NetworkTest, BufferedHasSoManyGroupsUnderWay) {
 }
 
 TEST(NetworkTest, CancelFreesTheLinks) {
-  for (const LinkSharing sharing : {LinkSharing::kFifo, LinkSharing::kFair}) {
+  for (const std::string_view sharing : {"fifo", "fair"}) {
     Driver d(Config(sharing));
     const Path path = d.network.WorkerPath(0, 1);
     const TransferId first = d.Start(0, path, 1000);
@@ -248,7 +249,7 @@ TEST(NetworkTest, CancelFreesTheLinks) {
     EXPECT_FALSE(d.network.Cancel(100, kNoTransfer));
     EXPECT_EQ(d.network.active(), 1);
     // fair: a third of 100 ns is done, 966.7 bytes are left.
-    const SimTime end = sharing == LinkSharing::kFifo ? 1100 : 1067;
+    const SimTime end = sharing == "fifo" ? 1100 : 1067;
     EXPECT_THAT(d.Finish(), ElementsAre(Pair(2, end)));
     for (const LinkId link : path) {
       EXPECT_EQ(d.network.Stats(link, end).bytes, 1000);
@@ -262,7 +263,7 @@ TEST(NetworkTest, CancelFreesTheLinks) {
 }
 
 TEST(NetworkTest, ACancelledTransferLeavesItsLinksIdle) {
-  for (const LinkSharing sharing : {LinkSharing::kFifo, LinkSharing::kFair}) {
+  for (const std::string_view sharing : {"fifo", "fair"}) {
     Driver d(Config(sharing));
     const Path path = d.network.WorkerPath(0, 1);
     const TransferId id = d.Start(0, path, 1000);
@@ -280,7 +281,7 @@ TEST(NetworkTest, ACancelledTransferLeavesItsLinksIdle) {
 }
 
 TEST(NetworkTest, CancelBeforeTheGroupIsReady) {
-  Driver d(Config(LinkSharing::kFair, 1e-3));
+  Driver d(Config("fair", 1e-3));
   const TransferId id = d.Start(0, d.network.WorkerPath(0, 1), 100);
   EXPECT_TRUE(d.network.Cancel(10, id));
   EXPECT_EQ(d.network.NextEvent(), kNever);
@@ -288,7 +289,7 @@ TEST(NetworkTest, CancelBeforeTheGroupIsReady) {
 }
 
 TEST(NetworkTest, StatsCountWhatArrived) {
-  Driver d(Config(LinkSharing::kFair, 50e-9));
+  Driver d(Config("fair", 50e-9));
   const Path path = d.network.WorkerPath(0, 1);
   d.Start(0, {.path = path, .bytes = 101, .groups = 2});  // 50, then 51 bytes
   d.AdvanceTo(120);
@@ -309,8 +310,8 @@ TEST(NetworkTest, StatsCountWhatArrived) {
 TEST(NetworkTest, WithoutLimitOnlyLatencyCounts) {
   NetworkConfig config;
   config.intra_node.latency_seconds = 1e-6;
-  for (const LinkSharing sharing : {LinkSharing::kFifo, LinkSharing::kFair}) {
-    config.sharing = sharing;
+  for (const std::string_view sharing : {"fifo", "fair"}) {
+    config.sharing = SharingRules().Make(sharing);
     Driver d(config);
     d.Start(0, {.path = d.network.WorkerPath(0, 1), .bytes = int64_t{1} << 60, .groups = 3});
     d.Start(0, {.path = {}, .bytes = 5, .groups = 2, .extra_latency_seconds = 2e-6});
@@ -340,13 +341,13 @@ TEST(NetworkTest, BytesOfALinkDoNotOverflow) {
 }
 
 TEST(NetworkTest, StartsBehindEventsAreOurBugs) {
-  Driver d(Config(LinkSharing::kFair));
+  Driver d(Config("fair"));
   d.Start(0, d.network.WorkerPath(0, 1), 100);
   EXPECT_THROW(d.network.Start(101, {}, 0), InvariantError);
 }
 
 TEST(Network, ATransferGoesAtTheSlowerOfItsEnds) {
-  NetworkConfig config = Config(LinkSharing::kFair);
+  NetworkConfig config = Config("fair");
   config.connections.assign(std::size(kNodes), {"fast", kByteANano, 3e-9});
   config.connections[1] = {"slow", kByteANano / 4, 5e-9};
   const auto end = [&](int32_t from, int32_t to) {
@@ -361,7 +362,7 @@ TEST(Network, ATransferGoesAtTheSlowerOfItsEnds) {
 }
 
 TEST(Network, ASlowReceiverLeavesTheRestOfTheSender) {
-  NetworkConfig config = Config(LinkSharing::kFair);
+  NetworkConfig config = Config("fair");
   config.connections.assign(std::size(kNodes), {"fast", kByteANano, 0});
   config.connections[1] = {"slow", kByteANano / 4, 0};
   Driver driver(config);

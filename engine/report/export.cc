@@ -54,12 +54,17 @@ class Buffer {
   std::string text_;
 };
 
-constexpr std::array<std::string_view, 21> kColumns = {
-    "request_id",    "arrival_s",    "queued_s",      "scheduled_s",   "first_token_s",
-    "finish_s",      "input_tokens", "output_tokens", "cached_tokens", "preemptions",
-    "worker",        "ttft_s",       "tpot_s",        "e2e_s",         "max_itl_s",
-    "reject_reason", "class",        "conversation",  "turn",          "prefill_worker",
-    "kv_transfer_s"};
+constexpr std::array<std::string_view, 22> kColumns = {"request_id",    "arrival_s",
+                                                       "queued_s",      "scheduled_s",
+                                                       "first_token_s", "finish_s",
+                                                       "input_tokens",  "output_tokens",
+                                                       "cached_tokens", "preemptions",
+                                                       "worker",        "ttft_s",
+                                                       "tpot_s",        "e2e_s",
+                                                       "max_itl_s",     "reject_reason",
+                                                       "class",         "conversation",
+                                                       "turn",          "prefill_worker",
+                                                       "kv_transfer_s", "decode_queueing_s"};
 
 // Durations of one request; kUnset where it has none.
 struct Derived {
@@ -107,6 +112,7 @@ void WriteRow(const RequestRecord& r, std::span<const std::string> classes, Form
   integer_if(r.conversation >= 0, r.turn);
   integer_if(r.prefill_worker >= 0, r.prefill_worker);
   format.Time(r.kv_transfer);
+  format.Time(r.decode_queueing);
   format.EndRow();
 }
 

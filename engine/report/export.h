@@ -2,8 +2,9 @@
 //
 // Columns: request_id, arrival_s, queued_s, scheduled_s, first_token_s, finish_s, input_tokens,
 // output_tokens, cached_tokens, preemptions, worker, ttft_s, tpot_s, e2e_s, max_itl_s,
-// reject_reason, class, conversation, turn, prefill_worker, kv_transfer_s. Times are simulated
-// seconds with nine decimals; what did not happen or does not apply is empty (CSV) or null (JSONL).
+// reject_reason, class, conversation, turn, prefill_worker, kv_transfer_s, decode_queueing_s.
+// Times are simulated seconds with nine decimals; what did not happen or does not apply is empty
+// (CSV) or null (JSONL).
 //
 //   std::vector<std::string> classes = {"chat", "batch"};   // names; none: the run has no classes
 //   WriteRequestsCsv(results.records, classes, file);

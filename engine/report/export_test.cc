@@ -54,12 +54,13 @@ TEST(Export, CsvGolden) {
   EXPECT_EQ(out.str(),
             "request_id,arrival_s,queued_s,scheduled_s,first_token_s,finish_s,input_tokens,"
             "output_tokens,cached_tokens,preemptions,worker,ttft_s,tpot_s,e2e_s,max_itl_s,"
-            "reject_reason,class,conversation,turn,prefill_worker,kv_transfer_s\n"
+            "reject_reason,class,conversation,turn,prefill_worker,kv_transfer_s,"
+            "decode_queueing_s\n"
             "0,0.000000000,0.000000000,0.000000000,1.000000000,123.456789012,100,4,32,3,1,"
-            "1.000000000,40.818929671,123.456789012,0.000000999,,,,,1,\n"
-            "1,1.500000000,,,,1.500000000,5000,20,0,0,1,,,,,max_model_len,,,,,\n"
+            "1.000000000,40.818929671,123.456789012,0.000000999,,,,,1,,\n"
+            "1,1.500000000,,,,1.500000000,5000,20,0,0,1,,,,,max_model_len,,,,,,\n"
             "2,2.000000001,2.000000001,2.500000000,3.000000000,3.000000000,7,1,0,0,0,"
-            "0.999999999,,0.999999999,,,,,,0,\n");
+            "0.999999999,,0.999999999,,,,,,0,,\n");
 }
 
 TEST(Export, JsonlGolden) {
@@ -72,18 +73,19 @@ TEST(Export, JsonlGolden) {
       "\"output_tokens\":4,\"cached_tokens\":32,\"preemptions\":3,\"worker\":1,\"ttft_s\":"
       "1.000000000,\"tpot_s\":40.818929671,\"e2e_s\":123.456789012,\"max_itl_s\":0.000000999,"
       "\"reject_reason\":null,\"class\":null,\"conversation\":null,\"turn\":null,"
-      "\"prefill_worker\":1,\"kv_transfer_s\":null}\n"
+      "\"prefill_worker\":1,\"kv_transfer_s\":null,\"decode_queueing_s\":null}\n"
       "{\"request_id\":1,\"arrival_s\":1.500000000,\"queued_s\":null,\"scheduled_s\":null,"
       "\"first_token_s\":null,\"finish_s\":1.500000000,\"input_tokens\":5000,\"output_tokens\":20,"
       "\"cached_tokens\":0,\"preemptions\":0,\"worker\":1,\"ttft_s\":null,\"tpot_s\":null,"
       "\"e2e_s\":null,\"max_itl_s\":null,\"reject_reason\":\"max_model_len\",\"class\":null,"
-      "\"conversation\":null,\"turn\":null,\"prefill_worker\":null,\"kv_transfer_s\":null}\n"
+      "\"conversation\":null,\"turn\":null,\"prefill_worker\":null,\"kv_transfer_s\":null,\"decode_"
+      "queueing_s\":null}\n"
       "{\"request_id\":2,\"arrival_s\":2.000000001,\"queued_s\":2.000000001,\"scheduled_s\":"
       "2.500000000,\"first_token_s\":3.000000000,\"finish_s\":3.000000000,\"input_tokens\":7,"
       "\"output_tokens\":1,\"cached_tokens\":0,\"preemptions\":0,\"worker\":0,\"ttft_s\":"
       "0.999999999,\"tpot_s\":null,\"e2e_s\":0.999999999,\"max_itl_s\":null,"
       "\"reject_reason\":null,\"class\":null,\"conversation\":null,\"turn\":null,"
-      "\"prefill_worker\":0,\"kv_transfer_s\":null}\n");
+      "\"prefill_worker\":0,\"kv_transfer_s\":null,\"decode_queueing_s\":null}\n");
 }
 
 TEST(Export, TpotIsRoundedToTheNearestNanosecond) {
@@ -116,22 +118,23 @@ std::string LastCells(const RequestRecord& r, const std::vector<std::string>& cl
 
 TEST(Export, ClassesConversationsAndTransfers) {
   RequestRecord r = Records()[2];
-  EXPECT_EQ(LastCells(r, {}), ",,,1,\n");
-  EXPECT_EQ(LastCells(r, {"chat", "batch"}), "chat,,,1,\n");
+  EXPECT_EQ(LastCells(r, {}), ",,,1,,\n");
+  EXPECT_EQ(LastCells(r, {"chat", "batch"}), "chat,,,1,,\n");
   r.client_class = 1;
-  EXPECT_EQ(LastCells(r, {}), ",,,1,\n");
-  EXPECT_EQ(LastCells(r, {"chat", "batch"}), "batch,,,1,\n");
-  EXPECT_EQ(LastCells(r, {"chat"}), "1,,,1,\n");
+  EXPECT_EQ(LastCells(r, {}), ",,,1,,\n");
+  EXPECT_EQ(LastCells(r, {"chat", "batch"}), "batch,,,1,,\n");
+  EXPECT_EQ(LastCells(r, {"chat"}), "1,,,1,,\n");
   r.conversation = 0;
   r.turn = 3;
   r.prefill_worker = 4;
   r.kv_transfer = 1'500'000;
-  EXPECT_EQ(LastCells(r, {}), ",0,3,4,0.001500000\n");
+  r.decode_queueing = 2'500'000;
+  EXPECT_EQ(LastCells(r, {}), ",0,3,4,0.001500000,0.002500000\n");
 }
 
 TEST(Export, ClassNamesAreQuotedAsTheFormatAsks) {
   const RequestRecord r = Records()[2];
-  EXPECT_EQ(LastCells(r, {"a,b \"c\""}), "\"a,b \"\"c\"\"\",,,1,\n");
+  EXPECT_EQ(LastCells(r, {"a,b \"c\""}), "\"a,b \"\"c\"\"\",,,1,,\n");
   std::ostringstream out;
   const std::vector<std::string> classes = {"a\\b \"c\"\x1f\t"};
   WriteRequestsJsonl({r}, classes, out);
@@ -164,7 +167,7 @@ TEST(Export, ManyRowsComeSortedAndWhole) {
   int64_t id = 0;
   for (; std::getline(lines, line); ++id) {
     ASSERT_EQ(line.substr(0, line.find(',')), std::to_string(id));
-    ASSERT_EQ(std::count(line.begin(), line.end(), ','), 20);
+    ASSERT_EQ(std::count(line.begin(), line.end(), ','), 21);
   }
   EXPECT_EQ(id, 5000);
 }

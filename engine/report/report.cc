@@ -155,6 +155,9 @@ void SummarizeMetrics(const Plan& plan, const RequestTable& table, Report* repor
   report->tpot_seconds = summarize(has_gaps, [&](size_t i) { return metrics.Tpot(i); });
   report->e2e_seconds = summarize(finished, [&](size_t i) { return metrics.E2e(i); });
   report->queueing_seconds = summarize(finished, [&](size_t i) { return metrics.Queueing(i); });
+  report->decode_queueing_seconds =
+      summarize([&](size_t i) { return metrics.Counts(i) && table.decode_queueing(i) != kUnset; },
+                [&](size_t i) { return ToSeconds(table.decode_queueing(i)); });
   report->normalized_latency_seconds =
       summarize(finished, [&](size_t i) { return metrics.NormalizedLatency(i); });
   report->max_itl_seconds =
@@ -291,6 +294,11 @@ void SummarizeTransfers(const Plan& plan, const Results& results, Report* report
   }
 }
 
+double TimeAverage(__int128 integral, SimTime duration) {
+  if (duration <= 0) return 0;
+  return static_cast<double>(integral) / static_cast<double>(duration);
+}
+
 void SummarizeWorkers(const Plan& plan, const Results& results, Report* report) {
   const bool changes_workers = ChangesWorkers(plan);
   for (size_t i = 0; i < plan.workers.size(); ++i) {
@@ -312,9 +320,13 @@ void SummarizeWorkers(const Plan& plan, const Results& results, Report* report) 
     summary.timeline = results.timelines[i];
     if (report->simulated_seconds <= 0) continue;
     summary.utilization = ToSeconds(summary.stats.busy) / report->simulated_seconds;
-    summary.mean_running = summary.stats.running_integral / report->simulated_seconds;
-    summary.mean_kv_utilization = summary.stats.kv_blocks_integral / report->simulated_seconds /
-                                  static_cast<double>(worker.kv_blocks);
+    const OccupancyIntegral& occupancy = summary.stats.occupancy;
+    summary.mean_running = TimeAverage(occupancy.running, results.end_time);
+    summary.mean_waiting = TimeAverage(occupancy.waiting, results.end_time);
+    summary.mean_loading = TimeAverage(occupancy.loading, results.end_time);
+    summary.mean_held = TimeAverage(occupancy.held, results.end_time);
+    summary.mean_kv_utilization =
+        TimeAverage(occupancy.kv_blocks, results.end_time) / static_cast<double>(worker.kv_blocks);
   }
 }
 
@@ -329,6 +341,7 @@ Report BuildReport(const Plan& plan, const Results& results) {
   report.simulated_seconds = ToSeconds(results.end_time);
   SummarizeRequests(plan, results, &report);
   SummarizeWorkers(plan, results, &report);
+  report.mean_homeless = TimeAverage(results.homeless, results.end_time);
   SummarizeCache(plan, results, &report);
   SummarizeTransfers(plan, results, &report);
   report.notes = MakeNotes(report, results);

@@ -86,6 +86,9 @@ struct WorkerSummary {
   WorkerStats stats;
   double utilization = 0;
   double mean_running = 0;
+  double mean_waiting = 0;
+  double mean_loading = 0;
+  double mean_held = 0;
   double mean_kv_utilization = 0;
   int64_t kv_blocks_total = 0;
   int32_t block_size = 0;
@@ -126,6 +129,8 @@ struct Report {
   Distribution tpot_seconds;
   Distribution e2e_seconds;
   Distribution queueing_seconds;
+  Distribution decode_queueing_seconds;  // of those that were handed on
+  double mean_homeless = 0;              // requests that waited for a worker to serve
   Distribution normalized_latency_seconds;
   Distribution max_itl_seconds;
   Distribution input_tokens;

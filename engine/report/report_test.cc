@@ -332,6 +332,35 @@ TEST(BuildReport, Transfers) {
   EXPECT_EQ(report.transfers->links[1].utilization, 0);
 }
 
+TEST(BuildReport, WaitsForAWorkerThatDecodesAreAMetricOfTheirOwn) {
+  Results results = DisaggregatedRun();
+  EXPECT_EQ(BuildReport(DisaggregatedPlan(), results).decode_queueing_seconds.count, 0);
+  SetField(0, &RequestRecord::decode_queueing, SimTime{0}, &results);
+  SetField(2, &RequestRecord::decode_queueing, kSecond, &results);  // rejected
+  SetField(3, &RequestRecord::decode_queueing, 500 * kMs, &results);
+  const Report report = BuildReport(DisaggregatedPlan(), results);
+  EXPECT_EQ(report.decode_queueing_seconds.count, 2);
+  EXPECT_DOUBLE_EQ(report.decode_queueing_seconds.mean, 0.25);
+  EXPECT_DOUBLE_EQ(report.decode_queueing_seconds.max, 0.5);
+}
+
+TEST(BuildReport, WhatWorkersHadOnAverage) {
+  Results results = DisaggregatedRun();  // 11 s
+  results.homeless = 5500 * kMs;
+  results.workers[1].occupancy = {.running = 22 * kSecond,
+                                  .waiting = 33 * kSecond,
+                                  .loading = 44 * kSecond,
+                                  .held = 55 * kSecond,
+                                  .kv_blocks = 550 * kSecond};
+  const Report report = BuildReport(DisaggregatedPlan(), results);
+  EXPECT_DOUBLE_EQ(report.mean_homeless, 0.5);
+  EXPECT_DOUBLE_EQ(report.workers[1].mean_running, 2);
+  EXPECT_DOUBLE_EQ(report.workers[1].mean_waiting, 3);
+  EXPECT_DOUBLE_EQ(report.workers[1].mean_loading, 4);
+  EXPECT_DOUBLE_EQ(report.workers[1].mean_held, 5);
+  EXPECT_DOUBLE_EQ(report.workers[1].mean_kv_utilization, 0.5);
+}
+
 TEST(BuildReport, NothingMovedNoTransfers) {
   Results results = DisaggregatedRun();
   results.links.clear();

@@ -96,8 +96,7 @@ inline Results SmallRun() {
   WorkerStats& worker = results.workers[0];
   worker.finished = 3;
   worker.busy = 5500 * kMs;
-  worker.running_integral = 22;
-  worker.kv_blocks_integral = 330;
+  worker.occupancy = {.running = 22 * kSecond, .kv_blocks = 330 * kSecond};
   results.timelines[0] = {.interval = kSecond,
                           .running = {1, 2},
                           .waiting = {0, 3},

@@ -31,6 +31,8 @@ struct WorkerSnapshot {
   int64_t kv_blocks_total = 0;
   int32_t running = 0;
   int32_t waiting = 0;
+  int32_t loading = 0;
+  int32_t held = 0;
   int64_t host_blocks_used = 0;
   int64_t host_blocks_total = 0;
   int64_t cached_blocks = 0;  // of the free ones, still findable

@@ -14,11 +14,16 @@
 #include "engine/compute/compute_model.h"
 #include "engine/hardware/topology.h"
 #include "engine/memory/memory_pool.h"
-#include "engine/policy/global/global_scheduler.h"
-#include "engine/policy/local/local_scheduler.h"
 #include "engine/workload/workload.h"
 
 namespace tokensim {
+
+// Policies (engine/base/registry.h). A plan that leaves one out gets the default one
+// (engine/policy/defaults.h).
+class GlobalSchedulerFactory;
+class LocalSchedulerFactory;
+class QueueOrderFactory;
+class VictimFactory;
 
 struct SloPlan {
   std::optional<SimTime> ttft;
@@ -38,6 +43,22 @@ struct Breakpoint {
   std::string after;            // iteration, or an operator of the compute model
   std::vector<int32_t> layers;  // empty: every layer
   BreakpointAction action = BreakpointAction::kLog;
+};
+
+enum class PreemptionMode : uint8_t { kRecompute, kSwap };
+
+// How a worker schedules: its policies, and the limits that hold under each of them.
+struct LocalSchedulerConfig {
+  std::shared_ptr<const LocalSchedulerFactory> policy;  // forms the batches
+  int32_t max_num_seqs = 256;                           // >= 1
+  // 0: no limit. A policy that wants a budget wants max_num_seqs at least.
+  int32_t max_num_batched_tokens = 2048;
+  std::shared_ptr<const QueueOrderFactory> queue_order;
+  double watermark = 0;         // [0, 1): share of the blocks kept free at an admission
+  double max_memory_ratio = 1;  // (0, 1]: of the blocks, for an admission of a new request
+  int32_t async_depth = 1;      // 1, or 2 with a policy that forms batches ahead
+  PreemptionMode preemption = PreemptionMode::kRecompute;
+  std::shared_ptr<const VictimFactory> victim;  // of a preemption
 };
 
 // One worker: an engine instance on one or more devices.
@@ -100,11 +121,12 @@ struct Plan {
   std::string name;
   uint64_t seed = 0;
   std::vector<WorkerPlan> workers;  // not empty
-  GlobalSchedulerConfig global_scheduler;
+  std::shared_ptr<const GlobalSchedulerFactory> global_scheduler;
   Workload workload;
   SloPlan slo;
-  std::vector<ClassPlan> classes;            // empty, or as many as the workload's
-  GlobalSchedulerConfig transfer_scheduler;  // picks the worker after a prefill
+  std::vector<ClassPlan> classes;  // empty, or as many as the workload's
+  // Picks the worker after a prefill.
+  std::shared_ptr<const GlobalSchedulerFactory> transfer_scheduler;
   bool intra_node_first = false;
   SimTime signal_delay = 0;
   bool migrate_on_pressure = false;

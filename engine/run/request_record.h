@@ -35,6 +35,8 @@ struct RequestRecord {
   int32_t prefill_worker = -1;   // that gave the first token
   int64_t conversation = -1;     // -1: none
   SimTime kv_transfer = kUnset;  // time its KV cache was under way after the first token
+  // Time it waited, handed on, for the worker that decodes it to take it; kUnset: never handed on.
+  SimTime decode_queueing = kUnset;
 
   bool operator==(const RequestRecord&) const = default;
 };

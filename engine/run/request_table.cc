@@ -2,7 +2,7 @@
 
 namespace tokensim {
 
-static_assert(sizeof(RequestRecord) == 112, "a new field of a record needs a column");
+static_assert(sizeof(RequestRecord) == 120, "a new field of a record needs a column");
 
 void RequestTable::Add(const RequestRecord& record) {
   const size_t i = size();
@@ -24,6 +24,7 @@ void RequestTable::Add(const RequestRecord& record) {
   prefill_worker_.Set(i, record.prefill_worker - record.worker);
   conversation_.Set(i, record.conversation);
   kv_transfer_.Set(i, record.kv_transfer);
+  decode_queueing_.Set(i, record.decode_queueing);
 }
 
 RequestRecord RequestTable::operator[](size_t i) const {
@@ -44,7 +45,8 @@ RequestRecord RequestTable::operator[](size_t i) const {
           .turn = turn_[i],
           .prefill_worker = worker_[i] + prefill_worker_[i],
           .conversation = conversation_[i],
-          .kv_transfer = kv_transfer_[i]};
+          .kv_transfer = kv_transfer_[i],
+          .decode_queueing = decode_queueing_[i]};
 }
 
 std::vector<RequestRecord> RequestTable::Rows() const {

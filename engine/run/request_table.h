@@ -121,6 +121,7 @@ class RequestTable final : public RecordSink {
   [[nodiscard]] int32_t preemptions(size_t i) const { return preemptions_[i]; }
   [[nodiscard]] int32_t client_class(size_t i) const { return client_class_[i]; }
   [[nodiscard]] SimTime kv_transfer(size_t i) const { return kv_transfer_[i]; }
+  [[nodiscard]] SimTime decode_queueing(size_t i) const { return decode_queueing_[i]; }
   [[nodiscard]] bool finished(size_t i) const { return reject_reason_[i] == RejectReason::kNone; }
 
  private:
@@ -142,6 +143,7 @@ class RequestTable final : public RecordSink {
   SparseColumn<int32_t, 0> prefill_worker_;  // less worker_: mostly they are the same
   SparseColumn<int64_t, -1> conversation_;
   SparseColumn<SimTime, kUnset> kv_transfer_;
+  SparseColumn<SimTime, kUnset> decode_queueing_;
 };
 
 }  // namespace tokensim

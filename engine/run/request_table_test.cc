@@ -27,7 +27,8 @@ RequestRecord Full(int64_t id) {
           .turn = 13,
           .prefill_worker = 14,
           .conversation = 15,
-          .kv_transfer = 16};
+          .kv_transfer = 16,
+          .decode_queueing = 17};
 }
 
 TEST(RequestTableTest, GivesBackWhatWasAdded) {
@@ -68,6 +69,7 @@ TEST(RequestTableTest, FiguresAreThoseOfTheRow) {
   EXPECT_EQ(table.preemptions(1), 11);
   EXPECT_EQ(table.client_class(1), 12);
   EXPECT_EQ(table.kv_transfer(1), 16);
+  EXPECT_EQ(table.decode_queueing(1), 17);
 }
 
 TEST(RequestTableTest, ACopyMayGrowOnItsOwn) {

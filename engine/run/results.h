@@ -11,14 +11,46 @@
 namespace tokensim {
 
 enum class EndReason : uint8_t { kNone, kCompleted, kMaxSimulatedTime, kMaxEvents };
+// What a worker has at one time. Requests are in one of the first three states, at one worker; a
+// held one is besides in another worker's queue, or on its way there.
+struct Occupancy {
+  int32_t running = 0;    // in the running set
+  int32_t waiting = 0;    // queued
+  int32_t loading = 0;    // have blocks that their KV cache is moving to
+  int32_t held = 0;       // handed on; their KV cache has not left yet
+  int64_t kv_blocks = 0;  // in use
+};
+
+// Requests and blocks, times nanoseconds. Exact.
+struct OccupancyIntegral {
+  using Integral = __int128;
+  Integral running = 0;
+  Integral waiting = 0;
+  Integral loading = 0;
+  Integral held = 0;
+  Integral kv_blocks = 0;
+
+  void Add(const Occupancy& occupancy, SimTime duration) {
+    running += static_cast<Integral>(occupancy.running) * duration;
+    kv_blocks += static_cast<Integral>(occupancy.kv_blocks) * duration;
+    if (occupancy.waiting > 0) waiting += static_cast<Integral>(occupancy.waiting) * duration;
+    if ((occupancy.loading | occupancy.held) == 0) return;
+    loading += static_cast<Integral>(occupancy.loading) * duration;
+    held += static_cast<Integral>(occupancy.held) * duration;
+  }
+  bool operator==(const OccupancyIntegral&) const = default;
+};
+
 // Averages over consecutive intervals of equal width from time 0, one entry per interval.
 struct WorkerTimeline {
   SimTime interval = 0;
   std::vector<double> running;
   std::vector<double> waiting;
   std::vector<double> kv_blocks_used;
-  std::vector<double> busy;    // 0..1
-  std::vector<double> stored;  // in the tier below: blocks in host memory; empty without one
+  std::vector<double> busy;     // 0..1
+  std::vector<double> stored;   // in the tier below: blocks in host memory; empty without one
+  std::vector<double> loading;  // empty: none ever
+  std::vector<double> held;     // empty: none ever
 };
 
 struct WorkerStats {
@@ -28,8 +60,7 @@ struct WorkerStats {
   int64_t decode_tokens = 0;
   int64_t preemptions = 0;
   SimTime busy = 0;
-  double running_integral = 0;    // requests x seconds
-  double kv_blocks_integral = 0;  // blocks x seconds
+  OccupancyIntegral occupancy;
   int32_t max_running = 0;
   int64_t max_kv_blocks_used = 0;
   int64_t prefilled = 0;  // requests that got their first token here
@@ -76,6 +107,7 @@ struct Results {
   std::vector<LinkSummary> links;  // that carried something
   int64_t migrations = 0;
   int64_t redispatched = 0;  // requests that lost their worker, each time
+  __int128 homeless = 0;     // requests that waited for a worker to serve, times nanoseconds
   PoolStats pool;
 };
 

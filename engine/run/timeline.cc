@@ -4,7 +4,8 @@
 
 namespace tokensim {
 
-Timeline::Timeline(int32_t max_points) : intervals_(static_cast<size_t>(max_points)) {}
+Timeline::Timeline(int32_t max_points, bool has_store)
+    : intervals_(static_cast<size_t>(max_points)), has_store_(has_store) {}
 
 void Timeline::Fold() {
   const size_t n = intervals_.size();
@@ -16,47 +17,41 @@ void Timeline::Fold() {
       merged.kv_blocks += intervals_[j].kv_blocks;
       merged.busy += intervals_[j].busy;
       merged.stored += intervals_[j].stored;
+      merged.loading += intervals_[j].loading;
+      merged.held += intervals_[j].held;
     }
     intervals_[i] = merged;
   }
   width_ *= 2;
-  current_end_ = 0;  // forces the next iteration to look its interval up
+  current_end_ = 0;  // forces the next span to look its interval up
 }
 
-template <typename Add>
-void Timeline::Spread(SimTime begin, SimTime end, const Add& add) {
-  if (begin >= end) return;
+void Timeline::AddAcross(SimTime begin, SimTime end, const Occupancy& occupancy, bool busy,
+                         int64_t stored) {
+  const int64_t anything = occupancy.running | occupancy.waiting | occupancy.loading |
+                           occupancy.held | occupancy.kv_blocks | stored;
+  if (begin >= end || (anything == 0 && !busy)) return;
   while ((end - 1) / width_ >= static_cast<SimTime>(intervals_.size())) Fold();
-  size_t i = static_cast<size_t>(begin / width_);
-  SimTime boundary = static_cast<SimTime>(i + 1) * width_;
-  while (end > boundary) {
-    add(intervals_[i], static_cast<double>(boundary - begin));
-    begin = boundary;
-    boundary += width_;
-    ++i;
+  current_ = static_cast<size_t>(begin / width_);
+  current_end_ = static_cast<SimTime>(current_ + 1) * width_;
+  while (end > current_end_) {
+    intervals_[current_].Add(occupancy, busy, stored, static_cast<double>(current_end_ - begin));
+    begin = current_end_;
+    current_end_ += width_;
+    ++current_;
   }
-  add(intervals_[i], static_cast<double>(end - begin));
-}
-
-void Timeline::SpreadIteration(SimTime begin, SimTime end, double running, double kv_blocks) {
-  Spread(begin, end, [&](Integrals& interval, double ns) { interval.Add(running, kv_blocks, ns); });
-  current_ = static_cast<size_t>((end - 1) / width_);
-  current_begin_ = static_cast<SimTime>(current_) * width_;
-  current_end_ = current_begin_ + width_;
-}
-
-void Timeline::AddWaiting(SimTime begin, SimTime end, double count) {
-  Spread(begin, end, [&](Integrals& interval, double ns) { interval.waiting += count * ns; });
-}
-
-void Timeline::AddStored(SimTime begin, SimTime end, double amount) {
-  has_stored_ = true;
-  if (amount == 0) return;  // a tier that stays empty leaves the other figures as they are
-  Spread(begin, end, [&](Integrals& interval, double ns) { interval.stored += amount * ns; });
+  intervals_[current_].Add(occupancy, busy, stored, static_cast<double>(end - begin));
+  current_begin_ = current_end_ - width_;
 }
 
 WorkerTimeline Timeline::Averages(SimTime end) const {
   WorkerTimeline timeline{.interval = width_};
+  const auto any = [this](double Integrals::*series) {
+    return std::any_of(intervals_.begin(), intervals_.end(),
+                       [series](const Integrals& interval) { return interval.*series > 0; });
+  };
+  const bool any_loading = any(&Integrals::loading);
+  const bool any_held = any(&Integrals::held);
   for (size_t i = 0; i < intervals_.size(); ++i) {
     const SimTime begin = static_cast<SimTime>(i) * width_;
     if (begin >= end) break;
@@ -65,7 +60,9 @@ WorkerTimeline Timeline::Averages(SimTime end) const {
     timeline.waiting.push_back(intervals_[i].waiting / ns);
     timeline.kv_blocks_used.push_back(intervals_[i].kv_blocks / ns);
     timeline.busy.push_back(intervals_[i].busy / ns);
-    if (has_stored_) timeline.stored.push_back(intervals_[i].stored / ns);
+    if (has_store_) timeline.stored.push_back(intervals_[i].stored / ns);
+    if (any_loading) timeline.loading.push_back(intervals_[i].loading / ns);
+    if (any_held) timeline.held.push_back(intervals_[i].held / ns);
   }
   return timeline;
 }

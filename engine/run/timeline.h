@@ -14,20 +14,18 @@ namespace tokensim {
 
 class Timeline {
  public:
-  explicit Timeline(int32_t max_points);
+  // `has_store`: there is a tier below.
+  explicit Timeline(int32_t max_points, bool has_store = false);
 
-  // Figures of an iteration that ran over [begin, end).
-  void AddIteration(SimTime begin, SimTime end, double running, double kv_blocks) {
+  // What the worker had over [begin, end), in which it was computing or not, and what the tier
+  // below held. Nothing at all leaves the resolution as it is.
+  void Add(SimTime begin, SimTime end, const Occupancy& occupancy, bool busy, int64_t stored) {
     if (begin >= current_begin_ && end <= current_end_) {
-      intervals_[current_].Add(running, kv_blocks, static_cast<double>(end - begin));
+      intervals_[current_].Add(occupancy, busy, stored, static_cast<double>(end - begin));
     } else {
-      SpreadIteration(begin, end, running, kv_blocks);
+      AddAcross(begin, end, occupancy, busy, stored);
     }
   }
-  // `count` requests queued over [begin, end).
-  void AddWaiting(SimTime begin, SimTime end, double count);
-  // `amount` held by the tier below over [begin, end).
-  void AddStored(SimTime begin, SimTime end, double amount);
 
   // Averages over the intervals up to `end`; the last interval may be partial.
   [[nodiscard]] WorkerTimeline Averages(SimTime end) const;
@@ -39,25 +37,30 @@ class Timeline {
     double kv_blocks = 0;
     double busy = 0;
     double stored = 0;
+    double loading = 0;
+    double held = 0;
 
-    void Add(double running_now, double kv_blocks_now, double ns) {
-      running += running_now * ns;
-      kv_blocks += kv_blocks_now * ns;
-      busy += ns;
+    void Add(const Occupancy& now, bool is_busy, int64_t stored_now, double ns) {
+      running += now.running * ns;
+      kv_blocks += static_cast<double>(now.kv_blocks) * ns;
+      if (is_busy) busy += ns;
+      if (now.waiting > 0) waiting += now.waiting * ns;
+      if ((now.loading | now.held | stored_now) == 0) return;
+      loading += now.loading * ns;
+      held += now.held * ns;
+      stored += static_cast<double>(stored_now) * ns;
     }
   };
 
-  // Calls add(integrals, nanoseconds) for every interval that [begin, end) overlaps.
-  template <typename Add>
-  void Spread(SimTime begin, SimTime end, const Add& add);
-  void SpreadIteration(SimTime begin, SimTime end, double running, double kv_blocks);
+  // The same for any span.
+  void AddAcross(SimTime begin, SimTime end, const Occupancy& occupancy, bool busy, int64_t stored);
   void Fold();
 
   SimTime width_ = 1'000'000;
   std::vector<Integrals> intervals_;
-  bool has_stored_ = false;
-  // The interval that the last iteration ended in: the next one mostly lies in it whole, and need
-  // not divide to find it.
+  bool has_store_;
+  // The interval that the last span ended in: the next one mostly lies in it whole, and need not
+  // divide to find it.
   size_t current_ = 0;
   SimTime current_begin_ = 0;
   SimTime current_end_ = width_;

@@ -35,6 +35,12 @@ struct Departure {
   Stay stay;
 };
 
+// The beginning of a request's KV cache that comes from the memory pool.
+struct PoolFetch {
+  RequestHandle request = kNoRequest;
+  int32_t tokens = 0;
+};
+
 struct Batch {
   int32_t decodes = 0;
   int32_t padding = 0;
@@ -49,6 +55,7 @@ struct Batch {
   std::vector<Preemption> preempted;      // left it when the batch was formed
   std::vector<int32_t> changes;           // their order: i is admitted[i], ~i is preempted[i]
   std::vector<RequestHandle> swapped_in;  // of the admitted, from host memory, before it starts
+  std::vector<PoolFetch> fetches;         // of the admitted, before it starts
   int64_t swapped_blocks = 0;             // moved over the host link before it starts, both ways
 
   // Set when it is advanced.
@@ -83,6 +90,7 @@ struct Batch {
     preempted.clear();
     changes.clear();
     swapped_in.clear();
+    fetches.clear();
     first_tokens.clear();
     finishing_decodes.clear();
     finishing_prefills.clear();

@@ -5,6 +5,7 @@
 // (DecodeSet), so an iteration does not touch it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -50,7 +51,10 @@ struct alignas(64) LiveRequest {
   bool first_gap_apart = false;
   bool last_turn = true;
   KvSource kv_source = KvSource::kNone;
-  int32_t kv_tokens = 0;  // tokens at kv_source
+  int32_t kv_tokens = 0;       // tokens at kv_source
+  bool ran_here = false;       // it has been in the running set of its worker since it came
+  bool awaits_decode = false;  // handed on, and nobody has taken it yet
+  int32_t sent_kv_tokens = 0;  // of WorkerSignals::outstanding_kv_tokens at its worker
 
   SimTime first_token = kUnset;
   SimTime last_token = kUnset;  // of the last stay in a running set that produced one
@@ -69,7 +73,9 @@ struct alignas(64) LiveRequest {
   SimTime arrival = 0;
   SimTime queued = kUnset;       // taken in by its first worker
   SimTime kv_transfer = kUnset;  // time the KV cache took to move after the prefill
-  SimTime deadline = kNever;     // for its first token
+  SimTime handed_on = kUnset;    // while awaits_decode: since when
+  SimTime decode_queueing = kUnset;
+  SimTime deadline = kNever;  // for its first token
   int64_t conversation = -1;
   int64_t source_tag = -1;
   int32_t turn = 0;
@@ -83,6 +89,16 @@ struct alignas(64) LiveRequest {
   // Its whole KV cache is elsewhere: it decodes as soon as it is here.
   [[nodiscard]] bool resumes() const {
     return kv_source == KvSource::kHost || kv_source == KvSource::kWorker;
+  }
+  // It waits from now on for a worker that decodes it; that one takes it.
+  void AwaitDecode(SimTime now) {
+    awaits_decode = true;
+    handed_on = now;
+  }
+  void EndDecodeWait(SimTime now) {
+    if (!awaits_decode) return;
+    awaits_decode = false;
+    decode_queueing = std::max<SimTime>(decode_queueing, 0) + (now - handed_on);
   }
 };
 

@@ -8,16 +8,17 @@
 namespace tokensim {
 namespace {
 
-WorkerStateConfig StateConfig(const WorkerPlan& plan, int32_t classes) {
+WorkerStateConfig StateConfig(const WorkerPlan& plan, const Worker::Context& context) {
   return {.kv_blocks = plan.kv_blocks,
           .block_size = plan.block_size,
           .prefix_caching = plan.prefix_caching,
           .host_blocks = plan.host_blocks,
           .overlap_swap = plan.overlap_swap,
+          .blocks_on_pool = context.pool != nullptr,
           .hands_on_prefills = plan.role == Role::kPrefill,
-          .pauses_decodes = plan.scheduler.policy == LocalPolicy::kVllmV0,
+          .pauses_decodes = plan.scheduler.policy->traits().pauses_decodes,
           .tracks_longest = plan.compute->WantsLongestContext(),
-          .classes = classes};
+          .classes = context.classes};
 }
 
 RequestRecord RecordOf(const LiveRequest& r, SimTime finish, SimTime response_delay) {
@@ -38,7 +39,8 @@ RequestRecord RecordOf(const LiveRequest& r, SimTime finish, SimTime response_de
           .turn = r.turn,
           .prefill_worker = r.prefill_worker,
           .conversation = r.conversation,
-          .kv_transfer = r.kv_transfer};
+          .kv_transfer = r.kv_transfer,
+          .decode_queueing = r.decode_queueing};
 }
 
 }  // namespace
@@ -48,9 +50,12 @@ Worker::Worker(const WorkerPlan& plan, int32_t index, int32_t timeline_points,
     : plan_(plan),
       index_(index),
       context_(context),
-      scheduler_(MakeLocalScheduler(plan.scheduler)),
-      state_(context.slab, StateConfig(plan, context.classes), plan.scheduler),
-      timeline_(timeline_points) {}
+      traits_(plan.scheduler.policy->traits()),
+      scheduler_(plan.scheduler.policy->Make(
+          {.max_num_seqs = plan.scheduler.max_num_seqs,
+           .max_num_batched_tokens = plan.scheduler.max_num_batched_tokens})),
+      state_(context.slab, StateConfig(plan, context), plan.scheduler),
+      timeline_(timeline_points, plan.host_blocks > 0) {}
 
 RejectReason Worker::CheckFits(int32_t prompt_tokens, int64_t total_tokens) const {
   if (total_tokens > plan_.max_model_len) return RejectReason::kMaxModelLen;
@@ -63,13 +68,12 @@ RejectReason Worker::CheckFits(int32_t prompt_tokens, int64_t total_tokens) cons
 }
 
 bool Worker::Enqueue(RequestHandle handle, SimTime now) {
+  Account(now);
   LiveRequest& r = context_.slab[handle];
   r.worker = index_;
   // An engine takes in what has arrived when an iteration ends.
-  const SimTime taken_in = busy_until() == kUnset ? now : busy_until();
-  if (r.queued == kUnset) r.queued = taken_in;
+  if (r.queued == kUnset) r.queued = busy_until() == kUnset ? now : busy_until();
   state_.Enqueue(handle);
-  if (taken_in > now) timeline_.AddWaiting(now, taken_in, 1);
   Publish();
   return Wake();
 }
@@ -89,6 +93,7 @@ SimTime Worker::Run(SimTime now, SimTime horizon, int64_t limit) {
 }
 
 bool Worker::Boundary(SimTime now) {
+  Account(now);
   if (iterating()) Complete(now);
   begin_ = now;
   if (failing_) {
@@ -99,9 +104,15 @@ bool Worker::Boundary(SimTime now) {
 }
 
 void Worker::Complete(SimTime now) {
-  if (context_.observer != nullptr) ObserveIteration(now);
-  Account(now);
-  if (current_.waiting > 0) timeline_.AddWaiting(begin_, now, current_.waiting);
+  if (context_.observer != nullptr) {
+    ObserveFetches(now);
+    ObserveIteration(now);
+  }
+  CountIteration();
+  for (const PoolFetch& fetch : current_.fetches) {
+    messages_.push_back(
+        {.kind = WorkerMessage::Kind::kFetched, .request = fetch.request, .tokens = fetch.tokens});
+  }
   if (plan_.scheduler.async_depth == 1) {
     state_.Advance(&current_, now);
   }
@@ -119,7 +130,7 @@ void Worker::Complete(SimTime now) {
 
 bool Worker::Begin(SimTime now) {
   if (!Pick(now)) return false;
-  Launch(now, BatchSeconds(0));
+  Launch(now, BatchSeconds(0), FetchFromPool(now));
   return true;
 }
 
@@ -137,8 +148,18 @@ bool Worker::Pick(SimTime now) {
   return GoIdle();
 }
 
-void Worker::Launch(SimTime now, double seconds) {
-  Start(now, seconds);
+// Side by side, as requests that load before they are scheduled do.
+SimTime Worker::FetchFromPool(SimTime now) {
+  SimTime end = now;
+  for (const PoolFetch& fetch : current_.fetches) {
+    context_.slab[fetch.request].kv_source = KvSource::kNone;
+    end = std::max(end, context_.pool->FetchFromPool(index_, fetch.tokens, now));
+  }
+  return end - now;
+}
+
+void Worker::Launch(SimTime now, double seconds, SimTime fetch) {
+  Start(now, seconds, fetch);
   if (plan_.scheduler.async_depth > 1) {
     state_.Advance(&current_, end_);
     Form(now, &next_);
@@ -148,6 +169,7 @@ void Worker::Launch(SimTime now, double seconds) {
 
 bool Worker::Prepare(SimTime now) {
   stand_by_end_ = kUnset;
+  Account(now);
   if (iterating()) Complete(now);
   begin_ = now;
   return Pick(now);
@@ -163,7 +185,6 @@ bool Worker::GoIdle() {
 }
 
 bool Worker::Form(SimTime now, Batch* batch) {
-  AccountHost(now);
   state_.BeginBatch(batch);
   batch->swapped_blocks = std::exchange(swaps_left_, 0);
   if (context_.migration != nullptr) MigrateUnderPressure(now);
@@ -173,6 +194,7 @@ bool Worker::Form(SimTime now, Batch* batch) {
   for (const RequestHandle handle : batch->admitted) {
     LiveRequest& r = context_.slab[handle];
     if (r.scheduled == kUnset) r.scheduled = now;
+    r.EndDecodeWait(now);
   }
   for (const RequestHandle handle : batch->swapped_in) {
     stats_.swapped_in_blocks += state_.BlocksFor(context_.slab[handle].kv_tokens);
@@ -191,9 +213,8 @@ bool Worker::Form(SimTime now, Batch* batch) {
   }
   state_.ClearLoadsBegun();
   if (batch->empty()) swaps_left_ = batch->swapped_blocks;
-  batch->running = state_.running_count() + state_.padding_count();
+  batch->running = state_.running_count();
   batch->waiting = state_.waiting_count();
-  stats_.max_running = std::max(stats_.max_running, batch->running);
   if (context_.observer != nullptr) {
     // A batch formed for now has nothing under way.
     ObserveChanges(now, *batch, /*admissions=*/true, /*preemptions=*/batch == &current_);
@@ -238,12 +259,12 @@ double Worker::BatchSeconds(int64_t gathered_tokens) const {
   return seconds;
 }
 
-void Worker::Start(SimTime now, double seconds) {
+void Worker::Start(SimTime now, double seconds, SimTime fetch) {
   begin_ = now;
   current_.blocks = state_.pool().used();
-  stats_.max_kv_blocks_used = std::max(stats_.max_kv_blocks_used, current_.blocks);
   warm_ = true;
-  end_ = SumBeforeNever(now, std::max<SimTime>(1, FromSeconds(seconds)));
+  const SimTime compute = std::max<SimTime>(1, FromSeconds(seconds));
+  end_ = SumBeforeNever(now, SumBeforeNever(fetch, compute));
   state_.Start(current_, now, end_);
   if (context_.observer != nullptr && current_.decodes > 0) log_.push_back(end_);
   if (context_.layerwise && plan_.role == Role::kPrefill && !plan_.drops_cache &&
@@ -260,28 +281,36 @@ void Worker::Start(SimTime now, double seconds) {
   }
 }
 
+Occupancy Worker::occupancy() const {
+  return {.running = state_.present_count(),
+          .waiting = state_.waiting_count(),
+          .loading = state_.loading_count(),
+          .held = state_.outgoing_count(),
+          .kv_blocks = state_.pool().used()};
+}
+
 void Worker::Account(SimTime now) {
-  const SimTime duration = now - begin_;
-  const double seconds = ToSeconds(duration);
-  stats_.busy += duration;
-  stats_.running_integral += seconds * current_.running;
-  stats_.kv_blocks_integral += seconds * static_cast<double>(current_.blocks);
-  timeline_.AddIteration(begin_, now, current_.running, static_cast<double>(current_.blocks));
+  if (now == accounted_) return;
+  const Occupancy present = occupancy();
+  const SimTime duration = now - accounted_;
+  stats_.occupancy.Add(present, duration);
+  stats_.max_running = std::max(stats_.max_running, present.running);
+  stats_.max_kv_blocks_used = std::max(stats_.max_kv_blocks_used, present.kv_blocks);
+  if (iterating()) stats_.busy += duration;
+  timeline_.Add(accounted_, now, present, iterating(), state_.host().used());
+  accounted_ = now;
+}
+
+void Worker::CountIteration() {
   ++stats_.iterations;
   stats_.decode_tokens += current_.decodes;
   stats_.prefill_tokens += current_.prefill_tokens;
 }
 
-void Worker::AccountHost(SimTime now) {
-  if (plan_.host_blocks == 0) return;
-  timeline_.AddStored(host_accounted_, now, static_cast<double>(state_.host().used()));
-  host_accounted_ = now;
-}
-
 bool Worker::Quiet() const {
-  if (context_.observer != nullptr || failing_ || state_.waiting_count() > 0 ||
-      current_.waiting > 0 || state_.decodes().MayFinishNext() || !current_.chunks.empty() ||
-      context_.migration != nullptr) {
+  if (!traits_.steady_decodes || context_.observer != nullptr || failing_ ||
+      state_.waiting_count() > 0 || current_.waiting > 0 || state_.decodes().MayFinishNext() ||
+      !current_.chunks.empty() || context_.migration != nullptr) {
     return false;
   }
   if (plan_.scheduler.async_depth == 1) return true;
@@ -291,15 +320,16 @@ bool Worker::Quiet() const {
 
 bool Worker::QuietBoundary(SimTime now) {
   Account(now);
+  CountIteration();
   begin_ = now;
   if (plan_.scheduler.async_depth == 1) {
     state_.decodes().Advance();
     if (state_.decode_blocks_due() > state_.free_blocks()) return Begin(now);
     ScheduleQuiet(now, &current_);
-    Start(now, BatchSeconds(0));
+    Start(now, BatchSeconds(0), 0);
   } else {
     std::swap(current_, next_);
-    Start(now, BatchSeconds(0));
+    Start(now, BatchSeconds(0), 0);
     state_.decodes().Advance();
     ScheduleQuiet(now, &next_);
   }
@@ -315,9 +345,9 @@ void Worker::ScheduleQuiet(SimTime now, Batch* batch) {
   }
   state_.BeginQuietBatch(batch);
   state_.ScheduleDecodes();
-  batch->running = state_.running_count() + state_.padding_count();
+  batch->running = state_.running_count();
   batch->waiting = 0;
-  if (batch->running > state_.running_count()) state_.SchedulePadding();
+  if (state_.padding_count() > 0) state_.SchedulePadding();
 }
 
 void Worker::Retire(SimTime now) {
@@ -342,7 +372,7 @@ void Worker::Retire(SimTime now) {
     } else {
       state_.KeepOutgoing();
     }
-    --context_.signals.outstanding[static_cast<size_t>(index_)];
+    TakeOffSignals(r);
     messages_.push_back({.kind = WorkerMessage::Kind::kPrefilled, .request = handle});
   }
 }
@@ -352,13 +382,13 @@ void Worker::Finish(RequestHandle handle, SimTime now) {
   context_.ended.Add(record);
   if (context_.observer != nullptr) context_.observer->OnFinished(now, record);
   Holdings holdings = state_.TakeHoldings(handle);
-  if (scheduler_->KeepsFinished()) {
+  if (traits_.keeps_finished) {
     state_.KeepAsPadding(std::move(holdings));
   } else {
     state_.Free(holdings);
   }
   state_.Leave();
-  --context_.signals.outstanding[static_cast<size_t>(index_)];
+  TakeOffSignals(context_.slab[handle]);
   ++stats_.finished;
   if (context_.report_ends) {
     messages_.push_back({.kind = WorkerMessage::Kind::kEnded, .request = handle});
@@ -367,27 +397,34 @@ void Worker::Finish(RequestHandle handle, SimTime now) {
   }
 }
 
-void Worker::FreeOutgoing(const Holdings& holdings) {
+void Worker::FreeOutgoing(const Holdings& holdings, SimTime now) {
+  Account(now);
   state_.FreeOutgoing(holdings);
   Publish();
 }
 
-bool Worker::ReserveLoad(RequestHandle handle) {
+bool Worker::ReserveLoad(RequestHandle handle, SimTime now) {
+  Account(now);
   if (!state_.ReserveLoad(handle)) return false;
   Publish();
   return true;
 }
 
+void Worker::BeginReservedLoad(SimTime now) {
+  Account(now);
+  state_.BeginReservedLoad();
+}
+
 void Worker::FinishLoad(RequestHandle handle, SimTime now) {
-  AccountHost(now);
+  Account(now);
   const LiveRequest& r = context_.slab[handle];
   if (r.kv_source == KvSource::kHost) stats_.swapped_in_blocks += state_.BlocksFor(r.kv_tokens);
   state_.FinishLoad(handle);
-  if (iterating()) timeline_.AddWaiting(now, end_, 1);
   Publish();
 }
 
-void Worker::CancelLoad(RequestHandle handle) {
+void Worker::CancelLoad(RequestHandle handle, SimTime now) {
+  Account(now);
   state_.CancelLoad(handle);
   Publish();
 }
@@ -398,12 +435,12 @@ bool Worker::Fail() {
 }
 
 std::vector<RequestHandle> Worker::Evacuate(SimTime now) {
-  AccountHost(now);
+  Account(now);
   std::vector<RequestHandle> requests;
   for (const Departure& departure : state_.Evacuate()) {
     if (context_.observer != nullptr) ObserveStay(now, departure.request, departure.stay);
     requests.push_back(departure.request);
-    --context_.signals.outstanding[static_cast<size_t>(index_)];
+    TakeOffSignals(context_.slab[departure.request]);
   }
   failing_ = false;
   warm_ = false;
@@ -412,6 +449,10 @@ std::vector<RequestHandle> Worker::Evacuate(SimTime now) {
   next_.Clear();
   Publish();
   return requests;
+}
+
+void Worker::TakeOffSignals(const LiveRequest& r) {
+  context_.signals.AddOutstanding(static_cast<size_t>(index_), -1, -r.sent_kv_tokens);
 }
 
 void Worker::Publish() {
@@ -423,10 +464,13 @@ void Worker::Publish() {
 
 WorkerSnapshot Worker::Snapshot() const {
   const PrefixCache* cache = state_.pool().cache();
-  return {.kv_blocks_used = state_.pool().used(),
+  const Occupancy present = occupancy();
+  return {.kv_blocks_used = present.kv_blocks,
           .kv_blocks_total = state_.pool().total(),
-          .running = state_.present_count(),
-          .waiting = state_.waiting_count(),
+          .running = present.running,
+          .waiting = present.waiting,
+          .loading = present.loading,
+          .held = present.held,
           .host_blocks_used = state_.host().used(),
           .host_blocks_total = state_.host().total(),
           .cached_blocks = cache != nullptr ? cache->cached_free() : 0};

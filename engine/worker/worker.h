@@ -19,11 +19,12 @@
 #include <memory>
 #include <vector>
 
-#include "engine/policy/global/global_scheduler.h"
 #include "engine/run/observer.h"
 #include "engine/run/plan.h"
 #include "engine/run/results.h"
 #include "engine/run/timeline.h"
+#include "engine/run/worker_signals.h"
+#include "engine/worker/local_scheduler.h"
 #include "engine/worker/worker_state.h"
 
 namespace tokensim {
@@ -34,6 +35,7 @@ struct WorkerMessage {
     kPrefilled,      // the request has its first token and leaves this worker
     kPrefillStarts,  // the iteration that completes its prompt begins; layer-wise transfers
     kLoad,           // blocks are there for the KV cache of the request
+    kFetched,        // the iteration that began with a fetch from the memory pool has ended
     kSwappedOut,     // its KV cache leaves for host memory beside the iterations
     kMigrates,       // leaves for the worker `target`
     kFailed,         // this worker stops
@@ -43,6 +45,14 @@ struct WorkerMessage {
   int32_t target = -1;
   int64_t blocks = 0;  // kSwappedOut
   int32_t tokens = 0;  // kPrefillStarts: of the prompt, all that the KV cache will hold
+};
+
+// Answers how long the memory pool needs for a KV cache.
+class PoolReader {
+ public:
+  virtual ~PoolReader() = default;
+  // When the first `tokens` of a request are at the worker that asks for them now.
+  virtual SimTime FetchFromPool(int32_t worker, int32_t tokens, SimTime now) = 0;
 };
 
 // Finds a worker that has room for a decoding request.
@@ -62,6 +72,7 @@ class Worker {
     WorkerSignals& signals;
     Observer* observer;           // may be null
     MigrationPlanner* migration;  // null: no migration
+    PoolReader* pool;             // null: no iteration waits for the memory pool
     bool report_ends;             // kEnded is wanted
     bool layerwise;               // kPrefillStarts is wanted
     int32_t classes;              // of clients, >= 1
@@ -91,7 +102,9 @@ class Worker {
   // Of the batch that was picked; without one, of the single token that a rank then computes.
   [[nodiscard]] double BatchSeconds(int64_t gathered_tokens) const;
   [[nodiscard]] int64_t BatchTokens() const;
-  void Launch(SimTime now, double seconds);
+  // Begins to fetch from the memory pool what the picked batch needs; how long that takes.
+  [[nodiscard]] SimTime FetchFromPool(SimTime now);
+  void Launch(SimTime now, double seconds, SimTime fetch);
   // Has no batch, and takes in requests at `end`.
   void StandBy(SimTime end) { stand_by_end_ = end; }
 
@@ -100,14 +113,16 @@ class Worker {
 
   // A request of kPrefilled or kMigrates is on its way: its blocks, kept until FreeOutgoing.
   [[nodiscard]] Holdings TakeOutgoing(RequestHandle handle) { return state_.TakeHoldings(handle); }
-  void FreeOutgoing(const Holdings& holdings);
-  // Room for a KV cache that comes at once, past the queue.
-  [[nodiscard]] bool ReserveLoad(RequestHandle handle);
+  void FreeOutgoing(const Holdings& holdings, SimTime now);
+  // Room for a KV cache that comes at once, past the queue, of a request that runs elsewhere until
+  // BeginReservedLoad.
+  [[nodiscard]] bool ReserveLoad(RequestHandle handle, SimTime now);
+  void BeginReservedLoad(SimTime now);
   void FinishLoad(RequestHandle handle, SimTime now);
   // The KV cache it was to load is lost. The request is the caller's again.
-  void CancelLoad(RequestHandle handle);
-  // Adds the use of host memory up to `now` to the timeline; before every change of it, and last.
-  void AccountHost(SimTime now);
+  void CancelLoad(RequestHandle handle, SimTime now);
+  // Counts what the worker has up to `now`; before every change of it, and last.
+  void Account(SimTime now);
   void AddUnavailable(SimTime duration) { stats_.unavailable += duration; }
 
   // Stops when the iteration under way has ended. True if there is none: stopped at once.
@@ -144,19 +159,23 @@ class Worker {
   bool Form(SimTime now, Batch* batch);
   void MigrateUnderPressure(SimTime now);
   // Starts the batch that was formed.
-  void Start(SimTime now, double seconds);
-  // Figures of the iteration that ends at `now`.
-  void Account(SimTime now);
-  // In a quiet iteration only decodes run, nobody waits and nobody finishes: every scheduler lets
-  // the decodes go on. QuietBoundary does then just what Boundary would.
+  void Start(SimTime now, double seconds, SimTime fetch);
+  // Figures of the iteration that ends.
+  void CountIteration();
+  [[nodiscard]] Occupancy occupancy() const;
+  // In a quiet iteration only decodes run, nobody waits and nobody finishes: a scheduler with
+  // steady decodes lets them go on. QuietBoundary does then just what Boundary would.
   [[nodiscard]] bool Quiet() const;
   bool QuietBoundary(SimTime now);
   void ScheduleQuiet(SimTime now, Batch* batch);
   void Retire(SimTime now);
   void Finish(RequestHandle handle, SimTime now);
+  // It is outstanding here no longer.
+  void TakeOffSignals(const LiveRequest& r);
   void Publish();
 
   void ObserveIteration(SimTime now);
+  void ObserveFetches(SimTime now);
   void ObserveFirstTokens(SimTime now);
   // What forming the batch did, in order. With batches formed ahead, preemptions are told when the
   // tokens under way are out.
@@ -170,6 +189,7 @@ class Worker {
   const WorkerPlan& plan_;
   const int32_t index_;
   Context context_;
+  const LocalSchedulerTraits traits_;  // of its scheduler
   std::unique_ptr<LocalScheduler> scheduler_;
   WorkerState state_;
   std::vector<WorkerMessage> messages_;
@@ -193,7 +213,7 @@ class Worker {
 
   WorkerStats stats_;
   Timeline timeline_;
-  SimTime host_accounted_ = 0;
+  SimTime accounted_ = 0;
 };
 
 }  // namespace tokensim

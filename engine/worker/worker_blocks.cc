@@ -18,6 +18,10 @@ Admission WorkerState::PlanFront() {
     admission.held_blocks = pool_.BlocksFor(r.computed);
     return admission;
   }
+  if (r.kv_source == KvSource::kPool) {  // it is fetched before the batch starts
+    admission.cached = r.kv_tokens;
+    return admission;
+  }
   if (pool_.cache() == nullptr) return admission;
   // The last token is computed in any case: its output is needed.
   const int32_t most = (admission.target - 1) / config_.block_size;
@@ -46,7 +50,7 @@ bool WorkerState::Fits(const Admission& admission, int32_t tokens) const {
   const int64_t blocks =
       pool_.BlocksFor(tokens) - admission.held_blocks - hits + admission.free_hits;
   if (admission.held_blocks > 0) return blocks <= pool_.free();  // it has been admitted
-  return HasRoom(blocks, r.scheduled == kUnset);
+  return HasRoom(blocks, !r.ran_here);
 }
 
 void WorkerState::AdmitFront(const Admission& admission, int32_t tokens) {
@@ -64,21 +68,22 @@ void WorkerState::AdmitFront(const Admission& admission, int32_t tokens) {
   if (r.scheduled == kUnset) r.cached_tokens = std::min(admission.cached, r.input_tokens);
   pending_tokens_ += r.prefill_target() - r.computed;
   waiting_.Charge(r.client_class, r.prefill_target() - r.computed);
+  if (r.kv_source == KvSource::kPool) batch_->fetches.push_back({handle, r.kv_tokens});
   AddChunk(handle, tokens);
   if (r.computed + tokens < r.prefill_target()) unfinished_ = handle;
 }
 
-bool WorkerState::AdmitRemoteFront() {
+std::optional<int32_t> WorkerState::AdmitRemoteFront() {
   const LiveRequest& r = front();
   const int32_t tokens = r.resumes() ? r.kv_tokens + 1 : r.prefill_target();
-  if (!HasRoom(pool_.BlocksFor(tokens), r.scheduled == kUnset)) return false;
+  if (!HasRoom(pool_.BlocksFor(tokens), !r.ran_here)) return std::nullopt;
   const RequestHandle handle = PopFront();
   if (r.kv_source == KvSource::kHost && !config_.overlap_swap) {
     SwapIn(handle);
-  } else {
-    StartLoad(handle);
+    return 1;
   }
-  return true;
+  StartLoad(handle);
+  return 0;
 }
 
 void WorkerState::SwapIn(RequestHandle handle) {
@@ -106,11 +111,12 @@ void WorkerState::StartLoad(RequestHandle handle) {
 bool WorkerState::ReserveLoad(RequestHandle handle) {
   const LiveRequest& r = slab_[handle];
   if (has_waiting() || slots_used() >= scheduler_.max_num_seqs ||
-      !HasRoom(pool_.BlocksFor(r.kv_tokens + 1), false)) {
+      !HasRoom(pool_.BlocksFor(r.kv_tokens + 1), /*is_new=*/true)) {
     return false;
   }
   pool_.Allocate(pool_.BlocksFor(r.kv_tokens));
   ++loading_;
+  ++reserved_;
   loading_requests_.push_back(handle);
   return true;
 }
@@ -134,10 +140,13 @@ void WorkerState::FinishLoad(RequestHandle handle) {
 }
 
 void WorkerState::CancelLoad(RequestHandle handle) {
+  const LiveRequest& r = slab_[handle];
   std::erase(loading_requests_, handle);
   --loading_;
-  pool_.Free(pool_.BlocksFor(slab_[handle].kv_tokens));
+  if (r.kv_source == KvSource::kNone) --reserved_;  // it still runs elsewhere
+  pool_.Free(pool_.BlocksFor(r.kv_tokens));
 }
+
 // ---- Blocks
 
 uint64_t WorkerState::HashOf(const LiveRequest& r, int32_t block) const {

@@ -22,6 +22,18 @@ void Worker::ObserveIteration(SimTime now) {
   }
 }
 
+// They were there before the iteration computed; times of a stream never decrease.
+void Worker::ObserveFetches(SimTime now) {
+  for (const PoolFetch& fetch : current_.fetches) {
+    context_.observer->OnTransferred(now, {.request_id = context_.slab[fetch.request].id,
+                                           .from = -1,
+                                           .to = index_,
+                                           .start = begin_,
+                                           .bytes = fetch.tokens * plan_.kv_bytes_per_token,
+                                           .tokens = fetch.tokens});
+  }
+}
+
 void Worker::ObserveFirstTokens(SimTime now) {
   for (const RequestHandle handle : current_.first_tokens) {
     context_.observer->OnFirstToken(now, context_.slab[handle].id, index_);

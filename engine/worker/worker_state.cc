@@ -18,32 +18,34 @@ WorkerState::WorkerState(RequestSlab& slab, const WorkerStateConfig& config,
     : slab_(slab),
       config_(config),
       scheduler_(scheduler),
+      order_(scheduler.queue_order->Make({})),
+      victim_policy_(scheduler.victim->Make({})),
       watermark_blocks_(Share(scheduler.watermark, config.kv_blocks)),
       new_blocks_limit_(Share(scheduler.max_memory_ratio, config.kv_blocks)),
       pool_(config.kv_blocks, config.block_size, config.prefix_caching),
       host_(config.host_blocks),
       decodes_(slab, config.block_size, config.tracks_longest),
-      waiting_(scheduler.queue_order, config.classes) {
-  if (scheduler.queue_order == QueueOrder::kFair) {
+      waiting_(scheduler.queue_order->traits().queue, config.classes) {
+  if (waiting_.kind() == QueueKind::kFair) {
     class_decodes_.resize(static_cast<size_t>(config.classes));
   }
 }
 
 // ---- Queue
 
+void WorkerState::Enqueue(RequestHandle handle) {
+  slab_[handle].ran_here = false;
+  PushBack(handle);
+}
+
 int64_t WorkerState::KeyOf(const LiveRequest& r) const {
-  switch (scheduler_.queue_order) {
-    case QueueOrder::kSjf:
-      return r.prefill_target() + (scheduler_.oracle_output_length ? r.output_tokens : 0);
-    case QueueOrder::kPriority:
-      return r.priority;
-    case QueueOrder::kEdf:
-      return r.deadline;
-    case QueueOrder::kFcfs:
-    case QueueOrder::kFair:
-      break;
-  }
-  return 0;
+  if (waiting_.kind() != QueueKind::kKeyed) return 0;
+  return order_->Key({.tokens = r.prefill_target(),
+                      .priority = r.priority,
+                      .arrival = r.arrival,
+                      .deadline = r.deadline,
+                      .client_class = r.client_class,
+                      .output_tokens = r.output_tokens});
 }
 
 void WorkerState::PushBack(RequestHandle handle) {
@@ -76,6 +78,7 @@ RequestHandle WorkerState::PopFront() {
 
 void WorkerState::AppendRunning(RequestHandle handle) {
   LiveRequest& r = slab_[handle];
+  r.ran_here = true;
   r.running_prev = running_tail_;
   r.running_next = kNoRequest;
   if (running_tail_ != kNoRequest) {
@@ -191,17 +194,26 @@ bool WorkerState::PreemptForDecodes() {
 }
 
 RequestHandle WorkerState::Victim() const {
-  if (scheduler_.queue_order != QueueOrder::kPriority) return running_tail_;
   RequestHandle victim = running_tail_;
-  for (RequestHandle h = running_tail_; h != kNoRequest; h = slab_[h].running_prev) {
-    const LiveRequest& r = slab_[h];
-    const LiveRequest& worst = slab_[victim];
-    if (r.priority > worst.priority ||
-        (r.priority == worst.priority && r.arrival > worst.arrival)) {
-      victim = h;
-    }
+  if (victim == kNoRequest || !scheduler_.victim->traits().looks_at_all) return victim;
+  RunningRequest worst = ViewOf(slab_[victim]);
+  for (RequestHandle h = slab_[victim].running_prev; h != kNoRequest; h = slab_[h].running_prev) {
+    const RunningRequest request = ViewOf(slab_[h]);
+    if (!victim_policy_->IsWorse(request, worst)) continue;
+    victim = h;
+    worst = request;
   }
   return victim;
+}
+
+RunningRequest WorkerState::ViewOf(const LiveRequest& r) const {
+  return {.priority = r.priority,
+          .arrival = r.arrival,
+          .client_class = r.client_class,
+          .input_tokens = r.input_tokens,
+          .generated = r.decoding ? decodes_.Generated(r) : r.generated,
+          .computed = r.decoding ? decodes_.Computed(r) : r.computed,
+          .preemptions = r.preemptions};
 }
 
 void WorkerState::Preempt(RequestHandle handle) {
@@ -353,7 +365,7 @@ std::vector<Departure> WorkerState::Evacuate() {
   for (; !loaded_.empty(); loaded_.pop_front()) drop(loaded_.front());
   for (; !waiting_.empty(); waiting_.pop_front()) drop(waiting_.front());
   running_head_ = running_tail_ = unfinished_ = kNoRequest;
-  running_count_ = loading_ = outgoing_ = 0;
+  running_count_ = loading_ = outgoing_ = reserved_ = 0;
   loading_requests_.clear();
   loads_begun_.clear();
   padding_.clear();

@@ -16,17 +16,21 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "engine/memory/block_pool.h"
 #include "engine/memory/host_tier.h"
-#include "engine/policy/local/local_scheduler.h"
-#include "engine/policy/order/queue_order.h"
+#include "engine/run/plan.h"
 #include "engine/worker/batch.h"
 #include "engine/worker/decode_set.h"
 #include "engine/worker/gap_maximum.h"
 #include "engine/worker/live_request.h"
+#include "engine/worker/queue_order.h"
+#include "engine/worker/victim.h"
+#include "engine/worker/waiting_queue.h"
 
 namespace tokensim {
 
@@ -50,6 +54,7 @@ struct WorkerStateConfig {
   bool prefix_caching = false;
   int64_t host_blocks = 0;
   bool overlap_swap = false;
+  bool blocks_on_pool = false;     // what the memory pool has is fetched before the batch starts
   bool hands_on_prefills = false;  // a request leaves for another worker after its prompt
   bool pauses_decodes = false;     // some iterations run prompts only
   bool tracks_longest = false;     // batches say the longest context of their decodes
@@ -77,8 +82,11 @@ class WorkerState {
   [[nodiscard]] const LiveRequest& front() const {
     return slab_[loaded_.empty() ? waiting_.front() : loaded_.front()];
   }
-  // The KV cache of the front is elsewhere.
-  [[nodiscard]] bool front_is_remote() const { return front().kv_source != KvSource::kNone; }
+  // The KV cache of the front is elsewhere, and is loaded before it is scheduled.
+  [[nodiscard]] bool front_is_remote() const {
+    const KvSource source = front().kv_source;
+    return source != KvSource::kNone && !(config_.blocks_on_pool && source == KvSource::kPool);
+  }
   // ... in the host memory of this worker.
   [[nodiscard]] bool front_is_swapped() const { return front().kv_source == KvSource::kHost; }
 
@@ -100,13 +108,14 @@ class WorkerState {
   // What the front, which is not remote, needs; looks into the prefix cache.
   [[nodiscard]] Admission PlanFront();
   // Whether `tokens` of the front's cache may be allocated: blocks, watermark and, for a request
-  // that never ran, max_memory_ratio. A worker where nothing runs or loads admits what fits.
+  // that did not run here yet, max_memory_ratio. A worker where nothing runs or loads admits what
+  // fits.
   [[nodiscard]] bool Fits(const Admission& admission, int32_t tokens) const;
   // Moves the front of the queue to the running set with the next `tokens` of its target.
   void AdmitFront(const Admission& admission, int32_t tokens);
-  // Starts to load the remote front, or swaps it in to decode in this batch. False: no room. Its
-  // decode, if any, counts one token; call after ScheduleDecodes.
-  bool AdmitRemoteFront();
+  // Starts to load the remote front, or swaps it in to decode in this batch: the tokens of it that
+  // this batch computes, 0 or 1. Nothing: there is no room. Call after ScheduleDecodes.
+  std::optional<int32_t> AdmitRemoteFront();
 
   // Static batching: rows and blocks of finished members, kept until the batch ends.
   [[nodiscard]] int32_t padding_count() const { return static_cast<int32_t>(padding_.size()); }
@@ -137,9 +146,11 @@ class WorkerState {
   void KeepOutgoing() { ++outgoing_; }
   void FreeOutgoing(const Holdings& holdings);
 
-  void Enqueue(RequestHandle handle) { PushBack(handle); }
-  // Room for the KV cache of a request that skips the queue.
+  void Enqueue(RequestHandle handle);
+  // Room for the KV cache of a request that skips the queue, and still runs elsewhere.
   bool ReserveLoad(RequestHandle handle);
+  // It runs there no longer.
+  void BeginReservedLoad() { --reserved_; }
   // A KV cache arrived.
   void FinishLoad(RequestHandle handle);
   // ... is lost. The request is the caller's again.
@@ -164,6 +175,10 @@ class WorkerState {
   [[nodiscard]] int64_t requests() const {
     return slots_used() + static_cast<int64_t>(waiting_.size() + loaded_.size());
   }
+  [[nodiscard]] int32_t loading_count() const {
+    return static_cast<int32_t>(loading_requests_.size()) - reserved_;
+  }
+  [[nodiscard]] int32_t outgoing_count() const { return outgoing_; }
   // First iteration that a running request may still ask gaps() for.
   [[nodiscard]] int64_t OldestDecodeStart() const;
   // KV caches to load since the last call.
@@ -188,6 +203,7 @@ class WorkerState {
   void AppendRunning(RequestHandle handle);
   void RemoveRunning(RequestHandle handle);
   [[nodiscard]] RequestHandle Victim() const;
+  [[nodiscard]] RunningRequest ViewOf(const LiveRequest& r) const;
   void ChargeClasses();
   void ChargeDecodes(int32_t client_class);
   void Join(RequestHandle handle, bool first_gap_apart);
@@ -206,6 +222,8 @@ class WorkerState {
   RequestSlab& slab_;
   const WorkerStateConfig config_;
   const LocalSchedulerConfig scheduler_;
+  const std::unique_ptr<QueueOrder> order_;
+  const std::unique_ptr<VictimPolicy> victim_policy_;
   const int64_t watermark_blocks_;
   const int64_t new_blocks_limit_;  // blocks in use after the admission of a new request
   BlockPool pool_;
@@ -222,6 +240,7 @@ class WorkerState {
   int32_t leaving_ = 0;
   int32_t loading_ = 0;
   int32_t outgoing_ = 0;
+  int32_t reserved_ = 0;  // of the loading, that still run elsewhere
   int64_t promised_ = 0;  // blocks for the rest of the prompts that load or are loaded
   std::vector<RequestHandle> loading_requests_;
   std::vector<RequestHandle>

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "engine/base/rng.h"
-#include "engine/policy/global/global_scheduler.h"
+#include "engine/policy/global/registry.h"
 
 namespace tokensim {
 namespace {
@@ -73,16 +73,17 @@ class Cluster {
   size_t next_ = 0;
 };
 
-void Dispatch(benchmark::State& state, const GlobalPolicyInfo& policy, int workers, int stride) {
-  const auto scheduler = MakeGlobalScheduler({.policy = policy.policy, .seed = 1});
+void Dispatch(benchmark::State& state, const GlobalSchedulerEntry* policy, int workers,
+              int stride) {
+  const auto scheduler = GlobalSchedulers().Make(policy->name)->Make({.seed = 1});
   Cluster cluster(workers, stride);
   for (auto _ : state) benchmark::DoNotOptimize(cluster.DispatchOne(*scheduler));
 }
 
 void RegisterAll() {
-  for (const GlobalPolicyInfo& policy : GlobalSchedulers()) {
+  for (const GlobalSchedulerEntry* policy : GlobalSchedulers().entries()) {
     for (const int workers : {64, 1'000}) {
-      const std::string name = std::string(policy.name) + "/" + std::to_string(workers);
+      const std::string name = std::string(policy->name) + "/" + std::to_string(workers);
       benchmark::RegisterBenchmark(name.c_str(), Dispatch, policy, workers, 1);
       benchmark::RegisterBenchmark((name + "/half").c_str(), Dispatch, policy, workers, 2);
     }

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "engine/analysis/measured_run.h"
-#include "engine/analysis/measured_stages.h"
+#include "engine/io/measured/measured_run_reader.h"
+#include "engine/io/measured/measured_stages_reader.h"
 
 namespace {
 

@@ -17,7 +17,7 @@ void AddRecord(const RequestRecord& r, Fnv1a* digest) {
            int64_t{r.input_tokens}, int64_t{r.output_tokens}, int64_t{r.cached_tokens},
            int64_t{r.worker}, int64_t{r.preemptions}, static_cast<int64_t>(r.reject_reason),
            int64_t{r.client_class}, int64_t{r.turn}, int64_t{r.prefill_worker}, r.conversation,
-           r.kv_transfer}) {
+           r.kv_transfer, r.decode_queueing}) {
     digest->Add(field);
   }
 }
@@ -43,12 +43,20 @@ std::string RecordsOf(const Results& results) {
 // Averages over time.
 std::string AveragesOf(const Results& results) {
   Fnv1a digest;
+  const auto add = [&digest](__int128 integral) {
+    digest.Add(static_cast<int64_t>(integral)).Add(static_cast<int64_t>(integral >> 64));
+  };
   for (const WorkerStats& stats : results.workers) {
-    digest.Add(stats.running_integral).Add(stats.kv_blocks_integral);
+    const OccupancyIntegral& o = stats.occupancy;
+    for (const auto integral : {o.running, o.waiting, o.loading, o.held, o.kv_blocks}) {
+      add(integral);
+    }
   }
+  add(results.homeless);
   for (const WorkerTimeline& timeline : results.timelines) {
-    for (const auto* column : {&timeline.running, &timeline.waiting, &timeline.kv_blocks_used,
-                               &timeline.busy, &timeline.stored}) {
+    for (const auto* column :
+         {&timeline.running, &timeline.waiting, &timeline.kv_blocks_used, &timeline.busy,
+          &timeline.stored, &timeline.loading, &timeline.held}) {
       for (const double value : *column) digest.Add(value);
     }
   }

@@ -118,12 +118,18 @@ void CausalObserver::OnSwapped(SimTime now, const SwapEvent& swap) {
 
 void CausalObserver::OnTransferred(SimTime now, const TransferEvent& transfer) {
   Story& story = At(now, transfer.request_id, transfer.to);
-  EXPECT_FALSE(story.running);
+  // A blocking fetch is told when the iteration that began with it has ended.
+  const bool blocking =
+      transfer.from < 0 && plan_.memory_pool && plan_.memory_pool->load == PoolLoad::kBlocking;
+  EXPECT_EQ(story.running, blocking) << transfer.request_id;
+  if (blocking) {
+    EXPECT_GE(transfer.start, story.scheduled_at);
+  }
   EXPECT_LE(transfer.start, now);
   EXPECT_GE(transfer.tokens, 1);
   const auto& to = plan_.workers[static_cast<size_t>(transfer.to)];
   const auto generated = static_cast<int32_t>(story.tokens.size());
-  story.moved = now;
+  story.moved = blocking ? transfer.start : now;
   if (transfer.from < 0) {
     ++fetches;
     EXPECT_EQ(transfer.tokens % to.block_size, 0);

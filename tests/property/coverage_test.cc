@@ -7,9 +7,15 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "engine/cluster/cluster.h"
+#include "engine/network/sharing_registry.h"
+#include "engine/policy/defaults.h"
+#include "engine/policy/global/registry.h"
+#include "engine/policy/local/registry.h"
+#include "engine/policy/order/registry.h"
 #include "tests/property/random_cluster.h"
 #include "tests/property/run_engine.h"
 
@@ -19,6 +25,9 @@ namespace {
 using Counts = std::map<std::string, int64_t>;
 
 std::string Name(const char* what, int value) { return what + (" " + std::to_string(value)); }
+std::string Name(const char* what, std::string_view value) {
+  return what + (" " + std::string(value));
+}
 
 bool Limited(const LinkConfig& link) { return link.bandwidth_bytes_per_second > 0; }
 
@@ -28,7 +37,7 @@ void CountNetwork(const Plan& plan, Counts* counts) {
       std::any_of(plan.workers.begin(), plan.workers.end(),
                   [](const WorkerPlan& worker) { return worker.role != Role::kBoth; });
   if (moves && Limited(network.intra_node) && Limited(network.inter_node)) {
-    ++(*counts)[Name("limited links, sharing", static_cast<int>(network.sharing))];
+    ++(*counts)[Name("limited links, sharing", network.sharing->name())];
     ++(*counts)[Name("limited links, mode", static_cast<int>(network.mode))];
   }
   const auto& pool = plan.memory_pool;
@@ -38,8 +47,8 @@ void CountNetwork(const Plan& plan, Counts* counts) {
 void CountWorkers(const Plan& plan, Counts* counts) {
   for (const WorkerPlan& worker : plan.workers) {
     const LocalSchedulerConfig& scheduler = worker.scheduler;
-    ++(*counts)[Name("local policy", static_cast<int>(scheduler.policy))];
-    ++(*counts)[Name("queue order", static_cast<int>(scheduler.queue_order))];
+    ++(*counts)[Name("local policy", scheduler.policy->name())];
+    ++(*counts)[Name("queue order", scheduler.queue_order->name())];
     ++(*counts)[Name("role", static_cast<int>(worker.role))];
     (*counts)["formed ahead"] += scheduler.async_depth > 1;
     (*counts)["watermark"] += scheduler.watermark > 0;
@@ -79,10 +88,10 @@ bool OvertakesAStart(const Plan& plan) {
 }
 
 void CountPlan(const Plan& plan, Counts* counts) {
-  ++(*counts)[Name("global policy", static_cast<int>(plan.global_scheduler.policy))];
-  ++(*counts)[Name("transfer policy", static_cast<int>(plan.transfer_scheduler.policy))];
+  ++(*counts)[Name("global policy", plan.global_scheduler->name())];
+  ++(*counts)[Name("transfer policy", plan.transfer_scheduler->name())];
   if (plan.signal_delay > 0) {
-    ++(*counts)[Name("stale, global policy", static_cast<int>(plan.global_scheduler.policy))];
+    ++(*counts)[Name("stale, global policy", plan.global_scheduler->name())];
   }
   for (const WorkerEvent& event : plan.worker_events) {
     ++(*counts)[Name("worker event", static_cast<int>(event.action))];
@@ -123,19 +132,24 @@ TEST(Coverage, RandomClustersDrawEveryFeature) {
   constexpr int64_t kSeeds = 1000;
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     const auto plan = RandomCluster(seed);
-    CountPlan(*plan, &counts);
+    CountPlan(*WithDefaultPolicies(plan), &counts);
     if (!plan->worker_events.empty()) counts["no decoder left"] += LosesAllDecoders(plan);
   }
   const auto expect = [&counts](const char* what, int values, int64_t least) {
     for (int i = 0; i < values; ++i) EXPECT_GE(counts[Name(what, i)], least) << Name(what, i);
   };
-  expect("limited links, sharing", 2, kSeeds / 10);
+  const auto expect_all = [&counts](const char* what, const auto& registry, int64_t least) {
+    for (const PolicyInfo* policy : registry.infos()) {
+      EXPECT_GE(counts[Name(what, policy->name)], least) << Name(what, policy->name);
+    }
+  };
+  expect_all("limited links, sharing", SharingRules(), kSeeds / 10);
   expect("limited links, mode", 3, kSeeds / 20);
-  expect("local policy", 4, kSeeds / 5);
-  expect("queue order", 5, kSeeds / 10);
+  expect_all("local policy", LocalSchedulers(), kSeeds / 5);
+  expect_all("queue order", QueueOrders(), kSeeds / 10);
   expect("role", 3, kSeeds / 5);
-  expect("global policy", static_cast<int>(GlobalSchedulers().size()), kSeeds / 25);
-  expect("stale, global policy", static_cast<int>(GlobalSchedulers().size()), kSeeds / 100);
+  expect_all("global policy", GlobalSchedulers(), kSeeds / 25);
+  expect_all("stale, global policy", GlobalSchedulers(), kSeeds / 100);
   expect("worker event", 4, kSeeds / 10);
   for (const char* what :
        {"formed ahead", "watermark", "max_memory_ratio", "swaps", "overlapped swaps",

@@ -125,13 +125,12 @@ TEST_P(DeterminismTest, StopsAtMaxEvents) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    AllPolicies, DeterminismTest,
-    testing::Values(Policies{LocalPolicy::kChunked, GlobalPolicy::kRoundRobin},
-                    Policies{LocalPolicy::kChunked, GlobalPolicy::kLeastRequests},
-                    Policies{LocalPolicy::kOrca, GlobalPolicy::kLeastRequests},
-                    Policies{LocalPolicy::kStatic, GlobalPolicy::kLeastRequests}),
-    [](const auto& tested) { return NameOf(tested.param); });
+INSTANTIATE_TEST_SUITE_P(AllPolicies, DeterminismTest,
+                         testing::Values(Policies{"chunked", "round_robin"},
+                                         Policies{"chunked", "least_requests"},
+                                         Policies{"orca", "least_requests"},
+                                         Policies{"static", "least_requests"}),
+                         [](const auto& tested) { return NameOf(tested.param); });
 
 }  // namespace
 }  // namespace tokensim

@@ -54,7 +54,7 @@ void EventLog::OnSnapshot(SimTime now, std::span<const WorkerSnapshot> workers,
   for (const WorkerSnapshot& worker : workers) {
     Add(now, " of",
         {worker.kv_blocks_used, worker.running, worker.waiting, worker.host_blocks_used,
-         worker.cached_blocks});
+         worker.cached_blocks, worker.loading, worker.held});
   }
 }
 void EventLog::OnSwapped(SimTime now, const SwapEvent& swap) {

@@ -9,6 +9,9 @@
 #include <ostream>
 #include <string>
 
+#include "engine/network/sharing_registry.h"
+#include "engine/policy/global/registry.h"
+#include "engine/policy/order/registry.h"
 #include "tests/property/event_log.h"
 #include "tests/property/random_cluster.h"
 #include "tests/property/random_plan.h"
@@ -54,8 +57,8 @@ void NoSharedText(Plan* plan) {
   plan->workload.trace = std::move(trace);
 }
 void RoundRobin(Plan* plan) {
-  plan->global_scheduler.policy = GlobalPolicy::kRoundRobin;
-  plan->transfer_scheduler.policy = GlobalPolicy::kRoundRobin;
+  plan->global_scheduler = GlobalSchedulers().Make("round_robin");
+  plan->transfer_scheduler = GlobalSchedulers().Make("round_robin");
 }
 
 const Feature kFeatures[] = {
@@ -95,9 +98,11 @@ const Feature kFeatures[] = {
      [](Plan* plan) {
        plan->workload.classes.clear();
        plan->classes.clear();
-       for (WorkerPlan& worker : plan->workers) worker.scheduler.queue_order = QueueOrder::kFcfs;
+       for (WorkerPlan& worker : plan->workers)
+         worker.scheduler.queue_order = QueueOrders().Make("fcfs");
      },
-     ForWorkers([](WorkerPlan* worker) { worker->scheduler.queue_order = QueueOrder::kFair; })},
+     ForWorkers(
+         [](WorkerPlan* worker) { worker->scheduler.queue_order = QueueOrders().Make("fair"); })},
     {"NetworkWithoutTransfers",
      [](Plan* plan) {
        NoRoles(plan);
@@ -105,10 +110,10 @@ const Feature kFeatures[] = {
      },
      [](Plan* plan) {
        plan->network = {.intra_node = {.bandwidth_bytes_per_second = 1, .latency_seconds = 1},
-                        .sharing = LinkSharing::kFifo,
+                        .sharing = SharingRules().Make("fifo"),
                         .mode = TransferMode::kLayerwise,
                         .groups = 7};
-       plan->transfer_scheduler.policy = GlobalPolicy::kPowerOfTwo;
+       plan->transfer_scheduler = GlobalSchedulers().Make("power_of_two");
        for (size_t i = 0; i < plan->workers.size(); ++i) {
          plan->workers[i].num_layers = 9;
          plan->workers[i].node = static_cast<int32_t>(i % 2);
@@ -139,8 +144,9 @@ const Feature kFeatures[] = {
      ForWorkers([](WorkerPlan* worker) {
        worker->scheduler.watermark = 0.9 / static_cast<double>(worker->kv_blocks);
      })},
-    {"PrioritiesOfFcfs",
-     ForWorkers([](WorkerPlan* worker) { worker->scheduler.queue_order = QueueOrder::kFcfs; }),
+    {"PrioritiesOfFcfs", ForWorkers([](WorkerPlan* worker) {
+       worker->scheduler.queue_order = QueueOrders().Make("fcfs");
+     }),
      [](Plan* plan) {
        plan->slo.ttft = 1;
        for (ClassPlan& client : plan->classes) client.priority = -client.priority;

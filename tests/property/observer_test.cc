@@ -169,8 +169,8 @@ class StoryObserver : public Observer {
   void ExpectQueues(int32_t worker, int32_t running, int32_t waiting) {
     EXPECT_EQ(waiting, QueuesOf(worker).waiting);
     // A static batch keeps the rows of its finished members.
-    const LocalPolicy policy = plan_.workers[static_cast<size_t>(worker)].scheduler.policy;
-    if (policy == LocalPolicy::kStatic) {
+    const WorkerPlan& plan = plan_.workers[static_cast<size_t>(worker)];
+    if (plan.scheduler.policy->traits().keeps_finished) {
       EXPECT_GE(running, QueuesOf(worker).running);
     } else {
       EXPECT_EQ(running, QueuesOf(worker).running);
@@ -228,13 +228,13 @@ void ExpectIterations(const std::vector<ReferenceIteration>& expected,
   }
 }
 
-class ObserverTest : public testing::TestWithParam<LocalPolicy> {};
+class ObserverTest : public testing::TestWithParam<const char*> {};
 
 TEST_P(ObserverTest, EventsTellTheRecords) {
   int64_t idle_snapshots = 0;
   for (uint64_t seed = 1; seed <= Seeds(200); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    const auto plan = RandomPlan(seed, {GetParam(), GlobalPolicy::kLeastRequests});
+    const auto plan = RandomPlan(seed, {GetParam(), "least_requests"});
     StoryObserver observer(*plan);
     const Results results = RunEngine(plan, &observer, 50);
     const ReferenceResults expected = RunReference(*plan);
@@ -262,10 +262,9 @@ TEST_P(ObserverTest, EventsTellTheRecords) {
 }
 
 INSTANTIATE_TEST_SUITE_P(AllPolicies, ObserverTest,
-                         testing::Values(LocalPolicy::kChunked, LocalPolicy::kOrca,
-                                         LocalPolicy::kStatic, LocalPolicy::kVllmV0),
+                         testing::Values("chunked", "orca", "static", "vllm_v0"),
                          [](const auto& tested) {
-                           return NameOf({tested.param, GlobalPolicy::kLeastRequests});
+                           return NameOf({tested.param, "least_requests"});
                          });
 
 }  // namespace

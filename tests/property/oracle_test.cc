@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/policy/order/registry.h"
 #include "tests/property/draws.h"
 #include "tests/property/event_log.h"
 #include "tests/property/random_cluster.h"
@@ -34,7 +35,8 @@ std::shared_ptr<Plan> ServingCluster(uint64_t seed) {
   longest += kMostAdded;
   if (plan->workload.prefix_groups) longest += plan->workload.prefix_groups->tokens;
   for (WorkerPlan& worker : plan->workers) {
-    worker.scheduler.oracle_output_length = false;
+    const auto& order = worker.scheduler.queue_order;
+    if (order != nullptr) worker.scheduler.queue_order = QueueOrders().Make(order->name());
     worker.max_model_len = std::max(worker.max_model_len, longest);
     worker.kv_blocks = std::max(worker.kv_blocks, longest / worker.block_size + 1);
   }
@@ -107,8 +109,7 @@ TEST(OracleBoundary, IsCrossedOnlyWhenDeclared) {
   for (uint64_t seed = 1; seed <= 100; ++seed) {
     const auto plan = ServingCluster(seed);
     for (WorkerPlan& worker : plan->workers) {
-      worker.scheduler.queue_order = QueueOrder::kSjf;
-      worker.scheduler.oracle_output_length = true;
+      worker.scheduler.queue_order = QueueOrders().Make("sjf", {{"oracle_output_length", 1}});
     }
     crossed += !SameUntilThen(seed, plan, &compared);
   }

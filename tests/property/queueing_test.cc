@@ -8,6 +8,7 @@
 
 #include "engine/cluster/simulation.h"
 #include "engine/compute/affine.h"
+#include "engine/policy/local/registry.h"
 #include "tests/property/run_engine.h"
 
 namespace tokensim {
@@ -22,12 +23,13 @@ std::shared_ptr<Plan> SingleServer(double rate, int64_t requests, LengthDistribu
   plan->workload.num_requests = requests;
   plan->workload.arrivals = PoissonArrivals{rate};
   plan->workload.lengths = IndependentLengths{FixedLength{1}, std::move(output)};
-  plan->workers.push_back({.name = "server",
-                           .compute = MakeAffineModel({.iteration_seconds = kIteration}),
-                           .scheduler = {.policy = LocalPolicy::kOrca, .max_num_seqs = 1},
-                           .kv_blocks = 10'000,
-                           .block_size = 16,
-                           .max_model_len = 100'000});
+  plan->workers.push_back(
+      {.name = "server",
+       .compute = MakeAffineModel({.iteration_seconds = kIteration}),
+       .scheduler = {.policy = LocalSchedulers().Make("orca"), .max_num_seqs = 1},
+       .kv_blocks = 10'000,
+       .block_size = 16,
+       .max_model_len = 100'000});
   return plan;
 }
 
@@ -88,12 +90,16 @@ TEST(QueueingTest, ExponentialServiceWaitsAsInMM1) {
 // Little's law: requests in service on average = rate x time in service, exactly.
 TEST(QueueingTest, LittlesLaw) {
   const Results results = RunEngine(SingleServer(80, 50'000, UniformLength{1, 199}), nullptr, 1000);
-  double served = 0;
-  for (const RequestRecord& r : results.records) served += ToSeconds(r.finish - r.scheduled);
-  EXPECT_NEAR(results.workers[0].running_integral, served, 1e-9 * served);
-  double waited = 0;
+  SimTime served = 0;
+  SimTime waiting = 0;
+  for (const RequestRecord& r : results.records) {
+    served += r.finish - r.scheduled;
+    waiting += r.scheduled - r.arrival;
+  }
+  EXPECT_EQ(static_cast<SimTime>(results.workers[0].occupancy.running), served);
+  EXPECT_EQ(static_cast<SimTime>(results.workers[0].occupancy.waiting), waiting);
+  const double waited = ToSeconds(waiting);
   double waiting_integral = 0;
-  for (const RequestRecord& r : results.records) waited += ToSeconds(r.scheduled - r.arrival);
   const WorkerTimeline& timeline = results.timelines[0];
   for (size_t i = 0; i < timeline.waiting.size(); ++i) {
     const SimTime begin = static_cast<SimTime>(i) * timeline.interval;
@@ -119,15 +125,15 @@ TEST(QueueingTest, StaticBatchesAsInFigure8) {
   figure->workload.lengths = TraceLengths{};
   figure->workload.trace = trace;
   figure->workers[0].compute = MakeAffineModel({.iteration_seconds = 0.010});
-  figure->workers[0].scheduler = {.policy = LocalPolicy::kStatic, .max_num_seqs = 4};
+  figure->workers[0].scheduler = {.policy = LocalSchedulers().Make("static"), .max_num_seqs = 4};
   const Results results = RunEngine(figure, nullptr, 100);
   const std::vector<RequestRecord> records = Sorted(results.records);
   // Each answer is complete at its own last token; the fifth starts when the second is done.
   const std::vector<SimTime> finish = {20 * kMs, 50 * kMs, 30 * kMs, 10 * kMs, 70 * kMs};
   for (size_t i = 0; i < finish.size(); ++i) EXPECT_EQ(records[i].finish, finish[i]) << i;
   EXPECT_EQ(records[4].scheduled, 50 * kMs);
-  // Rows stay in the batch until it ends: 4 for 50 ms, then 1 for 20 ms.
-  EXPECT_NEAR(results.workers[0].running_integral, 4 * 0.050 + 1 * 0.020, 1e-12);
+  // The rows of those that are done run no request: each runs until its own last token.
+  EXPECT_EQ(static_cast<SimTime>(results.workers[0].occupancy.running), (110 + 20) * kMs);
 }
 
 }  // namespace

@@ -4,7 +4,12 @@
 #include <array>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "engine/network/sharing_registry.h"
+#include "engine/policy/evict/registry.h"
+#include "engine/policy/global/registry.h"
+#include "engine/policy/order/registry.h"
 #include "tests/property/draws.h"
 #include "tests/property/random_plan.h"
 
@@ -12,13 +17,16 @@ namespace tokensim {
 namespace {
 
 void AddSchedulerKnobs(Draws& draws, LocalSchedulerConfig* config) {
-  constexpr std::array kOrders = {QueueOrder::kSjf, QueueOrder::kPriority, QueueOrder::kEdf,
-                                  QueueOrder::kFair};
-  if (draws.OneIn(2)) config->queue_order = draws.OneOf(kOrders);
-  if (config->queue_order == QueueOrder::kSjf) config->oracle_output_length = draws.OneIn(3);
+  constexpr std::array kOrders = {"sjf", "priority", "edf", "fair"};
+  if (draws.OneIn(2)) {
+    const std::string order = draws.OneOf(kOrders);
+    const bool oracle = order == "sjf" && draws.OneIn(3);
+    config->queue_order = QueueOrders().Make(
+        order, oracle ? NamedValues{{"oracle_output_length", 1}} : NamedValues{});
+  }
   if (draws.OneIn(3)) config->watermark = draws.Seconds(0.4);
   if (draws.OneIn(3)) config->max_memory_ratio = 0.2 + draws.Seconds(0.8);
-  if (config->policy == LocalPolicy::kChunked && draws.OneIn(2)) config->async_depth = 2;
+  if (config->policy->traits().forms_ahead && draws.OneIn(2)) config->async_depth = 2;
 }
 
 LinkConfig RandomLink(Draws& draws) {
@@ -157,28 +165,58 @@ void AddCaches(uint64_t seed, Plan* plan) {
   if (draws.OneIn(2)) pool.fetch_latency_per_block_seconds = draws.Seconds(1e-4);
   if (draws.OneIn(2))
     pool.link = LinkConfig{.name = "pool", .latency_seconds = draws.Seconds(1e-2)};
-  if (draws.OneIn(2)) pool.eviction = Eviction::kFifo;
+  if (draws.OneIn(2)) pool.eviction = Evictions().Make("fifo");
+  if (draws.OneIn(2)) return;
+  pool.load = PoolLoad::kBlocking;
+  if (pool.link && draws.OneIn(2)) {
+    pool.link->bandwidth_bytes_per_second = 1e5 + draws.Seconds(1e7);
+  }
 }
 
 namespace {
 
-GlobalSchedulerConfig RandomGlobalScheduler(Draws& draws, uint64_t seed, const char* stream) {
-  constexpr std::array kPolicies = {
-      GlobalPolicy::kRoundRobin, GlobalPolicy::kRandom,          GlobalPolicy::kLeastRequests,
-      GlobalPolicy::kLeastKv,    GlobalPolicy::kLeastWork,       GlobalPolicy::kPowerOfTwo,
-      GlobalPolicy::kWeighted,   GlobalPolicy::kSessionAffinity, GlobalPolicy::kVllmDp};
-  GlobalSchedulerConfig config;
-  config.policy = draws.OneOf(kPolicies);
-  config.weights = {draws.Seconds(2), draws.Seconds(2), draws.Seconds(2), draws.Seconds(2)};
-  config.affinity_load_factor = 1.1 + draws.Seconds(2);
-  config.seed = seed;
-  config.stream = stream;
-  return config;
+// A policy, and the parameters that it would have if it were another one.
+struct DrawnRouter {
+  std::string name;
+  std::array<double, 4> weights;
+  double load_factor = 2;
+
+  [[nodiscard]] std::shared_ptr<const GlobalSchedulerFactory> Make() const {
+    const NamedValues drawn = {{"weights.queue_depth", weights[0]},
+                               {"weights.kv_use", weights[1]},
+                               {"weights.prefix_hit", weights[2]},
+                               {"weights.load", weights[3]},
+                               {"affinity_load_factor", load_factor}};
+    const ParameterValues known(GlobalSchedulers().Find(name)->parameters);
+    NamedValues values;
+    for (const auto& value : drawn) {
+      if (known.Has(value.first)) values.push_back(value);
+    }
+    return GlobalSchedulers().Make(name, values);
+  }
+};
+
+DrawnRouter RandomRouter(Draws& draws) {
+  constexpr std::array kPolicies = {"round_robin", "random",           "least_requests",
+                                    "least_kv",    "least_work",       "power_of_two",
+                                    "weighted",    "session_affinity", "vllm_dp"};
+  DrawnRouter router;
+  router.name = draws.OneOf(kPolicies);
+  for (double& weight : router.weights) weight = draws.Seconds(2);
+  router.load_factor = 1.1 + draws.Seconds(2);
+  return router;
 }
+
+// Returns the policy of the first stage.
+DrawnRouter AddRandomRoles(uint64_t seed, Plan* plan);
 
 }  // namespace
 
-void AddRoles(uint64_t seed, Plan* plan) {
+void AddRoles(uint64_t seed, Plan* plan) { AddRandomRoles(seed, plan); }
+
+namespace {
+
+DrawnRouter AddRandomRoles(uint64_t seed, Plan* plan) {
   Draws draws(seed, "roles");
   const int32_t nodes = draws.Between32(1, 3);
   const auto wanted = static_cast<size_t>(draws.Between(2, 6));
@@ -194,22 +232,26 @@ void AddRoles(uint64_t seed, Plan* plan) {
   for (WorkerPlan& worker : plan->workers) {
     worker.drops_cache = worker.role == Role::kPrefill && draws.OneIn(6);
   }
-  plan->global_scheduler = RandomGlobalScheduler(draws, seed, "dispatch");
-  plan->transfer_scheduler = RandomGlobalScheduler(draws, seed, "transfer");
+  DrawnRouter dispatcher = RandomRouter(draws);
+  plan->global_scheduler = dispatcher.Make();
+  plan->transfer_scheduler = RandomRouter(draws).Make();
   plan->intra_node_first = draws.OneIn(2);
   plan->migrate_on_pressure = draws.OneIn(3);
   plan->network.intra_node.latency_seconds = draws.OneIn(3) ? 0 : draws.Seconds(1e-3);
   plan->network.inter_node.latency_seconds = draws.OneIn(3) ? 1e-3 : draws.Seconds(1e-2);
   plan->network.groups = draws.Between32(1, 3);
   FormNoneAheadOfMigrations(plan);
+  return dispatcher;
 }
+
+}  // namespace
 
 void AddNetwork(uint64_t seed, Plan* plan) {
   Draws draws(seed, "network");
   NetworkConfig& network = plan->network;
   network.intra_node = RandomLink(draws);
   network.inter_node = RandomLink(draws);
-  network.sharing = draws.OneIn(2) ? LinkSharing::kFifo : LinkSharing::kFair;
+  network.sharing = SharingRules().Make(draws.OneIn(2) ? "fifo" : "fair");
   network.mode = draws.OneOf(
       std::array{TransferMode::kSequential, TransferMode::kBuffered, TransferMode::kLayerwise});
   network.groups = draws.Between32(1, 5);
@@ -267,14 +309,15 @@ void AddFaults(uint64_t seed, Plan* plan) {
 }
 
 // What specs let go together: policy chunked, both roles, serving from the start, all alike.
-void AddLockstep(uint64_t seed, Plan* plan) {
+// `reserves`: of each worker, whether chunked reserves whole prompts there.
+void AddLockstep(uint64_t seed, const std::vector<bool>& reserves, Plan* plan) {
   Draws draws(seed, "lockstep");
-  WorkerPlan rank =
-      plan->workers[static_cast<size_t>(draws.Between(0, std::ssize(plan->workers) - 1))];
+  const auto like = static_cast<size_t>(draws.Between(0, std::ssize(plan->workers) - 1));
+  WorkerPlan rank = plan->workers[like];
   rank.role = Role::kBoth;
   rank.serving = true;
   rank.drops_cache = false;
-  rank.scheduler.policy = LocalPolicy::kChunked;
+  rank.scheduler.policy = Local("chunked", reserves[like]);
   rank.scheduler.max_num_batched_tokens =
       std::max(rank.scheduler.max_num_batched_tokens, rank.scheduler.max_num_seqs);
   if (plan->worker_events.empty() && draws.OneIn(3)) plan->workers.clear();
@@ -292,30 +335,34 @@ void AddLockstep(uint64_t seed, Plan* plan) {
 
 std::shared_ptr<Plan> RandomCluster(uint64_t seed) {
   Draws draws(seed, "cluster");
-  constexpr std::array kLocal = {LocalPolicy::kChunked, LocalPolicy::kOrca, LocalPolicy::kStatic,
-                                 LocalPolicy::kVllmV0};
-  auto plan = std::make_shared<Plan>(
-      *RandomPlan(seed, {draws.OneOf(kLocal), GlobalPolicy::kLeastRequests}));
+  constexpr std::array kLocal = {"chunked", "orca", "static", "vllm_v0"};
+  std::vector<bool> reserves;
+  auto plan =
+      std::make_shared<Plan>(*RandomPlan(seed, {draws.OneOf(kLocal), "least_requests"}, &reserves));
   if (!draws.OneIn(4)) AddTraffic(seed, plan.get());
   if (!draws.OneIn(4)) AddCaches(seed, plan.get());
+  DrawnRouter dispatcher;
   if (draws.OneIn(4)) {
-    plan->global_scheduler = RandomGlobalScheduler(draws, seed, "dispatch");
+    dispatcher = RandomRouter(draws);
   } else {
-    AddRoles(seed, plan.get());
+    dispatcher = AddRandomRoles(seed, plan.get());
   }
-  if (draws.OneIn(3)) plan->global_scheduler.policy = GlobalPolicy::kPrefixAffinity;
+  if (draws.OneIn(3)) dispatcher.name = "prefix_affinity";
+  plan->global_scheduler = dispatcher.Make();
+  reserves.resize(plan->workers.size(), reserves.back());
   if (draws.OneIn(3)) {
-    for (WorkerPlan& worker : plan->workers) {
-      worker.scheduler.policy = draws.OneOf(kLocal);
-      // As chunked and vllm_v0 want it.
-      worker.scheduler.max_num_batched_tokens =
-          std::max(worker.scheduler.max_num_batched_tokens, worker.scheduler.max_num_seqs);
+    for (size_t i = 0; i < plan->workers.size(); ++i) {
+      LocalSchedulerConfig& scheduler = plan->workers[i].scheduler;
+      scheduler.policy = Local(draws.OneOf(kLocal), reserves[i]);
+      // As policies with a budget want it.
+      scheduler.max_num_batched_tokens =
+          std::max(scheduler.max_num_batched_tokens, scheduler.max_num_seqs);
     }
   }
   AddKnobs(seed, plan.get());
   AddNetwork(seed, plan.get());
   if (draws.OneIn(3)) AddFaults(seed, plan.get());
-  if (draws.OneIn(6)) AddLockstep(seed, plan.get());
+  if (draws.OneIn(6)) AddLockstep(seed, reserves, plan.get());
   return plan;
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "engine/run/plan.h"
 
@@ -19,7 +20,7 @@ namespace tokensim {
 void AddKnobs(uint64_t seed, Plan* plan);
 // Client classes; prefix groups, conversations or prompts with hash ids; closed loops.
 void AddTraffic(uint64_t seed, Plan* plan);
-// Prefix caches, and a memory pool whose links have no limit.
+// Prefix caches, and a memory pool whose link has no limit unless iterations wait for it.
 void AddCaches(uint64_t seed, Plan* plan);
 // Prefill and decode workers, links without a limit between them, dropped KV caches.
 void AddRoles(uint64_t seed, Plan* plan);
@@ -30,7 +31,7 @@ void AddNetwork(uint64_t seed, Plan* plan);
 void AddFaults(uint64_t seed, Plan* plan);
 // Groups of ranks in lock-step, after the other workers or instead of them; no worker event names
 // them.
-void AddLockstep(uint64_t seed, Plan* plan);
+void AddLockstep(uint64_t seed, const std::vector<bool>& reserves, Plan* plan);
 
 // All of the above, more or less often, with local and global policies of every kind.
 [[nodiscard]] std::shared_ptr<Plan> RandomCluster(uint64_t seed);

@@ -12,6 +12,8 @@
 namespace tokensim {
 namespace {
 
+constexpr char kReserve[] = "reserve_full_prompt";
+
 // A small transformer on a small device: iterations of about a millisecond.
 std::shared_ptr<const ComputeModel> SmallRoofline() {
   TransformerConfig model;
@@ -78,12 +80,13 @@ Arrivals RandomArrivals(Draws& draws, bool on_grid) {
   }
 }
 
-LocalSchedulerConfig RandomScheduler(Draws& draws, LocalPolicy policy) {
+LocalSchedulerConfig RandomScheduler(Draws& draws, std::string_view policy,
+                                     std::vector<bool>* reserves) {
   LocalSchedulerConfig config;
-  config.policy = policy;
   config.max_num_seqs = draws.OneIn(3) ? draws.Between32(1, 3) : draws.Between32(1, 24);
-  config.reserve_full_prompt = draws.OneIn(2);
-  if (policy == LocalPolicy::kChunked) {
+  reserves->push_back(draws.OneIn(2));
+  config.policy = Local(policy, reserves->back());
+  if (config.policy->traits().splits_prompts) {
     config.max_num_batched_tokens =
         config.max_num_seqs + draws.Between32(0, draws.OneIn(2) ? 8 : 300);
   } else {
@@ -92,13 +95,14 @@ LocalSchedulerConfig RandomScheduler(Draws& draws, LocalPolicy policy) {
   return config;
 }
 
-WorkerPlan RandomWorker(Draws& draws, const TraceTable& trace, LocalPolicy policy) {
+WorkerPlan RandomWorker(Draws& draws, const TraceTable& trace, std::string_view policy,
+                        std::vector<bool>* reserves) {
   int64_t longest = 0;
   for (size_t i = 0; i < trace.input_tokens.size(); ++i) {
     longest = std::max<int64_t>(longest, trace.input_tokens[i] + trace.output_tokens[i]);
   }
   WorkerPlan worker;
-  worker.scheduler = RandomScheduler(draws, policy);
+  worker.scheduler = RandomScheduler(draws, policy, reserves);
   worker.block_size = draws.OneIn(2) ? (1 << draws.Between(0, 5)) : draws.Between32(1, 32);
   // From too small for the longest request to enough for many.
   const int64_t longest_blocks = (longest + worker.block_size - 1) / worker.block_size;
@@ -125,13 +129,21 @@ double ProbeModel::IterationSeconds(const IterationShape& shape) const {
   return seconds;
 }
 
-std::shared_ptr<const Plan> RandomPlan(uint64_t seed, Policies policies) {
+std::shared_ptr<const LocalSchedulerFactory> Local(std::string_view name, bool reserve) {
+  const bool has = ParameterValues(LocalSchedulers().Find(name)->parameters).Has(kReserve);
+  return LocalSchedulers().Make(name, has ? NamedValues{{kReserve, reserve}} : NamedValues{});
+}
+
+std::shared_ptr<const Plan> RandomPlan(uint64_t seed, Policies policies,
+                                       std::vector<bool>* reserves) {
+  std::vector<bool> own;
+  if (reserves == nullptr) reserves = &own;
   Draws draws(seed);
   const bool on_grid = draws.OneIn(4);
   auto plan = std::make_shared<Plan>();
   plan->name = "random";
   plan->seed = seed;
-  plan->global_scheduler.policy = policies.global;
+  plan->global_scheduler = GlobalSchedulers().Make(policies.global);
   plan->workload.num_requests = draws.Between(1, 120);
   plan->workload.arrivals = RandomArrivals(draws, on_grid);
   plan->workload.lengths = TraceLengths{};
@@ -141,7 +153,8 @@ std::shared_ptr<const Plan> RandomPlan(uint64_t seed, Policies policies) {
   const bool alike = draws.OneIn(2);
   for (int64_t i = 0; i < num_workers; ++i) {
     WorkerPlan worker =
-        alike && i > 0 ? plan->workers[0] : RandomWorker(draws, *trace, policies.local);
+        alike && i > 0 ? plan->workers[0] : RandomWorker(draws, *trace, policies.local, reserves);
+    if (alike && i > 0) reserves->push_back(reserves->front());
     worker.name = "gpu/" + std::to_string(i);
     worker.hardware = "probe";
     if (worker.compute == nullptr) worker.compute = RandomCompute(draws, on_grid);
@@ -154,22 +167,9 @@ std::shared_ptr<const Plan> RandomPlan(uint64_t seed, Policies policies) {
 }
 
 std::string NameOf(Policies policies) {
-  std::string name;
-  switch (policies.local) {
-    case LocalPolicy::kChunked:
-      name = "Chunked";
-      break;
-    case LocalPolicy::kOrca:
-      name = "Orca";
-      break;
-    case LocalPolicy::kStatic:
-      name = "Static";
-      break;
-    case LocalPolicy::kVllmV0:
-      name = "VllmV0";
-      break;
-  }
-  return name + (policies.global == GlobalPolicy::kRoundRobin ? "RoundRobin" : "LeastRequests");
+  std::string name = policies.local;
+  name += '_';
+  return name += policies.global;
 }
 
 }  // namespace tokensim

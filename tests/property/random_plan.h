@@ -2,14 +2,19 @@
 // blocks, one-token outputs, tiny token budgets, bursts, arrivals that coincide with iteration
 // ends, requests that must be rejected.
 //
-//   const Plan plan = RandomPlan(seed, {LocalPolicy::kChunked, GlobalPolicy::kRoundRobin});
+//   const Plan plan = RandomPlan(seed, {"chunked", "round_robin"});
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "engine/compute/compute_model.h"
+#include "engine/policy/global/registry.h"
+#include "engine/policy/local/registry.h"
+#include "engine/policy/order/registry.h"
 #include "engine/run/plan.h"
 
 namespace tokensim {
@@ -22,11 +27,17 @@ class ProbeModel : public ComputeModel {
 };
 
 struct Policies {
-  LocalPolicy local = LocalPolicy::kChunked;
-  GlobalPolicy global = GlobalPolicy::kRoundRobin;
+  const char* local = "chunked";
+  const char* global = "round_robin";
 };
 
-[[nodiscard]] std::shared_ptr<const Plan> RandomPlan(uint64_t seed, Policies policies);
+// `reserves`, if not null: for each worker, whether chunked would reserve whole prompts there.
+[[nodiscard]] std::shared_ptr<const Plan> RandomPlan(uint64_t seed, Policies policies,
+                                                     std::vector<bool>* reserves = nullptr);
+
+// A local scheduler; `reserve` is for the one that has reserve_full_prompt.
+[[nodiscard]] std::shared_ptr<const LocalSchedulerFactory> Local(std::string_view name,
+                                                                 bool reserve = true);
 
 // For names of parameterised tests.
 [[nodiscard]] std::string NameOf(Policies policies);

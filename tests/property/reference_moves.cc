@@ -19,7 +19,7 @@ std::vector<int32_t> NodesOf(const Plan& plan) {
 
 ReferenceMoves::ReferenceMoves(const Plan& plan)
     : plan_(plan), network_(plan.network, NodesOf(plan)), host_link_free_(plan.workers.size(), 0) {
-  if (plan.memory_pool && plan.memory_pool->link) {
+  if (plan.memory_pool && plan.memory_pool->link && plan.memory_pool->load == PoolLoad::kAsync) {
     pool_link_ = network_.AddLink(*plan.memory_pool->link);
   }
 }
@@ -63,6 +63,20 @@ void ReferenceMoves::StartFetch(ReferenceMove* move, int64_t blocks, SimTime now
       plan_.memory_pool->fetch_latency_per_block_seconds * static_cast<double>(blocks);
   move->start = now;
   move->transfer = network_.Start(now, spec, static_cast<uint64_t>(move->order));
+}
+
+SimTime ReferenceMoves::FetchBlocking(int32_t worker, int64_t tokens, SimTime now) {
+  const MemoryPoolConfig& config = *plan_.memory_pool;
+  const WorkerPlan& plan = plan_.workers[static_cast<size_t>(worker)];
+  const int64_t blocks = (tokens + plan.block_size - 1) / plan.block_size;
+  double latency = config.fetch_latency_per_block_seconds * static_cast<double>(blocks);
+  if (config.link) latency += config.link->latency_seconds;
+  const SimTime ready = now + FromSeconds(latency);
+  if (!config.link || config.link->bandwidth_bytes_per_second == 0) return ready;
+  const auto bytes = static_cast<double>(tokens * plan.kv_bytes_per_token);
+  pool_link_free_ = std::max(pool_link_free_, ready) +
+                    FromSeconds(bytes / config.link->bandwidth_bytes_per_second);
+  return pool_link_free_;
 }
 
 void ReferenceMoves::StartSwap(ReferenceMove* move, SimTime now) {

@@ -49,6 +49,9 @@ class ReferenceMoves {
   // Begins to send a KV cache. Layer by layer, its layers are there from `first` to `last`.
   void StartKv(ReferenceMove* move, SimTime first, SimTime last, SimTime now);
   void StartFetch(ReferenceMove* move, int64_t blocks, SimTime now);
+  // When an iteration that waits for the memory pool has what it needs. Over a link with a limit,
+  // one after the other.
+  SimTime FetchBlocking(int32_t worker, int64_t tokens, SimTime now);
   void StartSwap(ReferenceMove* move, SimTime now);
   void Cancel(ReferenceMove* move, SimTime now);
 
@@ -62,6 +65,7 @@ class ReferenceMoves {
   const Plan& plan_;
   Network network_;
   std::optional<LinkId> pool_link_;
+  SimTime pool_link_free_ = 0;           // of those that iterations wait for
   std::vector<SimTime> host_link_free_;  // when the last copy of a worker ends
   std::vector<std::unique_ptr<ReferenceMove>> moves_;
   int64_t added_ = 0;

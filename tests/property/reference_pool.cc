@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/memory/eviction.h"
+
 namespace tokensim {
 
 std::vector<ReferencePool::Entry>::iterator ReferencePool::At(int64_t conversation) {
@@ -20,7 +22,7 @@ int64_t ReferencePool::Find(int64_t conversation) {
   const auto entry = At(conversation);
   if (entry == entries_.end() || entry->over) return 0;
   const int64_t tokens = entry->tokens;
-  if (config_.eviction == Eviction::kLru) std::rotate(entry, entry + 1, entries_.end());
+  if (config_.eviction->name() == "lru") std::rotate(entry, entry + 1, entries_.end());
   return tokens;
 }
 

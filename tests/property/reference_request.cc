@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/worker/queue_order.h"
+
 namespace tokensim {
 
 void ReferenceQueue::Arrive(ReferenceRequest* request) {
@@ -29,22 +31,19 @@ ReferenceRequest* ReferenceQueue::Pop() {
 
 size_t ReferenceQueue::Front() const {
   const auto begin = requests_.begin();
-  switch (config_.queue_order) {
-    case QueueOrder::kFcfs:
-      return 0;
-    case QueueOrder::kFair: {
-      const int32_t next = LeastCharged();
-      return static_cast<size_t>(
-          std::find_if(begin, requests_.end(),
-                       [next](const auto* r) { return r->input.client_class == next; }) -
-          begin);
-    }
-    default:
-      return static_cast<size_t>(
-          std::min_element(begin, requests_.end(),
-                           [](const auto* a, const auto* b) { return a->key < b->key; }) -
-          begin);
+  const std::string& order = config_.queue_order->name();
+  if (order == "fcfs") return 0;
+  if (order == "fair") {
+    const int32_t next = LeastCharged();
+    return static_cast<size_t>(
+        std::find_if(begin, requests_.end(),
+                     [next](const auto* r) { return r->input.client_class == next; }) -
+        begin);
   }
+  return static_cast<size_t>(
+      std::min_element(begin, requests_.end(),
+                       [](const auto* a, const auto* b) { return a->key < b->key; }) -
+      begin);
 }
 
 int32_t ReferenceQueue::LeastCharged() const {
@@ -63,20 +62,16 @@ bool ReferenceQueue::Waits(int32_t client_class) const {
 }
 
 void ReferenceQueue::SetKey(ReferenceRequest* request) const {
-  switch (config_.queue_order) {
-    case QueueOrder::kSjf:
-      request->key = request->to_compute();
-      if (config_.oracle_output_length) request->key += request->record.output_tokens;
-      break;
-    case QueueOrder::kPriority:
-      request->key = request->priority;
-      break;
-    case QueueOrder::kEdf:
-      request->key = request->deadline;
-      break;
-    default:
-      request->key = 0;
+  const std::string& order = config_.queue_order->name();
+  request->key = 0;
+  if (order == "sjf") {
+    request->key = request->to_compute();
+    if (config_.queue_order->values().flag("oracle_output_length")) {
+      request->key += request->record.output_tokens;
+    }
   }
+  if (order == "priority") request->key = request->priority;
+  if (order == "edf") request->key = request->deadline;
 }
 
 }  // namespace tokensim

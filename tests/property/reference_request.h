@@ -1,11 +1,12 @@
 // A request of the reference simulator, and the queues it waits in.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <vector>
 
-#include "engine/policy/local/local_scheduler.h"
+#include "engine/run/plan.h"
 #include "engine/run/results.h"
 #include "engine/workload/workload.h"
 #include "tests/property/reference_blocks.h"
@@ -30,6 +31,9 @@ struct ReferenceRequest {
   int64_t offered = 0;         // leading blocks that were offered to be found
   int64_t decodes_since = -1;  // place in the order in which requests began to decode
   int32_t at = -1;             // worker that answers for it
+  int64_t sent_kv_tokens = 0;  // of its KV cache, or of its prompt, when it was sent there
+  bool ran_here = false;       // in the running set of that worker, since it came
+  SimTime handed_on = kUnset;  // since when it waits for the worker that decodes it
 
   CacheHome home = CacheHome::kNowhere;
   int64_t stored = 0;             // tokens there
@@ -43,12 +47,17 @@ struct ReferenceRequest {
   [[nodiscard]] bool complete() const { return generated() == record.output_tokens; }
   [[nodiscard]] bool decodes() const { return computed > 0 && computed >= target; }
   [[nodiscard]] int64_t to_compute() const { return record.input_tokens + generated(); }
+  void EndDecodeWait(SimTime now) {
+    if (handed_on == kUnset) return;
+    record.decode_queueing = std::max<SimTime>(record.decode_queueing, 0) + now - handed_on;
+    handed_on = kUnset;
+  }
   [[nodiscard]] bool resumes() const {
     return home == CacheHome::kHost || home == CacheHome::kOtherWorker;
   }
 };
 
-// engine/policy/order/queue_order.h, as a list that is looked through.
+// engine/worker/waiting_queue.h, as a list that is looked through.
 class ReferenceQueue {
  public:
   explicit ReferenceQueue(const LocalSchedulerConfig& config) : config_(config) {}

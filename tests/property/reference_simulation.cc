@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "engine/policy/defaults.h"
+#include "engine/policy/global/global_scheduler.h"
 #include "engine/run/observer.h"
 #include "tests/property/reference_moves.h"
 #include "tests/property/reference_pool.h"
@@ -27,8 +29,8 @@ class ReferenceRun {
  public:
   explicit ReferenceRun(const Plan& plan)
       : plan_(plan),
-        dispatcher_(MakeGlobalScheduler(plan.global_scheduler)),
-        transfer_scheduler_(MakeGlobalScheduler(plan.transfer_scheduler)),
+        dispatcher_(plan.global_scheduler->Make({plan.seed, "dispatch"})),
+        transfer_scheduler_(plan.transfer_scheduler->Make({plan.seed, "transfer"})),
         moves_(plan),
         members_(plan.workers.size()) {
     for (size_t i = 0; i < plan.workers.size(); ++i) {
@@ -36,8 +38,14 @@ class ReferenceRun {
       if (plan.migrate_on_pressure && plan.workers[i].role != Role::kPrefill) {
         find = [this](int32_t from, const ReferenceRequest& r) { return MigrationTarget(from, r); };
       }
+      FetchFromPool fetch;
+      if (plan.memory_pool && plan.memory_pool->load == PoolLoad::kBlocking) {
+        fetch = [this](int32_t worker, int64_t tokens, SimTime now) {
+          return moves_.FetchBlocking(worker, tokens, now);
+        };
+      }
       workers_.emplace_back(plan.workers[i], static_cast<int32_t>(i), std::move(find),
-                            plan.network.mode == TransferMode::kLayerwise);
+                            std::move(fetch), plan.network.mode == TransferMode::kLayerwise);
       if (!plan.workers[i].serving) members_[i] = {.status = WorkerStatus::kStopped, .since = 0};
     }
     if (plan.memory_pool) pool_.emplace(*plan.memory_pool);
@@ -71,6 +79,9 @@ class ReferenceRun {
         next_signals_ += plan_.signal_delay;
         continue;
       }
+      const SimTime duration = now - results_.end_time;
+      for (ReferenceWorker& worker : workers_) worker.Account(duration);
+      results_.homeless += static_cast<__int128>(homeless_.size()) * duration;
       results_.end_time = now;
       if (event == now) {
         Apply(plan_.worker_events[next_event_++], now);
@@ -176,9 +187,10 @@ class ReferenceRun {
     const std::vector<int32_t> candidates = Prefillers();
     if (candidates.empty()) {
       homeless_.push_back(request);
-    } else {
-      SendTo(Choose(*dispatcher_, candidates, *request), request, now);
+      return;
     }
+    request->EndDecodeWait(now);  // it begins again
+    SendTo(Choose(*dispatcher_, candidates, *request), request, now);
   }
 
   // What the policies may know, counted anew.
@@ -186,8 +198,13 @@ class ReferenceRun {
     WorkerSignals signals;
     signals.Resize(workers_.size());
     for (const ReferenceRequest& request : requests_) {
-      if (request.at >= 0) ++signals.outstanding[static_cast<size_t>(request.at)];
-      if (request.reserved_at >= 0) ++signals.outstanding[static_cast<size_t>(request.reserved_at)];
+      const auto count = [&signals](int32_t worker, int64_t kv_tokens) {
+        if (worker < 0) return;
+        ++signals.outstanding[static_cast<size_t>(worker)];
+        signals.outstanding_kv_tokens[static_cast<size_t>(worker)] += kv_tokens;
+      };
+      count(request.at, request.sent_kv_tokens);
+      if (request.reserved_at >= 0) count(request.reserved_at, request.move->tokens);
     }
     for (size_t i = 0; i < workers_.size(); ++i) {
       signals.waiting[i] = static_cast<int32_t>(workers_[i].waiting());
@@ -220,6 +237,7 @@ class ReferenceRun {
     return scheduler.Dispatch({.signals = signals,
                                .candidates = candidates,
                                .input_tokens = static_cast<int32_t>(request.to_compute()),
+                               .transfer = &scheduler == transfer_scheduler_.get(),
                                .conversation = request.input.conversation,
                                .prefix_key = PrefixKey(request.input),
                                .prefix = caches ? &probe : nullptr});
@@ -365,7 +383,7 @@ class ReferenceRun {
     }
   }
 
-  // The slowest rank sets the pace; those without a batch compute along.
+  // The slowest rank and what is fetched last set the pace; those without a batch compute along.
   void EndLockstepIteration(int32_t first, SimTime now) {
     std::vector<int32_t> with_batch;
     const int32_t end = first + PlanOf(first).lockstep_ranks;
@@ -376,10 +394,12 @@ class ReferenceRun {
     }
     if (!with_batch.empty()) {
       double seconds = 0;
+      SimTime fetched = now;
       for (int32_t i = first; i < end; ++i) {
         seconds = std::max(seconds, WorkerAt(i).BatchSeconds(tokens));
+        fetched = std::max(fetched, WorkerAt(i).Fetch(now));
       }
-      for (const int32_t i : with_batch) WorkerAt(i).Launch(now, seconds);
+      for (const int32_t i : with_batch) WorkerAt(i).Launch(now, fetched, seconds);
       for (int32_t i = first; i < end; ++i) {
         if (!WorkerAt(i).iterating()) WorkerAt(i).StandBy(WorkerAt(with_batch[0]).boundary());
       }
@@ -403,6 +423,10 @@ class ReferenceRun {
         return HandOn(from, message.request, message.target, now);
       case ReferenceMessage::Kind::kLoad:
         return Load(from, message.request, now);
+      case ReferenceMessage::Kind::kFetched:
+        pool_->Unpin(message.request->input.conversation);
+        results_.pool.hit_tokens += message.tokens;
+        return;
       case ReferenceMessage::Kind::kSwapOut:
         return moves_.StartSwap(moves_.Add({.kind = ReferenceMove::Kind::kSwapOut,
                                             .from = from,
@@ -418,6 +442,7 @@ class ReferenceRun {
   // until the KV cache has arrived there.
   void HandOn(int32_t from, ReferenceRequest* request, int32_t to, SimTime now) {
     if (request->move != nullptr) return FollowLayers(request, now);
+    request->handed_on = now;
     if (!PlanOf(from).drops_cache) {
       request->home = CacheHome::kOtherWorker;
       request->stored = request->computed;
@@ -457,12 +482,17 @@ class ReferenceRun {
     request->at = request->record.worker = move.to;
     request->home = CacheHome::kOtherWorker;
     request->stored = move.tokens;
+    request->sent_kv_tokens = move.tokens;
+    request->record.decode_queueing = std::max<SimTime>(request->record.decode_queueing, 0);
     if (move.arrived) EndMove(&move, now);
   }
 
   void Load(int32_t worker, ReferenceRequest* request, SimTime now) {
     if (request->home == CacheHome::kOtherWorker) {
-      if (!request->move->lost) return moves_.StartKv(request->move, now, now, now);
+      if (!request->move->lost) {
+        request->EndDecodeWait(now);
+        return moves_.StartKv(request->move, now, now, now);
+      }
       WorkerAt(worker).CancelLoad(request);
       WorkerAt(worker).Wake(now);
       DropMove(request);
@@ -598,6 +628,7 @@ class ReferenceRun {
     if (to == from) {  // nobody else decodes, and there it would need its blocks twice
       GiveBack(request->move, now);
       DropMove(request);
+      request->EndDecodeWait(now);
     }
     SendTo(to, request, now);
   }
@@ -614,6 +645,8 @@ class ReferenceRun {
         request->home = CacheHome::kNowhere;
       }
       if (request->move != nullptr && request->move->lost) DropMove(request);
+      const bool has_cache = request->home == CacheHome::kOtherWorker;
+      if (has_cache && request->handed_on == kUnset) request->handed_on = now;
       GoOn(request, now);
     }
   }
@@ -685,6 +718,9 @@ class ReferenceRun {
 
 }  // namespace
 
-ReferenceResults RunReference(const Plan& plan) { return ReferenceRun(plan).Run(); }
+ReferenceResults RunReference(const Plan& plan) {
+  const auto complete = WithDefaultPolicies(std::make_shared<const Plan>(plan));
+  return ReferenceRun(*complete).Run();
+}
 
 }  // namespace tokensim

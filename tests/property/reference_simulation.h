@@ -41,6 +41,7 @@ struct ReferenceResults {
   int64_t events = 0;
   int64_t migrations = 0;
   int64_t redispatched = 0;
+  __int128 homeless = 0;  // requests that waited for a worker, times nanoseconds
   std::vector<ReferenceIteration> iterations;     // ended ones, by end and worker
   std::vector<std::vector<SimTime>> token_times;  // by request id
 };

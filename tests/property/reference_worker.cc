@@ -5,13 +5,16 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/worker/local_scheduler.h"
+
 namespace tokensim {
 
 ReferenceWorker::ReferenceWorker(const WorkerPlan& plan, int32_t index, FindTarget find_target,
-                                 bool layerwise)
+                                 FetchFromPool fetch, bool layerwise)
     : plan_(plan),
       index_(index),
       find_target_(std::move(find_target)),
+      fetch_(std::move(fetch)),
       layerwise_(layerwise),
       blocks_(plan.kv_blocks),
       waiting_(plan.scheduler) {}
@@ -25,6 +28,8 @@ RejectReason ReferenceWorker::CheckFits(int64_t prompt, int64_t total) const {
 
 void ReferenceWorker::Enqueue(ReferenceRequest* request, SimTime now) {
   request->at = request->record.worker = index_;
+  request->sent_kv_tokens = request->resumes() ? request->stored : request->to_compute();
+  request->ran_here = false;
   if (request->record.queued == kUnset) {
     request->record.queued = iterating_ ? boundary_ : std::max(now, stand_by_);
   }
@@ -38,11 +43,33 @@ void ReferenceWorker::Wake(SimTime now) {
   boundary_ = now;
 }
 
+// Requests here are running, waiting or loading; those whose KV cache is still to leave are held.
+// One that blocks are kept for runs elsewhere.
+void ReferenceWorker::Account(SimTime duration) {
+  if (duration == 0) return;
+  const auto loading =
+      std::count_if(loading_.begin(), loading_.end(),
+                    [this](const ReferenceRequest* r) { return r->reserved_at != index_; });
+  const Occupancy now = {.running = static_cast<int32_t>(running_.size() + leaving_.size()),
+                         .waiting = static_cast<int32_t>(waiting()),
+                         .loading = static_cast<int32_t>(loading),
+                         .held = static_cast<int32_t>(outgoing_),
+                         .kv_blocks = blocks_.used()};
+  stats_.occupancy.running += static_cast<__int128>(now.running) * duration;
+  stats_.occupancy.waiting += static_cast<__int128>(now.waiting) * duration;
+  stats_.occupancy.loading += static_cast<__int128>(now.loading) * duration;
+  stats_.occupancy.held += static_cast<__int128>(now.held) * duration;
+  stats_.occupancy.kv_blocks += static_cast<__int128>(now.kv_blocks) * duration;
+  stats_.max_running = std::max(stats_.max_running, now.running);
+  stats_.max_kv_blocks_used = std::max(stats_.max_kv_blocks_used, now.kv_blocks);
+  if (iterating_) stats_.busy += duration;
+}
+
 // ---- Iterations
 
 std::vector<ReferenceMessage> ReferenceWorker::Boundary(SimTime now,
                                                         std::vector<ReferenceIteration>* log) {
-  if (Prepare(now, log)) Launch(now, BatchSeconds(0));
+  if (Prepare(now, log)) Launch(now, Fetch(now), BatchSeconds(0));
   return TakeMessages();
 }
 
@@ -66,9 +93,18 @@ bool ReferenceWorker::Prepare(SimTime now, std::vector<ReferenceIteration>* log)
   return false;
 }
 
-void ReferenceWorker::Launch(SimTime now, double seconds) {
+SimTime ReferenceWorker::Fetch(SimTime now) {
+  SimTime fetched = now;
+  for (const auto& [request, tokens] : current_.fetches) {
+    request->home = CacheHome::kNowhere;
+    fetched = std::max(fetched, fetch_(index_, tokens, now));
+  }
+  return fetched;
+}
+
+void ReferenceWorker::Launch(SimTime now, SimTime fetched, double seconds) {
   warm_ = true;
-  const SimTime duration = std::max<SimTime>(1, FromSeconds(seconds));
+  const SimTime duration = std::max<SimTime>(1, FromSeconds(seconds)) + fetched - now;
   boundary_ = now + duration;
   std::vector<PrefillChunk> chunks;
   const IterationShape shape = ShapeOf(&chunks);
@@ -81,7 +117,6 @@ void ReferenceWorker::Launch(SimTime now, double seconds) {
   figures.prefill_chunks = static_cast<int32_t>(chunks.size());
   figures.decode_tokens = shape.decode_count;
   figures.kv_blocks_used = blocks_.used();
-  stats_.max_kv_blocks_used = std::max(stats_.max_kv_blocks_used, blocks_.used());
   if (layerwise_) AnnouncePrefills();
   if (plan_.scheduler.async_depth > 1) {
     Reckon(&current_, boundary_);
@@ -184,10 +219,10 @@ void ReferenceWorker::Complete(SimTime now, std::vector<ReferenceIteration>* log
   ++stats_.iterations;
   stats_.prefill_tokens += figures.prefill_tokens;
   stats_.decode_tokens += figures.decode_tokens;
-  stats_.busy += figures.duration;
-  stats_.running_integral += figures.running * ToSeconds(figures.duration);
-  stats_.kv_blocks_integral +=
-      static_cast<double>(figures.kv_blocks_used) * ToSeconds(figures.duration);
+  for (const auto& [request, tokens] : current_.fetches) {
+    messages_.push_back(
+        {.kind = ReferenceMessage::Kind::kFetched, .request = request, .tokens = tokens});
+  }
   if (plan_.scheduler.async_depth == 1) Reckon(&current_, now);
   for (ReferenceRequest* request : current_.last_decodes) Finish(request, now);
   for (ReferenceRequest* request : current_.first_tokens) {
@@ -258,7 +293,7 @@ void ReferenceWorker::Finish(ReferenceRequest* request, SimTime now) {
   std::erase(leaving_, request);
   request->at = -1;
   OfferBlocks(request, request->computed);
-  if (plan_.scheduler.policy == LocalPolicy::kStatic) {
+  if (plan_.scheduler.policy->name() == "static") {
     padding_.push_back(std::move(request->held));
     request->held = {};
   } else {
@@ -276,28 +311,19 @@ void ReferenceWorker::Form(SimTime now, Batch* batch) {
   const size_t loading_before = loading_.size();
   batch->swapped_blocks = std::exchange(swaps_left_, 0);
   if (find_target_) MigrateUnderPressure();
-  switch (plan_.scheduler.policy) {
-    case LocalPolicy::kChunked:
-      FormChunked();
-      break;
-    case LocalPolicy::kOrca:
-      FormOrca();
-      break;
-    case LocalPolicy::kStatic:
-      FormStatic();
-      break;
-    case LocalPolicy::kVllmV0:
-      FormVllmV0();
-      break;
-  }
+  const std::string& policy = plan_.scheduler.policy->name();
+  if (policy == "chunked") FormChunked();
+  if (policy == "orca") FormOrca();
+  if (policy == "static") FormStatic();
+  if (policy == "vllm_v0") FormVllmV0();
   for (ReferenceRequest* request : running_) {
     if (request->record.scheduled == kUnset) request->record.scheduled = now;
+    request->EndDecodeWait(now);
   }
   batch->changed = stats_.preemptions > preempted_before || loading_.size() > loading_before;
   if (batch->steps.empty()) swaps_left_ = batch->swapped_blocks;  // lengthen the next iteration
-  batch->figures.running = static_cast<int32_t>(running_.size() + padding_.size());
+  batch->figures.running = static_cast<int32_t>(running_.size());
   batch->figures.waiting = static_cast<int32_t>(waiting());
-  stats_.max_running = std::max(stats_.max_running, batch->figures.running);
 }
 
 // With less room than two iterations need the last decode leaves, if it has where to go.
@@ -326,26 +352,28 @@ void ReferenceWorker::Compute(ReferenceRequest* request, int64_t tokens) {
 bool ReferenceWorker::Admit(int64_t tokens, int64_t cached, int64_t reserved) {
   ReferenceRequest* request = Front();
   std::vector<BlockName> hits;
-  if (request->computed == 0) {
+  const bool fetched = request->home == CacheHome::kPool;
+  if (request->computed == 0 && !fetched) {
     for (int64_t i = 0; i < cached / plan_.block_size; ++i) hits.push_back(NameOf(*request, i));
   }
   const int64_t held_by_others =
       std::count_if(hits.begin(), hits.end(), [this](const auto& b) { return blocks_.Held(b); });
-  const bool is_new = request->record.scheduled == kUnset;
   const int64_t blocks = BlocksOf(reserved) - request->held.blocks() - held_by_others;
   const bool loaded = !loaded_.empty();
-  if (loaded ? blocks > blocks_.free() : !HasRoom(blocks, is_new)) return false;
+  if (loaded ? blocks > blocks_.free() : !HasRoom(blocks, !request->ran_here)) return false;
   if (loaded) {
     loaded_.erase(loaded_.begin());
   } else {
     waiting_.Pop();
   }
   running_.push_back(request);
+  request->ran_here = true;
+  if (fetched) forming_->fetches.emplace_back(request, cached);
   for (const BlockName& hit : hits) blocks_.Hit(hit, &request->held);
   request->offered = static_cast<int64_t>(hits.size());
   request->computed = cached;
   request->target = request->to_compute();
-  if (is_new) {
+  if (request->record.scheduled == kUnset) {
     request->record.cached_tokens =
         static_cast<int32_t>(std::min<int64_t>(cached, request->record.input_tokens));
   }
@@ -359,7 +387,7 @@ bool ReferenceWorker::Admit(int64_t tokens, int64_t cached, int64_t reserved) {
 bool ReferenceWorker::AdmitStored() {
   ReferenceRequest* request = waiting_.front();
   const int64_t tokens = request->resumes() ? request->stored + 1 : request->to_compute();
-  if (!HasRoom(BlocksOf(tokens), request->record.scheduled == kUnset)) return false;
+  if (!HasRoom(BlocksOf(tokens), !request->ran_here)) return false;
   waiting_.Pop();
   blocks_.Take(BlocksOf(request->stored), &request->held);
   if (request->home != CacheHome::kHost || plan_.overlap_swap) {
@@ -392,7 +420,7 @@ void ReferenceWorker::FinishLoad(ReferenceRequest* request) {
 
 bool ReferenceWorker::ReserveLoad(ReferenceRequest* request, int64_t tokens) {
   if (has_waiting() || slots() >= plan_.scheduler.max_num_seqs ||
-      !HasRoom(BlocksOf(tokens + 1), /*is_new=*/false)) {
+      !HasRoom(BlocksOf(tokens + 1), /*is_new=*/true)) {
     return false;
   }
   blocks_.Take(BlocksOf(tokens), &request->reserved);
@@ -463,6 +491,7 @@ int64_t ReferenceWorker::HitTokens(const ReferenceRequest& request) const {
 
 // Tokens of the front's prompt that need not be computed: they were loaded, or others have them.
 int64_t ReferenceWorker::Cached(const ReferenceRequest& request) const {
+  if (request.home == CacheHome::kPool) return request.stored;
   return request.computed > 0 ? request.computed : HitTokens(request);
 }
 

@@ -24,28 +24,36 @@ struct ReferenceMessage {
     kPrefillStarts,  // the iteration that completes its prompt
     kMigrates,
     kLoad,
+    kFetched,
     kSwapOut,
     kFailed,
   };
   Kind kind = Kind::kEnded;
   ReferenceRequest* request = nullptr;
   int64_t blocks = 0;   // kSwapOut
-  int64_t tokens = 0;   // kPrefillStarts: of the prompt
+  int64_t tokens = 0;   // kPrefillStarts: of the prompt; kFetched
   int32_t target = -1;  // kMigrates
 };
 
 // Where a request of a worker that runs out of blocks may go; -1: nowhere.
 using FindTarget = std::function<int32_t(int32_t worker, const ReferenceRequest& request)>;
 
+// When the memory pool has brought so many tokens to the worker.
+using FetchFromPool = std::function<SimTime(int32_t worker, int64_t tokens, SimTime now)>;
+
 class ReferenceWorker {
  public:
-  // `find_target`: null when nobody migrates. `layerwise`: kPrefillStarts is wanted.
-  ReferenceWorker(const WorkerPlan& plan, int32_t index, FindTarget find_target, bool layerwise);
+  // `find_target`: null when nobody migrates. `fetch`: null unless iterations wait for the pool.
+  // `layerwise`: kPrefillStarts is wanted.
+  ReferenceWorker(const WorkerPlan& plan, int32_t index, FindTarget find_target,
+                  FetchFromPool fetch, bool layerwise);
 
   [[nodiscard]] RejectReason CheckFits(int64_t prompt, int64_t total) const;
   void Enqueue(ReferenceRequest* request, SimTime now);
   // Something changed: a worker without an iteration looks at its queue at `now`.
   void Wake(SimTime now);
+  // Counts what it has for so long.
+  void Account(SimTime duration);
   // Ends the current iteration, if any, and forms the next.
   std::vector<ReferenceMessage> Boundary(SimTime now, std::vector<ReferenceIteration>* log);
   // The same in three steps, for ranks in lock-step: Prepare says whether there is a batch, which
@@ -54,7 +62,10 @@ class ReferenceWorker {
   [[nodiscard]] int64_t BatchTokens() const;
   // `gathered`: tokens of all ranks.
   [[nodiscard]] double BatchSeconds(int64_t gathered) const;
-  void Launch(SimTime now, double seconds);
+  // When the memory pool has brought what the batch needs; now, if that is nothing.
+  SimTime Fetch(SimTime now);
+  // The batch is computed when that is there.
+  void Launch(SimTime now, SimTime fetched, double seconds);
   void StandBy(SimTime end) { stand_by_ = end; }
   std::vector<ReferenceMessage> TakeMessages() { return std::exchange(messages_, {}); }
   // Stops when the iteration under way has ended, with a message; true: at once, without one.
@@ -99,6 +110,7 @@ class ReferenceWorker {
     std::vector<Step> steps;
     int64_t padding = 0;
     int64_t swapped_blocks = 0;
+    std::vector<std::pair<ReferenceRequest*, int64_t>> fetches;  // tokens from the memory pool
     bool changed = false;  // somebody was preempted or began to load when it was formed
     ReferenceIteration figures;
     std::vector<ReferenceRequest*> first_tokens;
@@ -142,6 +154,11 @@ class ReferenceWorker {
   // Admission of the front of the queue; false: there is no room.
   bool Admit(int64_t tokens, int64_t cached, int64_t reserved);
   bool AdmitStored();
+  // The front's KV cache is elsewhere, and comes before it is scheduled.
+  [[nodiscard]] bool FrontIsStored() const {
+    const CacheHome home = Front()->home;
+    return home != CacheHome::kNowhere && !(fetch_ && home == CacheHome::kPool);
+  }
   void Resume(ReferenceRequest* request);
   [[nodiscard]] bool HasRoom(int64_t blocks, bool is_new) const;
 
@@ -152,6 +169,7 @@ class ReferenceWorker {
   const WorkerPlan& plan_;
   const int32_t index_;
   const FindTarget find_target_;
+  const FetchFromPool fetch_;
   const bool layerwise_;
   ReferenceBlocks blocks_;
   ReferenceQueue waiting_;

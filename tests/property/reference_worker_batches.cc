@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/worker/local_scheduler.h"
+#include "engine/worker/victim.h"
 #include "tests/property/reference_worker.h"
 
 namespace tokensim {
@@ -30,14 +32,15 @@ void ReferenceWorker::FormChunked() {
   }
   while (!preempted && has_waiting() && budget > 0 && slots() < plan_.scheduler.max_num_seqs) {
     const ReferenceRequest& front = *Front();
-    if (front.home != CacheHome::kNowhere) {
+    if (FrontIsStored()) {
+      const size_t steps = forming_->steps.size();
       if (!AdmitStored()) return;
-      --budget;
+      budget -= static_cast<int64_t>(forming_->steps.size() - steps);  // its decode, if any
       continue;
     }
     const int64_t cached = Cached(front);
     const int64_t tokens = std::min(front.to_compute() - cached, budget);
-    const bool whole = plan_.scheduler.reserve_full_prompt || slots() == 0;
+    const bool whole = plan_.scheduler.policy->values().flag("reserve_full_prompt") || slots() == 0;
     const int64_t reserved = whole ? front.to_compute() : cached + tokens;
     if (!Admit(tokens, cached, reserved)) return;
     budget -= tokens;
@@ -56,8 +59,8 @@ void ReferenceWorker::FormVllmV0() {
   AdmitReady();
   const bool preempted = PreemptForDecodes();
   ScheduleDecodes();
-  while (!preempted && has_waiting() && slots() < plan_.scheduler.max_num_seqs &&
-         Front()->home != CacheHome::kNowhere && AdmitStored()) {
+  while (!preempted && has_waiting() && slots() < plan_.scheduler.max_num_seqs && FrontIsStored() &&
+         AdmitStored()) {
   }
 }
 
@@ -83,9 +86,10 @@ bool ReferenceWorker::AdmitWholePrompts(bool stop_at_swapped) {
   while (has_waiting() && slots() < plan_.scheduler.max_num_seqs) {
     const ReferenceRequest& front = *Front();
     if (stop_at_swapped && front.home == CacheHome::kHost) break;
-    if (front.home != CacheHome::kNowhere) {
+    if (FrontIsStored()) {
+      const size_t steps = forming_->steps.size();
       if (!AdmitStored()) break;
-      if (!stop_at_swapped) ++batched;  // its decode
+      batched += static_cast<int64_t>(forming_->steps.size() - steps);  // its decode, if any
       continue;
     }
     const int64_t cached = Cached(front);
@@ -106,13 +110,14 @@ void ReferenceWorker::Resume(ReferenceRequest* request) {
   request->target = request->computed;
   request->decodes_since = decode_joins_++;
   running_.push_back(request);
+  request->ran_here = true;
 }
 
 // vLLM walks the running set from its head (vllm/v1/core/sched/scheduler.py, schedule): a request
 // that finds no block preempts the tail, in the end itself. When the victims are not the tail, or
 // the walk would mix what is taken with what becomes findable, they go first.
 bool ReferenceWorker::PreemptForDecodes() {
-  const bool walks = plan_.scheduler.queue_order != QueueOrder::kPriority && !plan_.prefix_caching;
+  const bool walks = plan_.scheduler.victim->name() == "last_admitted" && !plan_.prefix_caching;
   return walks ? WalkDecodes() : PreemptUntilDecodesFit();
 }
 
@@ -150,7 +155,7 @@ bool ReferenceWorker::PreemptUntilDecodesFit() {
 
 ReferenceRequest* ReferenceWorker::Victim() const {
   ReferenceRequest* victim = running_.back();
-  if (plan_.scheduler.queue_order != QueueOrder::kPriority) return victim;
+  if (plan_.scheduler.victim->name() == "last_admitted") return victim;
   for (ReferenceRequest* request : running_) {
     const auto rank = [](const ReferenceRequest* r) {
       return std::pair(r->priority, r->record.arrival);

@@ -13,7 +13,7 @@ namespace {
 
 using Field = std::pair<std::string_view, int64_t>;
 
-std::array<Field, 18> FieldsOf(const RequestRecord& r) {
+std::array<Field, 19> FieldsOf(const RequestRecord& r) {
   return {{{"request_id", r.request_id},
            {"arrival", r.arrival},
            {"queued", r.queued},
@@ -31,14 +31,14 @@ std::array<Field, 18> FieldsOf(const RequestRecord& r) {
            {"turn", r.turn},
            {"prefill_worker", r.prefill_worker},
            {"conversation", r.conversation},
-           {"kv_transfer", r.kv_transfer}}};
+           {"kv_transfer", r.kv_transfer},
+           {"decode_queueing", r.decode_queueing}}};
 }
 
 bool SameStats(const WorkerStats& a, const WorkerStats& b) {
   return a.finished == b.finished && a.iterations == b.iterations &&
          a.prefill_tokens == b.prefill_tokens && a.decode_tokens == b.decode_tokens &&
-         a.preemptions == b.preemptions && a.busy == b.busy &&
-         a.running_integral == b.running_integral && a.kv_blocks_integral == b.kv_blocks_integral &&
+         a.preemptions == b.preemptions && a.busy == b.busy && a.occupancy == b.occupancy &&
          a.max_running == b.max_running && a.max_kv_blocks_used == b.max_kv_blocks_used &&
          a.prefilled == b.prefilled && a.swapped_out_blocks == b.swapped_out_blocks &&
          a.swapped_in_blocks == b.swapped_in_blocks &&
@@ -47,7 +47,8 @@ bool SameStats(const WorkerStats& a, const WorkerStats& b) {
 
 bool SameTimeline(const WorkerTimeline& a, const WorkerTimeline& b) {
   return a.interval == b.interval && a.running == b.running && a.waiting == b.waiting &&
-         a.kv_blocks_used == b.kv_blocks_used && a.busy == b.busy && a.stored == b.stored;
+         a.kv_blocks_used == b.kv_blocks_used && a.busy == b.busy && a.stored == b.stored &&
+         a.loading == b.loading && a.held == b.held;
 }
 
 bool SameLink(const LinkSummary& a, const LinkSummary& b) {
@@ -56,9 +57,9 @@ bool SameLink(const LinkSummary& a, const LinkSummary& b) {
 }
 
 bool SameTotals(const Results& a, const Results& b) {
-  return a.migrations == b.migrations && a.redispatched == b.redispatched &&
-         a.pool.hit_tokens == b.pool.hit_tokens && a.pool.evicted_tokens == b.pool.evicted_tokens &&
-         a.pool.max_bytes == b.pool.max_bytes;
+  return a.migrations == b.migrations && a.homeless == b.homeless &&
+         a.redispatched == b.redispatched && a.pool.hit_tokens == b.pool.hit_tokens &&
+         a.pool.evicted_tokens == b.pool.evicted_tokens && a.pool.max_bytes == b.pool.max_bytes;
 }
 
 }  // namespace

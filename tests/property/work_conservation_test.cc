@@ -4,8 +4,8 @@
 //   slots   fewer than max_num_seqs requests run, load or are loaded;
 //   blocks  its need is free, less what is promised to prompts whose beginning loads or is loaded.
 //           Unless nothing runs or loads, `watermark` of all blocks stays free after it, and a
-//           request that never ran leaves at most `max_memory_ratio` of them in use. The beginning
-//           of its own prompt having been loaded, only the first of these counts;
+//           request that did not run here yet leaves at most `max_memory_ratio` of them in use. The
+//           beginning of its own prompt having been loaded, only the first of these counts;
 //   batch   there is room in the iteration, as its scheduler says (BatchHasRoom below).
 // Its need: the blocks for its KV cache and one more token, if that cache is on another worker or
 // in host memory; else those for the tokens it is admitted with, where prefix hits count as if they
@@ -23,12 +23,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/cluster/cluster.h"
+#include "engine/policy/local/registry.h"
 #include "tests/property/random_cluster.h"
 #include "tests/property/run_engine.h"
 
@@ -48,7 +50,6 @@ struct Offer {
   int64_t total = 0;
   int32_t block_size = 1;
   int32_t slots = 0;
-  int32_t loading = 0;  // of the slots
 
   [[nodiscard]] int64_t BlocksFor(int64_t tokens) const {
     return (tokens + block_size - 1) / block_size;
@@ -59,16 +60,19 @@ Offer OfferOf(const WorkerState& state) {
   const LiveRequest& front = state.front();
   Offer offer{.target = front.prefill_target(),
               .source = front.kv_source,
-              .is_new = front.scheduled == kUnset,
+              .is_new = !front.ran_here,
               .free = state.free_blocks(),
               .promised = state.promised_blocks(),
               .total = state.pool().total(),
               .block_size = state.pool().block_size(),
-              .slots = state.slots_used(),
-              .loading = state.slots_used() - state.present_count()};
+              .slots = state.slots_used()};
   if (front.resumes()) offer.stored = front.kv_tokens;
   if (front.computed > 0) offer.loaded_blocks = state.BlocksFor(front.computed);
   offer.cached = front.computed > 0 ? front.computed : state.HitTokens(front);
+  if (!state.front_is_remote() && front.kv_source == KvSource::kPool) {  // fetched when it begins
+    offer.source = KvSource::kNone;
+    offer.cached = front.kv_tokens;
+  }
   return offer;
 }
 
@@ -77,8 +81,8 @@ bool HasBlocks(const LocalSchedulerConfig& config, const Offer& offer, int64_t b
   int64_t tokens = offer.target;
   if (offer.stored > 0) {
     tokens = offer.stored + 1;
-  } else if (config.policy == LocalPolicy::kChunked && offer.source == KvSource::kNone &&
-             !config.reserve_full_prompt && offer.slots > 0) {
+  } else if (config.policy->name() == "chunked" && offer.source == KvSource::kNone &&
+             !config.policy->values().flag("reserve_full_prompt") && offer.slots > 0) {
     tokens = std::min<int64_t>(offer.target, offer.cached + budget);
   }
   const int64_t need = offer.BlocksFor(tokens) - offer.loaded_blocks;
@@ -93,26 +97,24 @@ bool HasBlocks(const LocalSchedulerConfig& config, const Offer& offer, int64_t b
          (!offer.is_new || used + need <= share(config.max_memory_ratio));
 }
 
-// Whether the front may join a batch of `shape`, which is not empty. Every KV cache that loads may
-// have taken a token of the batch.
+// Whether the front may join a batch of `shape`, which is not empty. KV caches that load take no
+// token of it.
 bool BatchHasRoom(const LocalSchedulerConfig& config, const Offer& offer,
                   const IterationShape& shape) {
-  const int64_t batched = shape.decode_count + shape.prefill_tokens + offer.loading;
+  const int64_t batched = shape.decode_count + shape.prefill_tokens;
   const bool remote = offer.source != KvSource::kNone;
   const bool within = remote || config.max_num_batched_tokens == 0 ||
                       batched + offer.target - offer.cached <= config.max_num_batched_tokens;
-  switch (config.policy) {
-    case LocalPolicy::kChunked:
-      return batched < config.max_num_batched_tokens;  // a prompt is cut to what is left
-    case LocalPolicy::kOrca:
-      return within;
-    case LocalPolicy::kStatic:
-      return within && !shape.prefill.empty();  // else the batch is under way
-    case LocalPolicy::kVllmV0:
-      // Prompts or decodes, prompts first; swapped out requests come back with decodes.
-      return shape.prefill.empty() || (within && offer.source != KvSource::kHost);
+  const std::string& policy = config.policy->name();
+  // A prompt is cut to what is left.
+  if (policy == "chunked") return batched < config.max_num_batched_tokens;
+  // Without a prompt the batch is under way.
+  if (policy == "static") return within && !shape.prefill.empty();
+  // Prompts or decodes, prompts first; swapped out requests come back with decodes.
+  if (policy == "vllm_v0") {
+    return shape.prefill.empty() || (within && offer.source != KvSource::kHost);
   }
-  return false;
+  return within;
 }
 
 bool Admissible(const LocalSchedulerConfig& config, const Offer& offer,
@@ -152,9 +154,9 @@ class Watch {
   void MomentIsOver() const { EXPECT_EQ(broken_, "") << " at " << moment_ << " ns"; }
 
   // What the checks came across.
-  int64_t idle_fronts = 0;  // that could not be admitted by a worker at rest
-  int64_t batches[4] = {};  // of each policy, formed beside a front that had to wait
-  int64_t for_blocks = 0;   // of them, for blocks alone
+  int64_t idle_fronts = 0;                 // that could not be admitted by a worker at rest
+  std::map<std::string, int64_t> batches;  // of each policy, formed beside a front that had to wait
+  int64_t for_blocks = 0;                  // of them, for blocks alone
   int64_t homeless = 0;
 
  private:
@@ -172,7 +174,7 @@ class Watch {
     const bool preempted = worker.stats().preemptions != before->preemptions;
     const bool ended = worker.iteration_end() == kUnset;
     // vllm_v0 does not look at prompts behind swapped out requests, not even when those come back.
-    const bool passed_over = worker.plan().scheduler.policy == LocalPolicy::kVllmV0 &&
+    const bool passed_over = worker.plan().scheduler.policy->name() == "vllm_v0" &&
                              (worker.stats().swapped_in_blocks != before->swapped_in ||
                               state.slots_used() > state.present_count());
     before->swapped_in = worker.stats().swapped_in_blocks;
@@ -204,12 +206,11 @@ class Watch {
     const IterationShape shape = worker.iteration_shape();
     EXPECT_FALSE(Admissible(config, offer, shape))
         << worker.plan().name << " leaves out " << offer.target << " tokens at " << moment_
-        << " ns, policy " << static_cast<int>(config.policy) << ", depth " << config.async_depth
+        << " ns, policy " << config.policy->name() << ", depth " << config.async_depth
         << ", beside " << shape.decode_count << " decodes and " << shape.prefill_tokens
         << " tokens of prompts; " << offer.free << " of " << offer.total << " blocks free, "
-        << offer.promised << " promised; " << offer.slots << " slots used, " << offer.loading
-        << " loading";
-    ++batches[static_cast<size_t>(config.policy)];
+        << offer.promised << " promised; " << offer.slots << " slots used";
+    ++batches[config.policy->name()];
     for_blocks += offer.slots < config.max_num_seqs && BatchHasRoom(config, offer, shape);
   }
 
@@ -265,7 +266,7 @@ class Watch {
 
 TEST(WorkConservation, NobodyWaitsForWhatIsFree) {
   int64_t idle_fronts = 0;
-  int64_t batches[4] = {};
+  std::map<std::string, int64_t> batches;  // by policy
   int64_t for_blocks = 0;
   int64_t homeless = 0;
   for (uint64_t seed = 1; seed <= Seeds(2000); ++seed) {
@@ -278,12 +279,14 @@ TEST(WorkConservation, NobodyWaitsForWhatIsFree) {
     EXPECT_EQ(results.end_reason, EndReason::kCompleted);
     if (HasFailure()) return;
     idle_fronts += watch.idle_fronts;
-    for (size_t i = 0; i < std::size(batches); ++i) batches[i] += watch.batches[i];
+    for (const auto& [policy, formed] : watch.batches) batches[policy] += formed;
     for_blocks += watch.for_blocks;
     homeless += watch.homeless;
   }
   EXPECT_GE(idle_fronts, 1'000);
-  for (const int64_t formed : batches) EXPECT_GE(formed, 5'000);
+  for (const LocalSchedulerEntry* policy : LocalSchedulers().entries()) {
+    EXPECT_GE(batches[std::string(policy->name)], 5'000) << policy->name;
+  }
   EXPECT_GE(for_blocks, 10'000);
   EXPECT_GE(homeless, 500);
 }

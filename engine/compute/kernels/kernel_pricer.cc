@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/compute/backend.h"
 #include "engine/compute/operators.h"
 #include "engine/compute/roofline.h"
 
@@ -170,5 +171,15 @@ std::unique_ptr<const OperatorPricer> MakeKernelPricer(const TransformerConfig& 
                                                        const ParallelismConfig& split) {
   return std::make_unique<KernelPricer>(model, device, surfaces, split);
 }
+
+extern constinit const BackendEntry kKernelsBackend = {
+    {.name = "kernels",
+     .description = "the roofline times the efficiency that kernels reach on the hardware"},
+    {.needs_surfaces = true},
+    [](const ParameterValues& /*values*/) -> BackendFactory::Maker {
+      return [](const BackendContext& c) {
+        return MakeOperatorModel(c, MakeKernelPricer(c.model, c.device, c.surfaces, c.split));
+      };
+    }};
 
 }  // namespace tokensim

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/base/invariant.h"
+#include "engine/compute/backend.h"
 #include "engine/compute/profile/attention_table.h"
 #include "engine/compute/profile/axis.h"
 #include "engine/compute/profile/measured_operators.h"
@@ -275,5 +276,15 @@ std::unique_ptr<const OperatorPricer> MakeProfilePricer(const ProfileTables& tab
                                                         const ParallelismConfig& split) {
   return std::make_unique<ProfilePricer>(tables, model, device, split);
 }
+
+extern constinit const BackendEntry kProfileBackend = {
+    {.name = "profile",
+     .description = "operators as they were measured on a GPU (a profile bundle)"},
+    {},
+    [](const ParameterValues& /*values*/) -> BackendFactory::Maker {
+      return [](const BackendContext& c) {
+        return MakeOperatorModel(c, MakeProfilePricer(c.profile, c.model, c.device, c.split));
+      };
+    }};
 
 }  // namespace tokensim

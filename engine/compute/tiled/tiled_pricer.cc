@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/compute/backend.h"
 #include "engine/compute/collective_costs.h"
 #include "engine/compute/iteration_model.h"
 #include "engine/compute/roofline.h"
@@ -112,5 +113,15 @@ std::unique_ptr<const ComputeModel> MakeTiledModel(const TransformerConfig& mode
                                              .sequence_seconds = device.sequence_overhead_seconds},
                              .expected_max_tokens = expected_max_tokens});
 }
+
+extern constinit const BackendEntry kTiledBackend = {
+    {.name = "tiled",
+     .description = "operators mapped on the hardware's systolic arrays and buffers"},
+    {.needs_tiles = true},
+    [](const ParameterValues& /*values*/) -> BackendFactory::Maker {
+      return [](const BackendContext& c) {
+        return MakeOperatorModel(c, MakeTiledPricer(c.model, c.device, c.tiles, c.split));
+      };
+    }};
 
 }  // namespace tokensim

@@ -195,6 +195,8 @@ void EventEncoder::OnSnapshot(SimTime now, std::span<const WorkerSnapshot> worke
     memory->set_host_bytes_used(Bytes(workers[i].host_blocks_used, i));
     memory->set_host_bytes_total(Bytes(workers[i].host_blocks_total, i));
     memory->set_cached_blocks(workers[i].cached_blocks);
+    memory->set_loading(workers[i].loading);
+    memory->set_held(workers[i].held);
   }
   body->set_pool_bytes_used(pool_bytes);
   End(*event);

@@ -3,9 +3,8 @@
 //   bytes  = memory_bytes * gpu_memory_utilization - weights - reserved_bytes     (per device)
 //   blocks = floor(bytes / (block_size * KV bytes of a token on the device))
 //
-// as vLLM's determine_available_memory, with reserved_bytes in place of its profiling run. The
-// chunked scheduler reproduces vLLM V1, which keeps block 0 as a null block: one block less is
-// usable.
+// as vLLM's determine_available_memory, with reserved_bytes in place of its profiling run. A local
+// scheduler may keep null blocks, as vLLM V1 does with block 0: so many less are usable.
 #include <algorithm>
 #include <cmath>
 
@@ -42,7 +41,7 @@ WorkerCapacity GroupCapacity(const std::string& path, const v1::Model& model,
   WorkerCapacity capacity;
   const v1::Memory& memory = group.memory();
   const ParallelismConfig split = ToParallelism(group.parallelism());
-  const int64_t null_blocks = group.local_scheduler().policy() == "chunked" ? 1 : 0;
+  const int64_t null_blocks = TraitsOf(group.local_scheduler()).null_blocks;
   // With explicit blocks and an affine cost nothing about the model need be known.
   const bool model_known = model.has_num_layers() && model.has_hidden_size() &&
                            model.has_head_dim() && model.has_num_kv_heads() &&

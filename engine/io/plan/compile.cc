@@ -1,12 +1,10 @@
 #include <algorithm>
 #include <limits>
 #include <utility>
+#include <vector>
 
-#include "engine/compute/affine.h"
-#include "engine/compute/kernels/kernel_pricer.h"
-#include "engine/compute/profile/profile_pricer.h"
-#include "engine/compute/roofline.h"
-#include "engine/compute/tiled/tiled_pricer.h"
+#include "engine/compute/backend_registry.h"
+#include "engine/io/plan/policy_fields.h"
 #include "engine/io/plan/resolve.h"
 #include "engine/run/plan.h"
 #include "engine/workload/expected_requests.h"
@@ -14,39 +12,24 @@
 namespace tokensim {
 namespace {
 
-std::unique_ptr<const OperatorPricer> MakePricer(const v1::WorkerGroup& group,
-                                                 const TransformerConfig& model,
-                                                 const ParallelismConfig& split) {
-  const v1::Compute& compute = group.compute();
-  const DeviceConfig device = ToDevice(group.hardware());
-  if (compute.has_profile()) {
-    return MakeProfilePricer(ToProfileTables(compute.profile().tables()), model, device, split);
-  }
-  if (compute.has_kernels()) {
-    return MakeKernelPricer(model, device, ToSurfaces(group.hardware()), split);
-  }
-  if (compute.has_tiled()) {
-    return MakeTiledPricer(model, device, ToTiledDevice(group.hardware().tiled()), split);
-  }
-  return MakeRooflinePricer(model, device, split);
-}
-
 std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
                                                 const v1::WorkerGroup& group) {
-  if (group.compute().has_affine()) {
-    const v1::Affine& affine = group.compute().affine();
-    return MakeAffineModel({affine.iteration_seconds(), affine.prefill_token_seconds(),
-                            affine.decode_token_seconds(), affine.context_token_seconds()});
-  }
   constexpr int32_t kUsualTokens = 4'096;  // of an iteration without a limit
+  const v1::Compute& compute = group.compute();
+  const auto backend = ConfigurePolicy(Backends(), BackendName(compute), BackendSection(compute));
   const int32_t budget = group.local_scheduler().max_num_batched_tokens();
-  IterationModelConfig config;
-  config.model = ToTransformer(ModelOf(spec, group), group.memory().kv_cache_dtype());
-  config.parallelism = ToParallelism(group.parallelism());
-  config.pricer = MakePricer(group, config.model, config.parallelism);
-  config.calibration = ToCalibration(group);
-  config.expected_max_tokens = budget == 0 ? kUsualTokens : budget;
-  return MakeIterationModel(std::move(config));
+  BackendContext context;
+  context.model = ToTransformer(ModelOf(spec, group), group.memory().kv_cache_dtype());
+  context.device = ToDevice(group.hardware());
+  context.split = ToParallelism(group.parallelism());
+  context.calibration = ToCalibration(group);
+  context.expected_max_tokens = budget == 0 ? kUsualTokens : budget;
+  std::vector<EfficiencySurface> surfaces;
+  if (backend->traits().needs_surfaces) surfaces = ToSurfaces(group.hardware());
+  context.surfaces = surfaces;
+  if (backend->traits().needs_tiles) context.tiles = ToTiledDevice(group.hardware().tiled());
+  if (compute.has_profile()) context.profile = ToProfileTables(compute.profile().tables());
+  return backend->Make(context);
 }
 
 // The shortest iteration that gives one request a token.

@@ -3,8 +3,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/io/plan/policy_fields.h"
 #include "engine/io/plan/resolve.h"
-#include "engine/policy/local/local_scheduler.h"
+#include "engine/policy/defaults.h"
+#include "engine/policy/evict/registry.h"
+#include "engine/policy/local/registry.h"
+#include "engine/policy/order/registry.h"
+#include "engine/policy/victim/registry.h"
 #include "engine/run/plan.h"
 
 namespace tokensim {
@@ -14,15 +19,15 @@ constexpr double kFetchLatencyPerBlock = 800e-9;  // the paper's, section IV-E
 
 LocalSchedulerConfig ToScheduler(const v1::LocalScheduler& scheduler) {
   LocalSchedulerConfig config;
-  for (const LocalPolicyInfo& info : LocalSchedulers()) {
-    if (info.name == scheduler.policy()) config.policy = info.policy;
-  }
-  for (const QueueOrderInfo& info : QueueOrders()) {
-    if (info.name == scheduler.queue_order()) config.queue_order = info.order;
-  }
+  const std::string& order = scheduler.queue_order();
+  const std::string& victim = scheduler.preemption_victim();
+  config.policy = ConfigurePolicy(LocalSchedulers(), scheduler.policy(), scheduler);
+  config.queue_order =
+      ConfigurePolicy(QueueOrders(), order.empty() ? kDefaultQueueOrder : order, scheduler);
+  config.victim = ConfigurePolicy(
+      Victims(), victim.empty() ? DefaultVictim(config.queue_order->traits()) : victim, scheduler);
   config.max_num_seqs = scheduler.max_num_seqs();
   config.max_num_batched_tokens = scheduler.max_num_batched_tokens();
-  config.reserve_full_prompt = scheduler.reserve_full_prompt();
   config.watermark =
       scheduler.has_watermark() ? scheduler.watermark() : DefaultWatermark(scheduler);
   if (scheduler.has_max_memory_ratio()) config.max_memory_ratio = scheduler.max_memory_ratio();
@@ -32,7 +37,6 @@ LocalSchedulerConfig ToScheduler(const v1::LocalScheduler& scheduler) {
   if (scheduler.preemption_mode() == v1::PREEMPTION_MODE_SWAP) {
     config.preemption = PreemptionMode::kSwap;
   }
-  config.oracle_output_length = scheduler.oracle_output_length();
   return config;
 }
 
@@ -128,7 +132,11 @@ MemoryPoolConfig CompileMemoryPool(const v1::MemoryPool& pool) {
                                                ? pool.fetch_latency_per_block_seconds()
                                                : kFetchLatencyPerBlock;
   if (pool.has_link()) config.link = ToLink(pool.link());
-  if (pool.eviction() == v1::EVICTION_FIFO) config.eviction = Eviction::kFifo;
+  if (pool.load() == v1::POOL_LOAD_BLOCKING) config.load = PoolLoad::kBlocking;
+  Findings ignored;  // a resolved pool has none
+  const std::string eviction =
+      PolicyName(Checker(&ignored, ""), "eviction", "eviction_policy", kDefaultEviction, pool);
+  config.eviction = ConfigurePolicy(Evictions(), eviction, pool);
   return config;
 }
 

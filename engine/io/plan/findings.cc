@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "engine/io/yaml/nearest.h"
+#include "engine/base/nearest.h"
 #include "engine/io/yaml/quantity.h"
 #include "tokensim/v1/spec.pb.h"
 

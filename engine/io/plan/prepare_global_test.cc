@@ -4,7 +4,7 @@
 
 #include "engine/io/plan/resolve.h"
 #include "engine/io/plan/test_specs.h"
-#include "engine/policy/global/global_scheduler.h"
+#include "engine/policy/global/registry.h"
 
 namespace tokensim {
 namespace {
@@ -33,13 +33,13 @@ v1::GlobalScheduler Resolved(const v1::Spec& spec) {
 }
 
 TEST(PrepareGlobalTest, EveryPolicyIsKnown) {
-  for (const GlobalPolicyInfo& info : GlobalSchedulers()) {
-    const std::string name(info.name);
+  for (const GlobalSchedulerEntry* entry : GlobalSchedulers().entries()) {
+    const std::string name(entry->name);
     const PreparedSpec prepared = PrepareChanged(
         {{"global_scheduler.policy", name}, {"global_scheduler.transfer_policy", name}});
     ASSERT_THAT(Texts(prepared), IsEmpty());
-    EXPECT_EQ(prepared.plan->global_scheduler.policy, info.policy);
-    EXPECT_EQ(prepared.plan->transfer_scheduler.policy, info.policy);
+    EXPECT_EQ(prepared.plan->global_scheduler->name(), name);
+    EXPECT_EQ(prepared.plan->transfer_scheduler->name(), name);
   }
 }
 
@@ -59,12 +59,9 @@ TEST(PrepareGlobalTest, Defaults) {
   const v1::GlobalScheduler& g = prepared.resolved.global_scheduler();
   EXPECT_EQ(g.ShortDebugString(), "policy: \"round_robin\"");
   const Plan& plan = *prepared.plan;
-  EXPECT_EQ(plan.global_scheduler.policy, GlobalPolicy::kRoundRobin);
-  EXPECT_EQ(plan.global_scheduler.seed, 5U);
-  EXPECT_STREQ(plan.global_scheduler.stream, "dispatch");
-  EXPECT_EQ(plan.transfer_scheduler.policy, GlobalPolicy::kLeastKv);
-  EXPECT_EQ(plan.transfer_scheduler.seed, 5U);
-  EXPECT_STREQ(plan.transfer_scheduler.stream, "transfer");
+  EXPECT_EQ(plan.global_scheduler->name(), "round_robin");
+  EXPECT_EQ(plan.seed, 5U);
+  EXPECT_EQ(plan.transfer_scheduler->name(), "least_kv");
   EXPECT_FALSE(plan.intra_node_first);
   EXPECT_FALSE(plan.migrate_on_pressure);
   EXPECT_EQ(plan.signal_delay, 0);
@@ -78,13 +75,14 @@ TEST(PrepareGlobalTest, EveryFieldReachesThePlan) {
         "weights: {queue_depth: 2, kv_use: 0, prefix_hit: 3}}"}});
   ASSERT_THAT(Texts(prepared), IsEmpty());
   const Plan& plan = *prepared.plan;
-  EXPECT_EQ(plan.global_scheduler.policy, GlobalPolicy::kWeighted);
-  EXPECT_EQ(plan.global_scheduler.weights.queue_depth, 2);
-  EXPECT_EQ(plan.global_scheduler.weights.kv_use, 0);
-  EXPECT_EQ(plan.global_scheduler.weights.prefix_hit, 3);
-  EXPECT_EQ(plan.global_scheduler.weights.load, 1);
-  EXPECT_EQ(plan.transfer_scheduler.policy, GlobalPolicy::kSessionAffinity);
-  EXPECT_EQ(plan.transfer_scheduler.affinity_load_factor, 1.25);
+  EXPECT_EQ(plan.global_scheduler->name(), "weighted");
+  const ParameterValues& weights = plan.global_scheduler->values();
+  EXPECT_EQ(weights.real("weights.queue_depth"), 2);
+  EXPECT_EQ(weights.real("weights.kv_use"), 0);
+  EXPECT_EQ(weights.real("weights.prefix_hit"), 3);
+  EXPECT_EQ(weights.real("weights.load"), 1);
+  EXPECT_EQ(plan.transfer_scheduler->name(), "session_affinity");
+  EXPECT_EQ(plan.transfer_scheduler->values().real("affinity_load_factor"), 1.25);
   EXPECT_TRUE(plan.intra_node_first);
   EXPECT_TRUE(plan.migrate_on_pressure);
   EXPECT_EQ(plan.signal_delay, 250'000'000);
@@ -124,10 +122,10 @@ TEST(PrepareGlobalTest, FieldsOfAnotherPolicyAreNotUsed) {
       {{"global_scheduler", "{policy: random, weights: {load: 2}, affinity_load_factor: 3}"}});
   EXPECT_THAT(
       Texts(prepared),
-      ElementsAre("WARNING global_scheduler.weights: are not used: only the policy weighted "
-                  "has weights",
-                  "WARNING global_scheduler.affinity_load_factor: is not used: only "
-                  "prefix_affinity and session_affinity have it"));
+      ElementsAre("WARNING global_scheduler.affinity_load_factor: does not apply to global "
+                  "scheduler random, which takes no parameters",
+                  "WARNING global_scheduler.weights.load: does not apply to global scheduler "
+                  "random, which takes no parameters"));
   EXPECT_EQ(prepared.digest, PrepareChanged({{"global_scheduler", "random"}}).digest);
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/io/plan/test_specs.h"
+#include "engine/memory/eviction.h"
 #include "engine/run/plan.h"
 
 namespace tokensim {
@@ -152,17 +153,43 @@ TEST(PrepareMemoryPoolTest, Compiles) {
   EXPECT_EQ(plain.plan->memory_pool->capacity_bytes, 0);
   EXPECT_EQ(plain.plan->memory_pool->fetch_latency_per_block_seconds, 800e-9);
   EXPECT_FALSE(plain.plan->memory_pool->link.has_value());
-  EXPECT_EQ(plain.plan->memory_pool->eviction, Eviction::kLru);
+  EXPECT_EQ(plain.plan->memory_pool->eviction->name(), "lru");
+  EXPECT_EQ(plain.plan->memory_pool->load, PoolLoad::kAsync);
 
   const PreparedSpec full = PrepareChanged(
       WithConversations({{"memory_pool",
                           "{capacity_bytes: 1TiB, fetch_latency_per_block_seconds: 0, eviction: "
-                          "fifo, link: {bandwidth_bytes_per_second: 25GB/s}}"}}));
+                          "fifo, load: blocking, link: {bandwidth_bytes_per_second: 25GB/s}}"}}));
   EXPECT_THAT(Texts(full), IsEmpty());
   EXPECT_EQ(full.plan->memory_pool->capacity_bytes, int64_t{1} << 40);
   EXPECT_EQ(full.plan->memory_pool->fetch_latency_per_block_seconds, 0);
   EXPECT_EQ(full.plan->memory_pool->link->bandwidth_bytes_per_second, 25e9);
-  EXPECT_EQ(full.plan->memory_pool->eviction, Eviction::kFifo);
+  EXPECT_EQ(full.plan->memory_pool->eviction->name(), "fifo");
+  EXPECT_EQ(full.plan->memory_pool->load, PoolLoad::kBlocking);
+
+  const PreparedSpec async = PrepareChanged(WithConversations({{"memory_pool", "{load: async}"}}));
+  EXPECT_EQ(async.plan->memory_pool->load, PoolLoad::kAsync);
+  EXPECT_EQ(async.resolved.DebugString(), plain.resolved.DebugString());
+}
+
+TEST(PrepareMemoryPoolTest, EvictionsHaveNames) {
+  const auto findings = [](const std::string& pool) {
+    return Texts(PrepareChanged(WithConversations({{"memory_pool", pool}})));
+  };
+  const PreparedSpec named =
+      PrepareChanged(WithConversations({{"memory_pool", "{eviction_policy: fifo}"}}));
+  EXPECT_THAT(Texts(named), IsEmpty());
+  EXPECT_EQ(named.plan->memory_pool->eviction->name(), "fifo");
+  EXPECT_EQ(PrepareChanged(WithConversations({{"memory_pool", "{eviction_policy: lru}"}})).digest,
+            PrepareChanged(WithConversations({{"memory_pool", "{}"}})).digest);
+  EXPECT_THAT(findings("{eviction_policy: fifp}"),
+              ElementsAre("ERROR memory_pool.eviction_policy: unknown eviction 'fifp'; did you "
+                          "mean fifo?"));
+  EXPECT_THAT(findings("{eviction: lru, eviction_policy: fifo}"),
+              ElementsAre("ERROR memory_pool.eviction_policy: and eviction do not go together"));
+  EXPECT_THAT(findings("{parameters: {size: 1}}"),
+              ElementsAre("ERROR memory_pool.parameters.size: is no parameter; eviction lru takes "
+                          "no parameters"));
 }
 
 TEST(PrepareMemoryPoolTest, NeedsConversations) {
@@ -174,11 +201,12 @@ TEST(PrepareMemoryPoolTest, Ranges) {
   EXPECT_THAT(
       FindingsOf(WithConversations({{"memory_pool",
                                      "{capacity_bytes: 0, fetch_latency_per_block_seconds: -1s, "
-                                     "eviction: 5, link: {latency_seconds: -1s}}"}})),
+                                     "eviction: 5, load: 7, link: {latency_seconds: -1s}}"}})),
       ElementsAre(HasSubstr("ERROR memory_pool.capacity_bytes: is 0; allowed are 1 .. "),
                   "ERROR memory_pool.fetch_latency_per_block_seconds: is -1; allowed are 0 .. 1000",
                   "ERROR memory_pool.link.latency_seconds: is -1; allowed are 0 .. 1000",
-                  "ERROR memory_pool.eviction: is not an eviction; allowed are lru, fifo"));
+                  "ERROR memory_pool.eviction: is not an eviction; allowed are lru, fifo",
+                  "ERROR memory_pool.load: is not a way to load; allowed are async, blocking"));
 }
 
 TEST(PrepareMemoryPoolTest, IsSharedByWorkersWithOneModel) {

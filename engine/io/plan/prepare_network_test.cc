@@ -5,6 +5,7 @@
 #include "engine/compute/compute_model.h"
 #include "engine/io/plan/test_specs.h"
 #include "engine/io/presets/catalog.h"
+#include "engine/network/link_sharing.h"
 
 namespace tokensim {
 namespace {
@@ -49,13 +50,26 @@ TEST(PrepareNetworkTest, Defaults) {
   EXPECT_EQ(network.inter_node.name, "100G Ethernet");
   EXPECT_EQ(network.inter_node.bandwidth_bytes_per_second, 12.5e9);
   EXPECT_EQ(network.inter_node.latency_seconds, 5e-6);
-  EXPECT_EQ(network.sharing, LinkSharing::kFair);
+  EXPECT_EQ(network.sharing->name(), "fair");
   EXPECT_EQ(network.mode, TransferMode::kSequential);
   EXPECT_EQ(network.groups, 1);
   // What is resolved stays as it is.
   const PreparedSpec again = PrepareSpec(prepared.resolved, TracePolicy::NoPaths());
   EXPECT_EQ(again.digest, prepared.digest);
   EXPECT_EQ(again.resolved.network().DebugString(), prepared.resolved.network().DebugString());
+}
+
+TEST(PrepareNetworkTest, SharingRulesHaveNames) {
+  const auto prepare = [](const std::string& network) {
+    return PrepareSpec(TransferSpec({{"network", network}}), TracePolicy::NoPaths());
+  };
+  const PreparedSpec named = prepare("{sharing_policy: fifo}");
+  ASSERT_TRUE(named.ok());
+  EXPECT_EQ(named.plan->network.sharing->name(), "fifo");
+  EXPECT_EQ(Texts(prepare("{sharing_policy: fiar}")).at(0),
+            "ERROR network.sharing_policy: unknown sharing rule 'fiar'; did you mean fair?");
+  EXPECT_EQ(Texts(prepare("{sharing: fifo, sharing_policy: fair}")).at(0),
+            "ERROR network.sharing_policy: and sharing do not go together");
 }
 
 TEST(PrepareNetworkTest, EveryField) {
@@ -73,7 +87,7 @@ TEST(PrepareNetworkTest, EveryField) {
   EXPECT_EQ(network.inter_node.name, "ours");
   EXPECT_EQ(network.inter_node.bandwidth_bytes_per_second, 40e9);
   EXPECT_EQ(network.inter_node.latency_seconds, 0);
-  EXPECT_EQ(network.sharing, LinkSharing::kFifo);
+  EXPECT_EQ(network.sharing->name(), "fifo");
   EXPECT_EQ(network.mode, TransferMode::kBuffered);
   EXPECT_EQ(network.groups, 8);
   EXPECT_EQ(network.buffered_groups, 3);

@@ -4,6 +4,9 @@
 
 #include "engine/io/plan/test_specs.h"
 #include "engine/run/plan.h"
+#include "engine/worker/local_scheduler.h"
+#include "engine/worker/queue_order.h"
+#include "engine/worker/victim.h"
 
 namespace tokensim {
 namespace {
@@ -22,18 +25,55 @@ TEST(PrepareSchedulersTest, QueueOrders) {
   EXPECT_THAT(FindingsOf({{"local_scheduler.queue_order", "lifo"}}),
               ElementsAre("ERROR workers[0].local_scheduler.queue_order: unknown queue order "
                           "'lifo'; known are fcfs, sjf, priority, edf, fair"));
-  EXPECT_EQ(Compiled({}).queue_order, QueueOrder::kFcfs);
-  EXPECT_EQ(Compiled({{"local_scheduler.queue_order", "fair"}}).queue_order, QueueOrder::kFair);
+  EXPECT_EQ(Compiled({}).queue_order->name(), "fcfs");
+  EXPECT_EQ(Compiled({{"local_scheduler.queue_order", "fair"}}).queue_order->name(), "fair");
 }
 
 TEST(PrepareSchedulersTest, TheOutputLengthIsForSjf) {
   EXPECT_THAT(FindingsOf({{"local_scheduler.oracle_output_length", "true"}}),
-              ElementsAre("ERROR workers[0].local_scheduler.oracle_output_length: is true, but "
-                          "only queue_order sjf could use it; queue_order is fcfs"));
+              ElementsAre("WARNING workers[0].local_scheduler.oracle_output_length: does not apply "
+                          "to queue order fcfs, which takes no parameters"));
   const LocalSchedulerConfig sjf = Compiled(
       {{"local_scheduler.oracle_output_length", "true"}, {"local_scheduler.queue_order", "sjf"}});
-  EXPECT_TRUE(sjf.oracle_output_length);
-  EXPECT_FALSE(Compiled({{"local_scheduler.queue_order", "sjf"}}).oracle_output_length);
+  EXPECT_TRUE(sjf.queue_order->values().flag("oracle_output_length"));
+  EXPECT_FALSE(Compiled({{"local_scheduler.queue_order", "sjf"}})
+                   .queue_order->values()
+                   .flag("oracle_output_length"));
+}
+
+TEST(PrepareSchedulersTest, VictimsGoWithTheOrder) {
+  EXPECT_EQ(Compiled({}).victim->name(), "last_admitted");
+  EXPECT_EQ(Compiled({{"local_scheduler.queue_order", "priority"}}).victim->name(),
+            "lowest_priority");
+  EXPECT_EQ(Compiled({{"local_scheduler.queue_order", "priority"},
+                      {"local_scheduler.preemption_victim", "last_admitted"}})
+                .victim->name(),
+            "last_admitted");
+  EXPECT_EQ(PrepareChanged({{"local_scheduler.preemption_victim", "last_admitted"}}).digest,
+            PrepareChanged({}).digest);
+  EXPECT_NE(PrepareChanged({{"local_scheduler.preemption_victim", "lowest_priority"}}).digest,
+            PrepareChanged({}).digest);
+  EXPECT_THAT(FindingsOf({{"local_scheduler.preemption_victim", "last_admited"}}),
+              ElementsAre("ERROR workers[0].local_scheduler.preemption_victim: unknown preemption "
+                          "victim 'last_admited'; did you mean last_admitted?"));
+}
+
+TEST(PrepareSchedulersTest, ParametersAreThePolicys) {
+  EXPECT_FALSE(Compiled({{"local_scheduler.reserve_full_prompt", "false"}})
+                   .policy->values()
+                   .flag("reserve_full_prompt"));
+  EXPECT_TRUE(Compiled({}).policy->values().flag("reserve_full_prompt"));
+  EXPECT_THAT(FindingsOf({{"local_scheduler", "{policy: orca, reserve_full_prompt: false}"}}),
+              ElementsAre("WARNING workers[0].local_scheduler.reserve_full_prompt: does not apply "
+                          "to local scheduler orca, which takes no parameters"));
+  EXPECT_THAT(FindingsOf({{"local_scheduler", "{policy: orca, reserve_full_prompt: true}"}}),
+              IsEmpty());
+  EXPECT_THAT(
+      FindingsOf({{"local_scheduler", "{parameters: {reserve: 1}}"}}),
+      ElementsAre("ERROR workers[0].local_scheduler.parameters.reserve: is no parameter; did you "
+                  "mean reserve_full_prompt?; local scheduler chunked takes reserve_full_prompt, "
+                  "queue order fcfs takes no parameters, preemption victim last_admitted takes no "
+                  "parameters"));
 }
 
 TEST(PrepareSchedulersTest, AdmissionShares) {
@@ -57,8 +97,8 @@ TEST(PrepareSchedulersTest, OnlyChunkedFormsBatchesAhead) {
               ElementsAre("ERROR workers[0].local_scheduler.async_scheduling_depth: is 3; allowed "
                           "are 1 .. 2"));
   EXPECT_THAT(FindingsOf({{"local_scheduler", "{policy: orca, async_scheduling_depth: 2}"}}),
-              ElementsAre("ERROR workers[0].local_scheduler.async_scheduling_depth: is 2; only the "
-                          "policy chunked forms batches ahead, and the policy is orca"));
+              ElementsAre("ERROR workers[0].local_scheduler.async_scheduling_depth: is 2, but the "
+                          "policy orca does not form batches ahead; chunked does"));
   EXPECT_EQ(Compiled({{"local_scheduler.async_scheduling_depth", "2"}}).async_depth, 2);
   EXPECT_EQ(
       Compiled({{"local_scheduler", "{policy: orca, async_scheduling_depth: 1}"}}).async_depth, 1);
@@ -91,7 +131,7 @@ TEST(PrepareSchedulersTest, WrittenDefaultsAreNoChange) {
 
 TEST(PrepareSchedulersTest, VllmV0TakesWholePrompts) {
   const LocalSchedulerConfig config = Compiled({{"local_scheduler", "vllm_v0"}});
-  EXPECT_EQ(config.policy, LocalPolicy::kVllmV0);
+  EXPECT_EQ(config.policy->name(), "vllm_v0");
   EXPECT_EQ(config.max_num_batched_tokens, 4'096);  // the model's context
   EXPECT_EQ(config.watermark, 0.01);
   EXPECT_EQ(Compiled({{"local_scheduler", "{policy: vllm_v0, max_model_len: 1000}"}})

@@ -6,6 +6,7 @@
 #include "engine/cluster/simulation.h"
 #include "engine/io/plan/test_messages.h"
 #include "engine/io/plan/test_specs.h"
+#include "engine/policy/global/global_scheduler.h"
 
 namespace tokensim {
 namespace {
@@ -58,7 +59,7 @@ TEST(PrepareTest, CompilesThePlan) {
   EXPECT_EQ(plan.workers[2].hardware, "NVIDIA A100 80GB SXM");
   EXPECT_EQ(plan.workers[0].compute, plan.workers[2].compute);
   EXPECT_EQ(plan.workers[0].max_model_len, 4096);
-  EXPECT_EQ(plan.global_scheduler.policy, GlobalPolicy::kLeastRequests);
+  EXPECT_EQ(plan.global_scheduler->name(), "least_requests");
   EXPECT_EQ(plan.slo.ttft, 2 * kNanosPerSecond);
   EXPECT_FALSE(plan.slo.e2e.has_value());
   EXPECT_EQ(plan.max_simulated_time, 3600 * kNanosPerSecond);

@@ -7,6 +7,7 @@
 namespace tokensim {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -161,6 +162,12 @@ TEST(PrepareWorkersTest, Memory) {
 }
 
 TEST(PrepareWorkersTest, Affine) {
+  EXPECT_THAT(FindingsOf({{"workers[0].compute.named", "{name: rooflin}"}}),
+              ElementsAre("ERROR workers[0].compute.named.name: unknown compute backend 'rooflin'; "
+                          "did you mean roofline?"));
+  EXPECT_THAT(FindingsOf({{"workers[0].compute.named", "{name: tiled}"}}),
+              Contains("ERROR workers[0].compute.named.name: has a field of its own: write "
+                       "compute: {tiled: {...}}"));
   EXPECT_THAT(FindingsOf({{"workers[0].compute.affine", "{}"}}),
               ElementsAre("ERROR workers[0].compute.affine: every cost is 0; at least one must be "
                           "above 0"));

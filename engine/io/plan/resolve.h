@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/compute/backend.h"
 #include "engine/compute/calibration.h"
 #include "engine/compute/kernels/efficiency_surface.h"
 #include "engine/compute/profile/profile_tables.h"
@@ -21,6 +22,7 @@
 #include "engine/io/plan/prepare.h"
 #include "engine/model/transformer.h"
 #include "engine/run/plan.h"
+#include "engine/worker/local_scheduler.h"
 #include "engine/workload/workload.h"
 #include "tokensim/v1/spec.pb.h"
 
@@ -69,12 +71,19 @@ void ResolveLocalScheduler(const std::string& path, const v1::Model& model, v1::
                            Findings* findings);
 // Share of the KV blocks that a policy keeps free when nothing is said.
 [[nodiscard]] double DefaultWatermark(const v1::LocalScheduler& scheduler);
+// Of its policy; the defaults when there is none of that name.
+[[nodiscard]] LocalSchedulerTraits TraitsOf(const v1::LocalScheduler& scheduler);
 void ResolveMemory(const Checker& check, v1::WorkerGroup* group);
 // The compute model; `check` is the group's, which is resolved but for its compute model. Reads the
 // profile bundle, if it names one.
 void ResolveCompute(const TracePolicy& policy, const Checker& check, v1::WorkerGroup* group);
 // Whether the compute model needs the figures of model and hardware.
 [[nodiscard]] bool PricesOperators(const v1::Compute& compute);
+// The backend by name, and the message with its parameters.
+[[nodiscard]] std::string BackendName(const v1::Compute& compute);
+[[nodiscard]] const google::protobuf::Message& BackendSection(const v1::Compute& compute);
+// Of that backend; the defaults when there is none of that name.
+[[nodiscard]] BackendTraits TraitsOf(const v1::Compute& compute);
 // Expands preset and file.
 void ResolveCalibration(const TracePolicy& policy, const Checker& check,
                         v1::Calibration* calibration);

@@ -6,30 +6,21 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/compute/backend_registry.h"
 #include "engine/compute/profile/profile_pricer.h"
 #include "engine/io/plan/files.h"
+#include "engine/io/plan/policy_fields.h"
 #include "engine/io/plan/resolve.h"
 #include "engine/io/profile/profile_reader.h"
+#include "google/protobuf/descriptor.h"
 
 namespace tokensim {
 namespace {
 
-void ResolveAffine(const Checker& check, v1::Affine* a) {
-  if (!a->has_iteration_seconds()) a->set_iteration_seconds(0);
-  if (!a->has_prefill_token_seconds()) a->set_prefill_token_seconds(0);
-  if (!a->has_decode_token_seconds()) a->set_decode_token_seconds(0);
-  if (!a->has_context_token_seconds()) a->set_context_token_seconds(0);
-  const int64_t errors = check.findings()->errors();
-  constexpr double kMaxPerToken = 1;
-  check.NotNegative("iteration_seconds", a->iteration_seconds(), 1e6);
-  check.NotNegative("prefill_token_seconds", a->prefill_token_seconds(), kMaxPerToken);
-  check.NotNegative("decode_token_seconds", a->decode_token_seconds(), kMaxPerToken);
-  check.NotNegative("context_token_seconds", a->context_token_seconds(), kMaxPerToken);
-  const double sum = a->iteration_seconds() + a->prefill_token_seconds() +
-                     a->decode_token_seconds() + a->context_token_seconds();
-  if (check.findings()->errors() == errors && !(sum > 0)) {
-    check.Error("", "every cost is 0; at least one must be above 0");
-  }
+// The member of the oneof that is set; null: none.
+const google::protobuf::FieldDescriptor* BackendField(const v1::Compute& compute) {
+  const auto* backends = v1::Compute::descriptor()->FindOneofByName("backend");
+  return v1::Compute::GetReflection()->GetOneofFieldDescriptor(compute, backends);
 }
 
 void ToMessage(const OperatorTimesTable& table, v1::OperatorTable* out) {
@@ -160,16 +151,40 @@ ProfileTables ToProfileTables(const v1::ProfileTables& tables) {
   return out;
 }
 
-bool PricesOperators(const v1::Compute& compute) { return !compute.has_affine(); }
+std::string BackendName(const v1::Compute& compute) {
+  if (compute.has_named()) return compute.named().name();
+  const auto* field = BackendField(compute);
+  return field == nullptr ? kDefaultBackend : field->name();
+}
+
+const google::protobuf::Message& BackendSection(const v1::Compute& compute) {
+  return v1::Compute::GetReflection()->GetMessage(compute, BackendField(compute));
+}
+
+BackendTraits TraitsOf(const v1::Compute& compute) {
+  const BackendEntry* entry = Backends().Find(BackendName(compute));
+  return entry == nullptr ? BackendTraits{} : entry->traits;
+}
+
+bool PricesOperators(const v1::Compute& compute) { return TraitsOf(compute).prices_operators; }
 
 void ResolveCompute(const TracePolicy& policy, const Checker& check, v1::WorkerGroup* group) {
   v1::Compute* compute = group->mutable_compute();
   Findings* const findings = check.findings();
-  if (compute->has_affine()) {
-    ResolveAffine(Checker(findings, check.Path("compute.affine")), compute->mutable_affine());
-  } else if (compute->has_profile()) {
-    ResolveProfile(policy, Checker(findings, check.Path("compute.profile")), group);
+  const std::string name = BackendName(*compute);
+  const auto* field = BackendField(*compute);
+  const Checker at(findings, check.Path(absl::StrCat("compute.", field->name())));
+  if (!CheckPolicyName(at, "name", name, Backends())) return;
+  if (compute->has_named() && v1::Compute::descriptor()->FindFieldByName(name) != nullptr) {
+    at.Error("name", absl::StrCat("has a field of its own: write compute: {", name, ": {...}}"));
+    return;
   }
+  const BackendEntry* entry = Backends().Find(name);
+  auto* section = v1::Compute::GetReflection()->MutableMessage(compute, field);
+  const int64_t errors = findings->errors();
+  ResolveParameters(at, {Choice(Backends(), {entry})}, section);
+  if (findings->errors() == errors) CheckTogether(at, *entry, *section);
+  if (compute->has_profile()) ResolveProfile(policy, at, group);
 }
 
 }  // namespace tokensim

@@ -5,29 +5,14 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "engine/io/plan/policy_fields.h"
 #include "engine/io/plan/resolve.h"
-#include "engine/policy/global/global_scheduler.h"
+#include "engine/policy/defaults.h"
+#include "engine/policy/global/registry.h"
 #include "engine/run/plan.h"
 
 namespace tokensim {
 namespace {
-
-constexpr char kDefaultPolicy[] = "round_robin";
-constexpr char kDefaultTransferPolicy[] = "least_kv";
-
-const GlobalPolicyInfo* FindPolicy(const std::string& name) {
-  for (const GlobalPolicyInfo& info : GlobalSchedulers()) {
-    if (info.name == name) return &info;
-  }
-  return nullptr;
-}
-
-void CheckPolicy(const Checker& check, std::string_view field, const std::string& name) {
-  if (FindPolicy(name) != nullptr) return;
-  std::vector<std::string> names;
-  for (const GlobalPolicyInfo& info : GlobalSchedulers()) names.emplace_back(info.name);
-  check.NotFound(field, "global scheduler", name, names);
-}
 
 // Some worker hands requests on.
 bool HasTransfers(const v1::Spec& spec) {
@@ -39,54 +24,6 @@ bool HasTransfers(const v1::Spec& spec) {
                        });
   };
   return std::any_of(spec.workers().begin(), spec.workers().end(), hands_on);
-}
-
-void ResolveWeights(const Checker& check, v1::ScorerWeights* w) {
-  if (!w->has_queue_depth()) w->set_queue_depth(1);
-  if (!w->has_kv_use()) w->set_kv_use(1);
-  if (!w->has_prefix_hit()) w->set_prefix_hit(1);
-  if (!w->has_load()) w->set_load(1);
-  constexpr double kMax = 1e6;
-  const int64_t errors = check.findings()->errors();
-  check.NotNegative("queue_depth", w->queue_depth(), kMax);
-  check.NotNegative("kv_use", w->kv_use(), kMax);
-  check.NotNegative("prefix_hit", w->prefix_hit(), kMax);
-  check.NotNegative("load", w->load(), kMax);
-  const double sum = w->queue_depth() + w->kv_use() + w->prefix_hit() + w->load();
-  if (check.findings()->errors() == errors && !(sum > 0)) {
-    check.Error("", "are all 0; at least one must be above 0");
-  }
-}
-
-void ResolveLoadFactor(const Checker& check, v1::GlobalScheduler* g) {
-  constexpr char kField[] = "affinity_load_factor";
-  if (!g->has_affinity_load_factor()) g->set_affinity_load_factor(2);
-  const double factor = g->affinity_load_factor();
-  constexpr double kMax = 1e6;
-  if (check.Positive(kField, factor, kMax) && factor <= 1) {
-    check.Error(kField, absl::StrCat("is ", factor, "; it must be above 1: a worker with the mean",
-                                     " load could take no request"));
-  }
-}
-
-// What belongs to some policies only.
-void ResolvePolicyFields(const Checker& check, v1::GlobalScheduler* g) {
-  const auto uses = [g](std::string_view policy) {
-    return g->policy() == policy || g->transfer_policy() == policy;
-  };
-  if (uses("weighted")) {
-    ResolveWeights(Checker(check.findings(), check.Path("weights")), g->mutable_weights());
-  } else if (g->has_weights()) {
-    check.Warning("weights", "are not used: only the policy weighted has weights");
-    g->clear_weights();
-  }
-  if (uses("prefix_affinity") || uses("session_affinity")) {
-    ResolveLoadFactor(check, g);
-  } else if (g->has_affinity_load_factor()) {
-    check.Warning("affinity_load_factor",
-                  "is not used: only prefix_affinity and session_affinity have it");
-    g->clear_affinity_load_factor();
-  }
 }
 
 void ResolveSignalDelay(const Checker& check, v1::GlobalScheduler* g) {
@@ -101,19 +38,24 @@ void ResolveSignalDelay(const Checker& check, v1::GlobalScheduler* g) {
   }
 }
 
-GlobalSchedulerConfig ToConfig(const v1::Spec& resolved, const std::string& policy,
-                               const char* stream) {
-  const v1::GlobalScheduler& g = resolved.global_scheduler();
-  GlobalSchedulerConfig config;
-  if (const GlobalPolicyInfo* info = FindPolicy(policy)) config.policy = info->policy;
-  if (g.has_weights()) {
-    const v1::ScorerWeights& w = g.weights();
-    config.weights = {w.queue_depth(), w.kv_use(), w.prefix_hit(), w.load()};
+// Both policies have their parameters in one message: each takes its own.
+void ResolvePolicies(const Checker& check, v1::GlobalScheduler* g) {
+  std::vector<const GlobalSchedulerEntry*> chosen;
+  bool known = CheckPolicyName(check, "policy", g->policy(), GlobalSchedulers());
+  if (known) chosen.push_back(GlobalSchedulers().Find(g->policy()));
+  if (!g->transfer_policy().empty()) {
+    if (CheckPolicyName(check, "transfer_policy", g->transfer_policy(), GlobalSchedulers())) {
+      chosen.push_back(GlobalSchedulers().Find(g->transfer_policy()));
+    } else {
+      known = false;
+    }
   }
-  if (g.has_affinity_load_factor()) config.affinity_load_factor = g.affinity_load_factor();
-  config.seed = static_cast<uint64_t>(resolved.seed());
-  config.stream = stream;
-  return config;
+  if (!known) return;
+  const int64_t errors = check.findings()->errors();
+  ResolveParameters(check, {Choice(GlobalSchedulers(), {chosen.begin(), chosen.end()})}, g);
+  if (check.findings()->errors() > errors) return;
+  if (chosen.size() > 1 && chosen[0] == chosen[1]) chosen.pop_back();
+  for (const GlobalSchedulerEntry* entry : chosen) CheckTogether(check, *entry, *g);
 }
 
 }  // namespace
@@ -121,14 +63,12 @@ GlobalSchedulerConfig ToConfig(const v1::Spec& resolved, const std::string& poli
 void ResolveGlobalScheduler(v1::Spec* spec, Findings* findings) {
   const Checker check(findings, "global_scheduler");
   v1::GlobalScheduler* g = spec->mutable_global_scheduler();
-  if (g->policy().empty()) g->set_policy(kDefaultPolicy);
-  CheckPolicy(check, "policy", g->policy());
+  if (g->policy().empty()) g->set_policy(kDefaultGlobalScheduler);
   const bool transfers = HasTransfers(*spec);
-  if (transfers && g->transfer_policy().empty()) g->set_transfer_policy(kDefaultTransferPolicy);
-  if (!g->transfer_policy().empty()) CheckPolicy(check, "transfer_policy", g->transfer_policy());
+  if (transfers && g->transfer_policy().empty()) g->set_transfer_policy(kDefaultTransferScheduler);
   ResolveSignalDelay(check, g);
-  ResolvePolicyFields(check, g);
-  if (!transfers && g->transfer_policy() == kDefaultTransferPolicy) g->clear_transfer_policy();
+  ResolvePolicies(check, g);
+  if (!transfers && g->transfer_policy() == kDefaultTransferScheduler) g->clear_transfer_policy();
   if (!g->intra_node_first()) g->clear_intra_node_first();
   if (!g->migrate_on_pressure()) g->clear_migrate_on_pressure();
 }
@@ -136,9 +76,9 @@ void ResolveGlobalScheduler(v1::Spec* spec, Findings* findings) {
 void CompileGlobalScheduler(const v1::Spec& resolved, Plan* plan) {
   const v1::GlobalScheduler& g = resolved.global_scheduler();
   const std::string& transfer = g.transfer_policy();
-  plan->global_scheduler = ToConfig(resolved, g.policy(), "dispatch");
-  plan->transfer_scheduler =
-      ToConfig(resolved, transfer.empty() ? kDefaultTransferPolicy : transfer, "transfer");
+  plan->global_scheduler = ConfigurePolicy(GlobalSchedulers(), g.policy(), g);
+  plan->transfer_scheduler = ConfigurePolicy(
+      GlobalSchedulers(), transfer.empty() ? kDefaultTransferScheduler : transfer, g);
   plan->intra_node_first = g.intra_node_first();
   plan->signal_delay = FromSeconds(g.signal_delay_seconds());
   plan->migrate_on_pressure = g.migrate_on_pressure();

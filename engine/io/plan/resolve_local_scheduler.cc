@@ -1,29 +1,19 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "engine/io/plan/policy_fields.h"
 #include "engine/io/plan/resolve.h"
-#include "engine/policy/local/local_scheduler.h"
+#include "engine/policy/defaults.h"
+#include "engine/policy/local/registry.h"
+#include "engine/policy/order/registry.h"
+#include "engine/policy/victim/registry.h"
 
 namespace tokensim {
 namespace {
 
 constexpr int32_t kMaxBatchedTokens = 100'000'000;
 constexpr int32_t kMaxSeqs = 1'000'000;
-constexpr char kChunked[] = "chunked";
-constexpr char kVllmV0[] = "vllm_v0";
-constexpr char kSjf[] = "sjf";
-constexpr char kDefaultOrder[] = "fcfs";
-
-template <typename Infos>
-void CheckName(const Checker& check, std::string_view field, std::string_view kind,
-               const std::string& name, const Infos& infos) {
-  std::vector<std::string> names;
-  for (const auto& info : infos) {
-    if (info.name == name) return;
-    names.emplace_back(info.name);
-  }
-  check.NotFound(field, kind, name, names);
-}
 
 void ResolveModelLen(const Checker& check, const v1::Model& model, v1::LocalScheduler* s) {
   const int64_t limit =
@@ -37,19 +27,19 @@ void ResolveModelLen(const Checker& check, const v1::Model& model, v1::LocalSche
   }
 }
 
-// vLLM's defaults: V1 splits prompts; V0 does not, so that its budget takes the longest one.
-int32_t DefaultBudget(const v1::LocalScheduler& s) {
-  if (s.policy() == kChunked) return 2'048;
-  if (s.policy() == kVllmV0) return std::min(kMaxBatchedTokens, std::max(2'048, s.max_model_len()));
-  return 0;
+// One that does not split prompts needs a budget that takes the longest one.
+int32_t DefaultBudget(const LocalSchedulerTraits& traits, const v1::LocalScheduler& s) {
+  const int32_t budget = traits.default_budget;
+  if (budget == 0 || traits.splits_prompts) return budget;
+  return std::min(kMaxBatchedTokens, std::max(budget, s.max_model_len()));
 }
 
-void ResolveBatch(const Checker& check, v1::LocalScheduler* s) {
-  const bool chunked = s->policy() == kChunked;
-  const bool has_budget = chunked || s->policy() == kVllmV0;
+void ResolveBatch(const Checker& check, const LocalSchedulerTraits& traits, v1::LocalScheduler* s) {
+  const bool has_budget = traits.default_budget > 0;
   if (!s->has_max_num_seqs()) s->set_max_num_seqs(256);
-  if (!s->has_max_num_batched_tokens()) s->set_max_num_batched_tokens(DefaultBudget(*s));
-  if (chunked && !s->has_reserve_full_prompt()) s->set_reserve_full_prompt(true);
+  if (!s->has_max_num_batched_tokens()) {
+    s->set_max_num_batched_tokens(DefaultBudget(traits, *s));
+  }
   // No limit of its own: as many as may decode a token in one iteration.
   if (s->max_num_seqs() == 0) {
     const int32_t budget = s->max_num_batched_tokens();
@@ -66,16 +56,29 @@ void ResolveBatch(const Checker& check, v1::LocalScheduler* s) {
   }
 }
 
-void ResolveOrder(const Checker& check, v1::LocalScheduler* s) {
-  const std::string order = s->queue_order().empty() ? kDefaultOrder : s->queue_order();
-  CheckName(check, "queue_order", "queue order", order, QueueOrders());
-  if (s->oracle_output_length() && order != kSjf) {
-    check.Error(
-        "oracle_output_length",
-        absl::StrCat("is true, but only queue_order sjf could use it; queue_order is ", order));
+// The policies by name and their parameters. What is the default stays out of the resolved spec.
+void ResolvePolicies(const Checker& check, v1::LocalScheduler* s) {
+  const std::string order = s->queue_order().empty() ? kDefaultQueueOrder : s->queue_order();
+  const QueueOrderEntry* order_entry = QueueOrders().Find(order);
+  if (!CheckPolicyName(check, "queue_order", order, QueueOrders())) return;
+  const std::string default_victim(DefaultVictim(order_entry->traits));
+  const std::string victim =
+      s->preemption_victim().empty() ? default_victim : s->preemption_victim();
+  if (!CheckPolicyName(check, "preemption_victim", victim, Victims())) return;
+  const LocalSchedulerEntry* policy_entry = LocalSchedulers().Find(s->policy());
+  const VictimEntry* victim_entry = Victims().Find(victim);
+  const int64_t errors = check.findings()->errors();
+  ResolveParameters(check,
+                    {Choice(LocalSchedulers(), {policy_entry}),
+                     Choice(QueueOrders(), {order_entry}), Choice(Victims(), {victim_entry})},
+                    s);
+  if (check.findings()->errors() == errors) {
+    CheckTogether(check, *policy_entry, *s);
+    CheckTogether(check, *order_entry, *s);
+    CheckTogether(check, *victim_entry, *s);
   }
-  if (order == kDefaultOrder) s->clear_queue_order();
-  if (!s->oracle_output_length()) s->clear_oracle_output_length();
+  if (order == kDefaultQueueOrder) s->clear_queue_order();
+  if (victim == default_victim) s->clear_preemption_victim();
 }
 
 void ResolveAdmission(const Checker& check, v1::LocalScheduler* s) {
@@ -90,16 +93,23 @@ void ResolveAdmission(const Checker& check, v1::LocalScheduler* s) {
   }
 }
 
+// "chunked does".
+std::string ThoseThatFormAhead() {
+  std::vector<std::string> names;
+  for (const LocalSchedulerEntry* entry : LocalSchedulers().entries()) {
+    if (entry->traits.forms_ahead) names.emplace_back(entry->name);
+  }
+  return absl::StrCat(absl::StrJoin(names, ", "), names.size() == 1 ? " does" : " do");
+}
+
 void ResolveModes(const Checker& check, v1::LocalScheduler* s) {
   if (s->has_async_scheduling_depth()) {
     const int32_t depth = s->async_scheduling_depth();
     if (check.Range("async_scheduling_depth", depth, 1, 2) && depth > 1 &&
-        s->policy() != kChunked) {
+        !TraitsOf(*s).forms_ahead) {
       check.Error("async_scheduling_depth",
-                  absl::StrCat("is ", depth,
-                               "; only the policy chunked forms batches ahead, and "
-                               "the policy is ",
-                               s->policy()));
+                  absl::StrCat("is ", depth, ", but the policy ", s->policy(),
+                               " does not form batches ahead; ", ThoseThatFormAhead()));
     }
     if (depth == 1) s->clear_async_scheduling_depth();
   }
@@ -113,19 +123,22 @@ void ResolveModes(const Checker& check, v1::LocalScheduler* s) {
 }  // namespace
 
 double DefaultWatermark(const v1::LocalScheduler& scheduler) {
-  return scheduler.policy() == kVllmV0 ? 0.01 : 0;
+  return TraitsOf(scheduler).default_watermark;
+}
+
+LocalSchedulerTraits TraitsOf(const v1::LocalScheduler& scheduler) {
+  const LocalSchedulerEntry* entry = LocalSchedulers().Find(scheduler.policy());
+  return entry == nullptr ? LocalSchedulerTraits{} : entry->traits;
 }
 
 void ResolveLocalScheduler(const std::string& path, const v1::Model& model, v1::LocalScheduler* s,
                            Findings* findings) {
   const Checker check(findings, path);
-  if (s->policy().empty()) s->set_policy(kChunked);
-  const int64_t errors = findings->errors();
-  CheckName(check, "policy", "local scheduler", s->policy(), LocalSchedulers());
-  if (findings->errors() > errors) return;
+  if (s->policy().empty()) s->set_policy(kDefaultLocalScheduler);
+  if (!CheckPolicyName(check, "policy", s->policy(), LocalSchedulers())) return;
   ResolveModelLen(check, model, s);
-  ResolveBatch(check, s);
-  ResolveOrder(check, s);
+  ResolveBatch(check, TraitsOf(*s), s);
+  ResolvePolicies(check, s);
   ResolveAdmission(check, s);
   ResolveModes(check, s);
 }

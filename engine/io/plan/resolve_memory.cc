@@ -52,9 +52,8 @@ void ResolveMemory(const Checker& group_check, v1::WorkerGroup* group) {
   check.Positive("gpu_memory_utilization", m->gpu_memory_utilization(), 1);
   check.Range("reserved_bytes", m->reserved_bytes(), 0, kMaxBytes);
   if (m->has_kv_blocks()) {
-    // Block 0 is vLLM's null block: nobody holds it.
-    const bool chunked = group->local_scheduler().policy() == "chunked";
-    check.Range("kv_blocks", m->kv_blocks(), chunked ? 2 : 1, kMaxBlocks);
+    const int32_t null_blocks = TraitsOf(group->local_scheduler()).null_blocks;
+    check.Range("kv_blocks", m->kv_blocks(), 1 + null_blocks, kMaxBlocks);
   }
   if (!v1::DataType_IsValid(m->kv_cache_dtype()) || m->kv_cache_dtype() == 0) {
     check.Error("kv_cache_dtype",

@@ -1,4 +1,7 @@
+#include "engine/io/plan/policy_fields.h"
 #include "engine/io/plan/resolve.h"
+#include "engine/policy/defaults.h"
+#include "engine/policy/evict/registry.h"
 
 namespace tokensim {
 namespace {
@@ -7,6 +10,19 @@ constexpr char kDefaultPoolLink[] = "eth-100g";  // of a link that says nothing 
 
 bool HasConversations(const v1::Workload& workload) {
   return workload.has_conversations() || workload.trace().rows().conversation_size() > 0;
+}
+
+void ResolveEviction(const Checker& check, v1::MemoryPool* pool) {
+  const std::string name =
+      PolicyName(check, "eviction", "eviction_policy", kDefaultEviction, *pool);
+  if (!CheckPolicyName(check, "eviction_policy", name, Evictions())) return;
+  const EvictionEntry* entry = Evictions().Find(name);
+  const int64_t errors = check.findings()->errors();
+  ResolveParameters(check, {Choice(Evictions(), {entry})}, pool);
+  if (check.findings()->errors() == errors) CheckTogether(check, *entry, *pool);
+  if (name != kDefaultEviction) return;
+  pool->clear_eviction();
+  pool->clear_eviction_policy();
 }
 
 }  // namespace
@@ -26,8 +42,13 @@ void ResolveMemoryPool(v1::Spec* spec, Findings* findings) {
   if (pool->has_link()) ResolveLink(check, "link", kDefaultPoolLink, pool->mutable_link());
   if (pool->has_eviction() && (!v1::Eviction_IsValid(pool->eviction()) || pool->eviction() == 0)) {
     check.Error("eviction", "is not an eviction; allowed are lru, fifo");
+  } else {
+    ResolveEviction(check, pool);
   }
-  if (pool->eviction() == v1::EVICTION_LRU) pool->clear_eviction();
+  if (pool->has_load() && (!v1::PoolLoad_IsValid(pool->load()) || pool->load() == 0)) {
+    check.Error("load", "is not a way to load; allowed are async, blocking");
+  }
+  if (pool->load() == v1::POOL_LOAD_ASYNC) pool->clear_load();
   if (!HasConversations(spec->workload())) {
     check.Warning("", "is not used: the workload has no conversations");
   }

@@ -3,8 +3,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/io/plan/policy_fields.h"
 #include "engine/io/plan/resolve.h"
 #include "engine/io/presets/catalog.h"
+#include "engine/network/sharing_registry.h"
 
 namespace tokensim {
 namespace {
@@ -58,12 +60,30 @@ void ResolveKvTransfer(const Checker& check, v1::KvTransfer* transfer) {
   }
 }
 
+std::string SharingName(const Checker& check, const v1::Network& network) {
+  return PolicyName(check, "sharing", "sharing_policy", kDefaultSharing, network);
+}
+
+void ResolveSharing(const Checker& check, v1::Network* network) {
+  const std::string name = SharingName(check, *network);
+  if (!CheckPolicyName(check, "sharing_policy", name, SharingRules())) return;
+  const SharingRuleEntry* entry = SharingRules().Find(name);
+  const int64_t errors = check.findings()->errors();
+  ResolveParameters(check, {Choice(SharingRules(), {entry})}, network);
+  if (check.findings()->errors() == errors) CheckTogether(check, *entry, *network);
+}
+
 void FillNetwork(const Checker& check, v1::Network* network) {
   ResolveLink(check, "intra_node", kDefaultIntraNode, network->mutable_intra_node());
   ResolveLink(check, "inter_node", kDefaultInterNode, network->mutable_inter_node());
-  if (!network->has_sharing()) network->set_sharing(v1::SHARING_FAIR);
-  if (!v1::Sharing_IsValid(network->sharing()) || network->sharing() == 0) {
+  if (!network->has_sharing() && network->sharing_policy().empty()) {
+    network->set_sharing(v1::SHARING_FAIR);
+  }
+  if (network->has_sharing() &&
+      (!v1::Sharing_IsValid(network->sharing()) || network->sharing() == 0)) {
     check.Error("sharing", "is not a sharing rule; allowed are fifo, fair");
+  } else {
+    ResolveSharing(check, network);
   }
   ResolveKvTransfer(Checker(check.findings(), check.Path("kv_transfer")),
                     network->mutable_kv_transfer());
@@ -135,13 +155,14 @@ LinkConfig ToLink(const v1::Interconnect& link) {
 NetworkConfig CompileNetwork(const v1::Spec& spec) {
   v1::Network network = spec.network();
   Findings ignored;  // a resolved network, and the defaults, have none
-  FillNetwork(Checker(&ignored, "network"), &network);
+  const Checker check(&ignored, "network");
+  FillNetwork(check, &network);
   const v1::KvTransfer& transfer = network.kv_transfer();
   NetworkConfig config;
   config.intra_node = ToLink(network.intra_node());
   config.inter_node = ToLink(network.inter_node());
   config.connections = CompileConnections(spec, config.intra_node);
-  config.sharing = network.sharing() == v1::SHARING_FIFO ? LinkSharing::kFifo : LinkSharing::kFair;
+  config.sharing = ConfigurePolicy(SharingRules(), SharingName(check, network), network);
   if (transfer.mode() == v1::TRANSFER_MODE_BUFFERED) config.mode = TransferMode::kBuffered;
   if (transfer.mode() == v1::TRANSFER_MODE_LAYERWISE) config.mode = TransferMode::kLayerwise;
   if (transfer.has_groups()) config.groups = transfer.groups();

@@ -3,9 +3,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "engine/base/nearest.h"
 #include "engine/compute/compute_model.h"
 #include "engine/io/plan/resolve.h"
-#include "engine/io/yaml/nearest.h"
 
 namespace tokensim {
 namespace {

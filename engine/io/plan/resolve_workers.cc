@@ -2,7 +2,9 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "engine/io/plan/resolve.h"
+#include "engine/policy/local/registry.h"
 
 namespace tokensim {
 namespace {
@@ -86,7 +88,7 @@ void Inherit(const Message& spec, Message* group) {
 }
 
 bool NeedsFigures(const v1::WorkerGroup& group) {
-  return !group.compute().has_affine() || !group.memory().has_kv_blocks();
+  return PricesOperators(group.compute()) || !group.memory().has_kv_blocks();
 }
 
 // The front end is before all workers.
@@ -118,13 +120,22 @@ void KeepFrontEnd(v1::Spec* spec) {
   }
 }
 
+// "only chunked does".
+std::string LockstepPolicies() {
+  std::vector<std::string> names;
+  for (const LocalSchedulerEntry* entry : LocalSchedulers().entries()) {
+    if (entry->traits.runs_in_lockstep) names.emplace_back(entry->name);
+  }
+  return absl::StrCat("only ", absl::StrJoin(names, ", "), names.size() == 1 ? " does" : " do");
+}
+
 // Ranks that share their experts have no life of their own.
 void CheckLockstep(const Checker& check, const v1::WorkerGroup& group) {
   constexpr char kWhy[] =
       "does not go with replicas that share their experts (expert = tensor x "
       "data)";
-  if (group.local_scheduler().policy() != "chunked") {
-    check.Error("local_scheduler.policy", absl::StrCat(kWhy, "; only chunked does"));
+  if (!TraitsOf(group.local_scheduler()).runs_in_lockstep) {
+    check.Error("local_scheduler.policy", absl::StrCat(kWhy, "; ", LockstepPolicies()));
   }
   if (group.has_role() && group.role() != v1::ROLE_BOTH) check.Error("role", kWhy);
   if (group.initial_count() < group.count() && group.has_initial_count()) {
@@ -156,8 +167,8 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
     const v1::Parallelism& split = group->parallelism();
     const bool several = split.tensor() > 1 || split.pipeline() > 1 || split.expert() > 1;
     const HardwareNeeds needs = {.compute = operators,
-                                 .tiled = group->compute().has_tiled(),
-                                 .kernels = group->compute().has_kernels(),
+                                 .tiled = TraitsOf(group->compute()).needs_tiles,
+                                 .kernels = TraitsOf(group->compute()).needs_surfaces,
                                  .memory = !group->memory().has_kv_blocks(),
                                  .interconnect = operators && several};
     ResolveHardware(check.Path("hardware"), needs, group->mutable_hardware(), findings);

@@ -4,10 +4,15 @@
 #include <memory>
 #include <mutex>
 
+#include "engine/compute/backend_registry.h"
 #include "engine/io/presets/embedded.h"
 #include "engine/io/trace/trace_reader.h"
-#include "engine/policy/global/global_scheduler.h"
-#include "engine/policy/local/local_scheduler.h"
+#include "engine/network/sharing_registry.h"
+#include "engine/policy/evict/registry.h"
+#include "engine/policy/global/registry.h"
+#include "engine/policy/local/registry.h"
+#include "engine/policy/order/registry.h"
+#include "engine/policy/victim/registry.h"
 
 namespace tokensim {
 namespace {
@@ -80,18 +85,27 @@ void AddPolicies(const Infos& infos, Entries* entries) {
   }
 }
 
+template <typename Factory, typename Entries>
+void AddRegistry(const PolicyRegistry<Factory>& registry, Entries* entries) {
+  for (const PolicyInfo* info : registry.infos()) {
+    v1::PolicyEntry* entry = entries->Add();
+    entry->set_name(std::string(info->name));
+    entry->set_description(std::string(info->description));
+    for (const Parameter& parameter : info->parameters) {
+      v1::PolicyParameter* p = entry->add_parameters();
+      p->set_name(std::string(parameter.name));
+      p->set_description(std::string(parameter.description));
+      p->set_default_value(DefaultText(parameter));
+      p->set_allowed(RangeText(parameter));
+      p->set_unit(std::string(parameter.unit));
+    }
+  }
+}
+
 struct NamedInfo {
   std::string_view name;
   std::string_view description;
 };
-constexpr NamedInfo kComputeBackends[] = {
-    {"roofline", "operators of the model against the hardware's figures"},
-    {"affine", "iteration + prefill tokens + decode tokens + context, each at a given cost"},
-    {"profile", "operators as they were measured on a GPU (a profile bundle)"},
-    {"kernels", "the roofline times the efficiency that kernels reach on the hardware"},
-    {"tiled", "operators mapped on the hardware's systolic arrays and buffers"},
-};
-
 // Where a breakpoint may be besides the operators of a compute model.
 constexpr NamedInfo kBreakpoints[] = {
     {"dispatch", "the request reaches the worker: get_kv"},
@@ -137,11 +151,14 @@ v1::Catalog BuildCatalog() {
   AddPresets(HardwareFolder(), catalog.mutable_hardware());
   AddPresets(LengthsFolder(), catalog.mutable_lengths());
   for (v1::Lengths& lengths : *catalog.mutable_lengths()) lengths.clear_source();
-  AddPolicies(LocalSchedulers(), catalog.mutable_local_schedulers());
-  AddPolicies(GlobalSchedulers(), catalog.mutable_global_schedulers());
-  AddPolicies(kComputeBackends, catalog.mutable_compute_backends());
+  AddRegistry(LocalSchedulers(), catalog.mutable_local_schedulers());
+  AddRegistry(GlobalSchedulers(), catalog.mutable_global_schedulers());
+  AddRegistry(Backends(), catalog.mutable_compute_backends());
   AddPolicies(TraceFormats(), catalog.mutable_trace_formats());
-  AddPolicies(QueueOrders(), catalog.mutable_queue_orders());
+  AddRegistry(QueueOrders(), catalog.mutable_queue_orders());
+  AddRegistry(Victims(), catalog.mutable_preemption_victims());
+  AddRegistry(Evictions(), catalog.mutable_evictions());
+  AddRegistry(SharingRules(), catalog.mutable_sharing_rules());
   AddPolicies(kBreakpoints, catalog.mutable_breakpoints());
   for (const std::string& name : LinkPresetNames()) {
     v1::PolicyEntry* entry = catalog.add_links();

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -141,11 +142,25 @@ TEST(CatalogTest, ListsWhatSpecsCanName) {
   EXPECT_THAT(names(catalog.breakpoints()), IsSupersetOf({"dispatch", "prefill", "iteration"}));
   EXPECT_THAT(names(catalog.global_schedulers()), IsSupersetOf({"round_robin", "least_requests"}));
   EXPECT_THAT(names(catalog.trace_formats()), IsSupersetOf({"azure_csv", "mooncake_jsonl"}));
-  // Every member of Compute's oneof, and no other.
+  // Every member of Compute's oneof is one of them, but the one for those without a member.
   const auto* backend = v1::Compute::descriptor()->FindOneofByName("backend");
   std::vector<std::string> backends;
-  for (int i = 0; i < backend->field_count(); ++i) backends.push_back(backend->field(i)->name());
-  EXPECT_EQ(names(catalog.compute_backends()), backends);
+  for (int i = 0; i < backend->field_count(); ++i) {
+    if (backend->field(i)->name() != "named") backends.push_back(backend->field(i)->name());
+  }
+  EXPECT_THAT(names(catalog.compute_backends()), IsSupersetOf(backends));
+  EXPECT_THAT(names(catalog.preemption_victims()), Contains("last_admitted"));
+  EXPECT_THAT(names(catalog.evictions()), Contains("lru"));
+  EXPECT_THAT(names(catalog.sharing_rules()), Contains("fair"));
+  const auto affinity =
+      std::find_if(catalog.global_schedulers().begin(), catalog.global_schedulers().end(),
+                   [](const v1::PolicyEntry& entry) { return entry.name() == "prefix_affinity"; });
+  ASSERT_NE(affinity, catalog.global_schedulers().end());
+  ASSERT_EQ(affinity->parameters_size(), 1);
+  EXPECT_EQ(affinity->parameters(0).name(), "affinity_load_factor");
+  EXPECT_EQ(affinity->parameters(0).default_value(), "2");
+  EXPECT_EQ(affinity->parameters(0).allowed(), "above 1, at most 1e+06");
+  EXPECT_NE(affinity->parameters(0).description(), "");
 }
 
 TEST(CatalogTest, ThreadsMayAskAtOnce) {

@@ -89,6 +89,8 @@ void Encode(const WorkerTimeline& from, int64_t kv_blocks, int64_t kv_bytes_per_
   for (const double blocks : from.stored) {
     to->add_host_bytes(blocks * static_cast<double>(kv_bytes_per_block));
   }
+  to->mutable_loading()->Assign(from.loading.begin(), from.loading.end());
+  to->mutable_held()->Assign(from.held.begin(), from.held.end());
 }
 
 void Encode(const WorkerSummary& from, v1::WorkerReport* to) {
@@ -115,6 +117,9 @@ void Encode(const WorkerSummary& from, v1::WorkerReport* to) {
   to->set_host_bytes_total(from.host_blocks_total * from.kv_bytes_per_block);
   to->set_prefilled(from.prefilled);
   to->set_unavailable_seconds(ToSeconds(from.stats.unavailable));
+  to->set_mean_waiting(from.mean_waiting);
+  to->set_mean_loading(from.mean_loading);
+  to->set_mean_held(from.mean_held);
   for (const OperatorSource& op : from.operators) {
     v1::OperatorSource* source = to->add_operators();
     source->set_name(op.name);
@@ -202,6 +207,7 @@ void ToProto(const RequestRecord& record, v1::RequestRecord* out) {
   out->set_turn(record.turn);
   out->set_prefill_worker(record.prefill_worker);
   out->set_kv_transfer_ns(record.kv_transfer);
+  out->set_decode_queueing_ns(record.decode_queueing);
 }
 
 RequestRecord FromProto(const v1::RequestRecord& record) {
@@ -224,6 +230,7 @@ RequestRecord FromProto(const v1::RequestRecord& record) {
   out.turn = record.turn();
   out.prefill_worker = record.prefill_worker();
   out.kv_transfer = record.kv_transfer_ns();
+  out.decode_queueing = record.decode_queueing_ns();
   return out;
 }
 
@@ -244,6 +251,10 @@ v1::Report ToProto(const Report& report) {
   Encode(report.tpot_seconds, out.mutable_tpot_seconds());
   Encode(report.e2e_seconds, out.mutable_e2e_seconds());
   Encode(report.queueing_seconds, out.mutable_queueing_seconds());
+  if (report.decode_queueing_seconds.count > 0) {
+    Encode(report.decode_queueing_seconds, out.mutable_decode_queueing_seconds());
+  }
+  out.set_mean_homeless(report.mean_homeless);
   Encode(report.normalized_latency_seconds, out.mutable_normalized_latency_seconds());
   Encode(report.max_itl_seconds, out.mutable_max_itl_seconds());
   Encode(report.input_tokens, out.mutable_input_tokens());

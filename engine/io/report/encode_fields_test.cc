@@ -110,6 +110,8 @@ void SetRun(Numbers* n, Report* report) {
   n->Set("tpot_seconds", &report->tpot_seconds);
   n->Set("e2e_seconds", &report->e2e_seconds);
   n->Set("queueing_seconds", &report->queueing_seconds);
+  n->Set("decode_queueing_seconds", &report->decode_queueing_seconds);
+  n->Set("mean_homeless", &report->mean_homeless);
   n->Set("normalized_latency_seconds", &report->normalized_latency_seconds);
   n->Set("max_itl_seconds", &report->max_itl_seconds);
   n->Set("input_tokens", &report->input_tokens);
@@ -158,6 +160,9 @@ void SetWorker(Numbers* n, const std::string& at, WorkerSummary* worker) {
   n->Set(at + "busy_seconds", &stats.busy, kNanosPerSecond);
   n->Set(at + "utilization", &worker->utilization);
   n->Set(at + "mean_running", &worker->mean_running);
+  n->Set(at + "mean_waiting", &worker->mean_waiting);
+  n->Set(at + "mean_loading", &worker->mean_loading);
+  n->Set(at + "mean_held", &worker->mean_held);
   n->Set(at + "max_running", &stats.max_running);
   n->Set(at + "kv_blocks_total", &worker->kv_blocks_total);
   n->Set(at + "block_size", &worker->block_size);
@@ -173,6 +178,8 @@ void SetWorker(Numbers* n, const std::string& at, WorkerSummary* worker) {
   WorkerTimeline& timeline = worker->timeline;
   n->Set(at + "timeline.interval_seconds", &timeline.interval, kNanosPerSecond);
   n->Set(at + "timeline.running[0]", &timeline.running.emplace_back());
+  n->Set(at + "timeline.loading[0]", &timeline.loading.emplace_back());
+  n->Set(at + "timeline.held[0]", &timeline.held.emplace_back());
   n->Set(at + "timeline.waiting[0]", &timeline.waiting.emplace_back());
   n->Set(at + "timeline.kv_utilization[0]", &timeline.kv_blocks_used.emplace_back(),
          static_cast<double>(worker->kv_blocks_total));

@@ -36,6 +36,7 @@ TEST(EncodeTest, RecordsRoundTrip) {
   record.prefill_worker = 15;
   record.conversation = 16;
   record.kv_transfer = 17;
+  record.decode_queueing = 18;
   v1::RequestRecord proto;
   ToProto(record, &proto);
   EXPECT_EQ(proto.max_itl_ns(), 6);
@@ -44,6 +45,7 @@ TEST(EncodeTest, RecordsRoundTrip) {
   EXPECT_EQ(proto.prefill_worker(), 15);
   EXPECT_EQ(proto.conversation(), 16);
   EXPECT_EQ(proto.kv_transfer_ns(), 17);
+  EXPECT_EQ(proto.decode_queueing_ns(), 18);
   const RequestRecord back = FromProto(proto);
   v1::RequestRecord again;
   ToProto(back, &again);
@@ -51,6 +53,7 @@ TEST(EncodeTest, RecordsRoundTrip) {
   EXPECT_EQ(back.reject_reason, RejectReason::kKvCapacity);
   EXPECT_EQ(back.worker, 11);
   EXPECT_EQ(back.kv_transfer, 17);
+  EXPECT_EQ(back.decode_queueing, 18);
 
   for (const auto reason : {RejectReason::kNone, RejectReason::kMaxModelLen,
                             RejectReason::kKvCapacity, RejectReason::kNoWorker}) {
@@ -142,7 +145,7 @@ TEST(EncodeTest, FeaturesThatAreOffLeaveNoTrace) {
       "slo.met_ttft workers workers.worker workers.name workers.hardware "
       "workers.requests workers.iterations workers.prefill_tokens "
       "workers.decode_tokens workers.busy_seconds workers.utilization "
-      "workers.mean_running workers.max_running workers.kv_blocks_total "
+      "workers.mean_running workers.mean_waiting workers.max_running workers.kv_blocks_total "
       "workers.block_size workers.mean_kv_utilization workers.max_kv_blocks_used "
       "workers.timeline workers.timeline.interval_seconds workers.timeline.running "
       "workers.timeline.waiting workers.timeline.kv_utilization workers.timeline.busy "
@@ -187,6 +190,9 @@ Report FullReport() {
   report.transfers->migrations = 11;
   report.transfers->redispatched = 12;
   report.transfers->kv_transfer_seconds.count = 13;
+  report.queueing_seconds = {.count = 15, .p99 = 1.5};
+  report.decode_queueing_seconds = {.count = 14, .p99 = 2.5};
+  report.mean_homeless = 3.5;
   for (const Role role : {Role::kBoth, Role::kPrefill, Role::kDecode}) {
     WorkerSummary& worker = report.workers.emplace_back();
     worker.kv_blocks_total = 1;
@@ -201,7 +207,15 @@ Report FullReport() {
   worker.stats.swapped_in_blocks = 2;
   worker.stats.max_host_blocks_used = 4;
   worker.stats.unavailable = 2 * kNanosPerSecond;
+  worker.mean_running = 1.25;
+  worker.mean_waiting = 2.25;
+  worker.mean_loading = 3.25;
+  worker.mean_held = 4.25;
   worker.timeline.stored = {0, 1.5};
+  worker.timeline.running = {1, 2};
+  worker.timeline.waiting = {3, 4};
+  worker.timeline.loading = {5, 6};
+  worker.timeline.held = {7, 8};
   return report;
 }
 
@@ -235,6 +249,10 @@ TEST(EncodeTest, ClassesCachesAndTransfers) {
   EXPECT_EQ(proto.transfers().migrations(), 11);
   EXPECT_EQ(proto.transfers().redispatched(), 12);
   EXPECT_EQ(proto.transfers().kv_transfer_seconds().count(), 13);
+  EXPECT_EQ(proto.queueing_seconds().p99(), 1.5);
+  EXPECT_EQ(proto.decode_queueing_seconds().count(), 14);
+  EXPECT_EQ(proto.decode_queueing_seconds().p99(), 2.5);
+  EXPECT_EQ(proto.mean_homeless(), 3.5);
 }
 
 TEST(EncodeTest, RolesPlacesAndTiersOfWorkers) {
@@ -252,7 +270,15 @@ TEST(EncodeTest, RolesPlacesAndTiersOfWorkers) {
   EXPECT_EQ(worker.swapped_in_bytes(), 2000);
   EXPECT_EQ(worker.max_host_bytes_used(), 4000);
   EXPECT_EQ(worker.unavailable_seconds(), 2);
+  EXPECT_EQ(worker.mean_running(), 1.25);
+  EXPECT_EQ(worker.mean_waiting(), 2.25);
+  EXPECT_EQ(worker.mean_loading(), 3.25);
+  EXPECT_EQ(worker.mean_held(), 4.25);
   EXPECT_THAT(worker.timeline().host_bytes(), ::testing::ElementsAre(0, 1500));
+  EXPECT_THAT(worker.timeline().running(), ::testing::ElementsAre(1, 2));
+  EXPECT_THAT(worker.timeline().waiting(), ::testing::ElementsAre(3, 4));
+  EXPECT_THAT(worker.timeline().loading(), ::testing::ElementsAre(5, 6));
+  EXPECT_THAT(worker.timeline().held(), ::testing::ElementsAre(7, 8));
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engine/base/math.h"
-#include "engine/io/yaml/nearest.h"
+#include "engine/base/nearest.h"
 
 namespace tokensim {
 namespace {

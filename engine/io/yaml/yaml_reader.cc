@@ -10,8 +10,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "engine/base/nearest.h"
 #include "engine/io/yaml/field_names.h"
-#include "engine/io/yaml/nearest.h"
 #include "engine/io/yaml/quantity.h"
 
 namespace tokensim {

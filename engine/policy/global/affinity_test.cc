@@ -15,7 +15,7 @@ constexpr uint64_t kKeys = 20'000;
 
 // The worker of each key on an idle cluster.
 std::vector<int32_t> Homes(const TestCluster& cluster) {
-  const auto scheduler = Make(GlobalPolicy::kPrefixAffinity);
+  const auto scheduler = Make("prefix_affinity");
   std::vector<int32_t> homes;
   for (uint64_t key = 1; key <= kKeys; ++key) {
     homes.push_back(cluster.Dispatch(*scheduler, {.prefix_key = key}));
@@ -81,7 +81,7 @@ TEST(PrefixAffinityTest, AWorkerThatJoinsOnlyTakesKeys) {
 }
 
 TEST(PrefixAffinityTest, WithoutAKeyItTakesTheLeastLoaded) {
-  const auto scheduler = Make(GlobalPolicy::kPrefixAffinity);
+  const auto scheduler = Make("prefix_affinity");
   TestCluster cluster(3);
   cluster.signals.outstanding = {3, 2, 1};
   EXPECT_EQ(cluster.Dispatch(*scheduler), 2);
@@ -91,8 +91,7 @@ TEST(PrefixAffinityTest, WithoutAKeyItTakesTheLeastLoaded) {
 TEST(PrefixAffinityTest, TheBoundIsNeverExceeded) {
   RngStream rng(1, "test");
   for (const double factor : {1.000001, 1.25, 2.0, 100.0}) {
-    const auto scheduler = MakeGlobalScheduler(
-        {.policy = GlobalPolicy::kPrefixAffinity, .affinity_load_factor = factor});
+    const auto scheduler = Make("prefix_affinity", {{"affinity_load_factor", factor}});
     TestCluster cluster(30);
     const std::vector<int32_t> all = cluster.candidates;
     std::vector<int32_t> in_flight;
@@ -121,7 +120,7 @@ TEST(PrefixAffinityTest, TheBoundIsNeverExceeded) {
 
 // One key under load takes about n / c workers, always the first of its order.
 TEST(PrefixAffinityTest, AHotKeySpillsOverInItsOwnOrder) {
-  const auto scheduler = Make(GlobalPolicy::kPrefixAffinity);
+  const auto scheduler = Make("prefix_affinity");
   TestCluster cluster(10);
   for (int i = 0; i < 1'000; ++i) cluster.Send(*scheduler, {.prefix_key = 9});
   const auto& outstanding = cluster.signals.outstanding;
@@ -132,7 +131,7 @@ TEST(PrefixAffinityTest, AHotKeySpillsOverInItsOwnOrder) {
 }
 
 TEST(SessionAffinityTest, AConversationStays) {
-  const auto scheduler = Make(GlobalPolicy::kSessionAffinity);
+  const auto scheduler = Make("session_affinity");
   TestCluster cluster(4);
   cluster.signals.outstanding = {2, 2, 1, 2};
   EXPECT_EQ(cluster.Dispatch(*scheduler, {.conversation = 5}), 2);
@@ -143,7 +142,7 @@ TEST(SessionAffinityTest, AConversationStays) {
 }
 
 TEST(SessionAffinityTest, AConversationWithoutItsWorkerMovesForGood) {
-  const auto scheduler = Make(GlobalPolicy::kSessionAffinity);
+  const auto scheduler = Make("session_affinity");
   TestCluster cluster(4);
   cluster.signals.outstanding = {1, 0, 1, 2};
   EXPECT_EQ(cluster.Dispatch(*scheduler, {.conversation = 5}), 1);
@@ -154,7 +153,7 @@ TEST(SessionAffinityTest, AConversationWithoutItsWorkerMovesForGood) {
 }
 
 TEST(SessionAffinityTest, AnOverloadedWorkerIsPassedOver) {
-  const auto scheduler = Make(GlobalPolicy::kSessionAffinity);
+  const auto scheduler = Make("session_affinity");
   TestCluster cluster(4);
   EXPECT_EQ(cluster.Dispatch(*scheduler, {.conversation = 5}), 0);
   // 19 outstanding: at most ceil(2 x 20 / 4) = 10 with the new one.

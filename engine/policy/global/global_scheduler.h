@@ -1,70 +1,17 @@
 // Sends requests to workers: each arriving one, and each prefilled one to the worker that decodes.
 //
 // A global scheduler sees what a real router would: signals of the workers, perhaps stale, and what
-// a request shows of itself, never its output length. GlobalSchedulers() lists the policies, one
-// file or class each. docs/routing.md.
+// a request shows of itself, never its output length before its end. The policies are in this
+// folder, one file each; registry.h finds them by name. docs/routing.md.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
-#include <string_view>
-#include <vector>
+
+#include "engine/base/registry.h"
+#include "engine/run/worker_signals.h"
 
 namespace tokensim {
-
-enum class GlobalPolicy : uint8_t {
-  kRoundRobin,
-  kRandom,
-  kLeastRequests,
-  kLeastKv,
-  kLeastWork,
-  kPowerOfTwo,
-  kPrefixAffinity,
-  kSessionAffinity,
-  kWeighted,
-  kVllmDp,
-};
-
-struct ScorerWeights {
-  double queue_depth = 1;
-  double kv_use = 1;
-  double prefix_hit = 1;
-  double load = 1;
-};
-
-struct GlobalSchedulerConfig {
-  GlobalPolicy policy = GlobalPolicy::kRoundRobin;
-  ScorerWeights weights;            // of kWeighted
-  double affinity_load_factor = 2;  // > 1; of the affinity policies
-  uint64_t seed = 0;                // of kRandom and kPowerOfTwo
-  const char* stream = "dispatch";  // name of their random stream; lives forever
-};
-
-struct GlobalPolicyInfo {
-  GlobalPolicy policy;
-  std::string_view name;         // as in specs
-  std::string_view description;  // one line, for the catalog
-};
-[[nodiscard]] const std::vector<GlobalPolicyInfo>& GlobalSchedulers();
-
-// What the router knows of the workers, one entry per worker of the cluster.
-struct WorkerSignals {
-  std::vector<int32_t> outstanding;         // requests sent there and not finished or handed on
-  std::vector<int32_t> waiting;             // of them, not in the running set
-  std::vector<int64_t> outstanding_tokens;  // prompt tokens sent there and not yet computed
-  std::vector<int64_t> kv_used;             // KV blocks
-  std::vector<int64_t> kv_total;
-  int64_t refreshes = 0;  // of stale signals, the first included; 0: these are live
-
-  void Resize(size_t workers) {
-    outstanding.resize(workers);
-    waiting.resize(workers);
-    outstanding_tokens.resize(workers);
-    kv_used.resize(workers);
-    kv_total.resize(workers);
-  }
-};
 
 // Answers how much of a prompt a worker has in its prefix cache, now.
 class PrefixProbe {
@@ -79,10 +26,25 @@ struct DispatchView {
   // Workers that may be chosen, by increasing index; not empty.
   std::span<const int32_t> candidates;
   int32_t input_tokens = 0;   // of the request, the tokens generated so far included
+  bool transfer = false;      // its prompt is computed: a worker is wanted to decode it
   int64_t conversation = -1;  // -1: none
   // The same for prompts that begin alike; 0: nothing known.
   uint64_t prefix_key = 0;
   const PrefixProbe* prefix = nullptr;  // null: no worker caches prefixes
+
+  // Of each worker, in tokens: the prompts it has to compute, or the KV caches it has to decode on.
+  [[nodiscard]] const std::vector<int64_t>& work() const {
+    return transfer ? signals.outstanding_kv_tokens : signals.outstanding_tokens;
+  }
+};
+
+// A request that ended at a worker.
+struct FinishedRequest {
+  int32_t worker = -1;
+  int32_t input_tokens = 0;
+  int32_t output_tokens = 0;
+  int64_t conversation = -1;  // -1: none
+  uint64_t prefix_key = 0;    // as in DispatchView
 };
 
 class GlobalScheduler {
@@ -90,9 +52,27 @@ class GlobalScheduler {
   virtual ~GlobalScheduler() = default;
   // One of the candidates. Ties go to the first of them.
   virtual int32_t Dispatch(const DispatchView& view) = 0;
+  // A request got its last token. Called for policies that want it (GlobalSchedulerTraits).
+  virtual void OnFinish(const FinishedRequest& /*request*/) {}
 };
 
-[[nodiscard]] std::unique_ptr<GlobalScheduler> MakeGlobalScheduler(
-    const GlobalSchedulerConfig& config);
+// What others must know of a global scheduler.
+struct GlobalSchedulerTraits {
+  bool wants_finishes = false;  // OnFinish is called
+};
+
+// Of one run.
+struct GlobalSchedulerContext {
+  uint64_t seed = 0;
+  const char* stream = "dispatch";  // name of its random stream, if it draws any; lives forever
+};
+
+class GlobalSchedulerFactory
+    : public PolicyFactory<GlobalScheduler, GlobalSchedulerTraits, GlobalSchedulerContext> {
+ public:
+  using PolicyFactory::PolicyFactory;
+};
+using GlobalSchedulerEntry = PolicyEntry<GlobalSchedulerFactory>;
+using GlobalSchedulerRegistry = PolicyRegistry<GlobalSchedulerFactory>;
 
 }  // namespace tokensim

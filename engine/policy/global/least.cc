@@ -1,6 +1,5 @@
-// The worker with the least of one signal: outstanding requests, used KV cache, prompts to compute.
+// The worker with the least of one signal: outstanding requests, used KV cache, work in tokens.
 #include "engine/policy/global/candidates.h"
-#include "engine/policy/global/schedulers.h"
 
 namespace tokensim {
 namespace {
@@ -14,9 +13,7 @@ class LeastRequests final : public GlobalScheduler {
 
 class LeastWork final : public GlobalScheduler {
  public:
-  int32_t Dispatch(const DispatchView& view) override {
-    return LeastCandidate(view.signals.outstanding_tokens, view);
-  }
+  int32_t Dispatch(const DispatchView& view) override { return LeastCandidate(view.work(), view); }
 };
 
 class LeastKv final : public GlobalScheduler {
@@ -50,14 +47,30 @@ class LeastKv final : public GlobalScheduler {
 
 }  // namespace
 
-GlobalSchedulerPtr MakeLeastRequests(const GlobalSchedulerConfig& /*config*/) {
-  return std::make_unique<LeastRequests>();
-}
-GlobalSchedulerPtr MakeLeastKv(const GlobalSchedulerConfig& /*config*/) {
-  return std::make_unique<LeastKv>();
-}
-GlobalSchedulerPtr MakeLeastWork(const GlobalSchedulerConfig& /*config*/) {
-  return std::make_unique<LeastWork>();
-}
+extern constinit const GlobalSchedulerEntry kLeastRequestsRouter = {
+    {.name = "least_requests",
+     .description =
+         "the worker with the fewest requests sent there and not finished; ties: the first"},
+    {},
+    [](const ParameterValues& /*values*/) -> GlobalSchedulerFactory::Maker {
+      return [](const GlobalSchedulerContext&) { return std::make_unique<LeastRequests>(); };
+    }};
+
+extern constinit const GlobalSchedulerEntry kLeastKvRouter = {
+    {.name = "least_kv",
+     .description = "the worker with the smallest used share of its KV blocks; ties: the first"},
+    {},
+    [](const ParameterValues& /*values*/) -> GlobalSchedulerFactory::Maker {
+      return [](const GlobalSchedulerContext&) { return std::make_unique<LeastKv>(); };
+    }};
+
+extern constinit const GlobalSchedulerEntry kLeastWorkRouter = {
+    {.name = "least_work",
+     .description = "the worker with the fewest prompt tokens sent there and not yet computed; "
+                    "after a prefill, with the fewest KV tokens; ties: the first"},
+    {},
+    [](const ParameterValues& /*values*/) -> GlobalSchedulerFactory::Maker {
+      return [](const GlobalSchedulerContext&) { return std::make_unique<LeastWork>(); };
+    }};
 
 }  // namespace tokensim

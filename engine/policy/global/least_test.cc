@@ -10,7 +10,7 @@ namespace tokensim {
 namespace {
 
 TEST(LeastRequestsTest, TakesTheFirstOfTheLeast) {
-  const auto scheduler = Make(GlobalPolicy::kLeastRequests);
+  const auto scheduler = Make("least_requests");
   TestCluster cluster(3);
   cluster.signals.outstanding = {3, 1, 1};
   EXPECT_EQ(cluster.Dispatch(*scheduler), 1);
@@ -22,7 +22,7 @@ TEST(LeastRequestsTest, TakesTheFirstOfTheLeast) {
 }
 
 TEST(LeastWorkTest, CountsPromptTokens) {
-  const auto scheduler = Make(GlobalPolicy::kLeastWork);
+  const auto scheduler = Make("least_work");
   TestCluster cluster(3);
   cluster.signals.outstanding = {1, 9, 1};
   cluster.signals.outstanding_tokens = {3'000'000'000, 100, 2'999'999'999};
@@ -31,8 +31,18 @@ TEST(LeastWorkTest, CountsPromptTokens) {
   EXPECT_EQ(cluster.Dispatch(*scheduler), 2);
 }
 
+// As Splitwise, which has a queue in tokens for prompts and one for caches.
+TEST(LeastWorkTest, CountsKvTokensForTransfers) {
+  const auto scheduler = Make("least_work");
+  TestCluster cluster(3);
+  cluster.signals.outstanding_tokens = {0, 0, 1};
+  cluster.signals.outstanding_kv_tokens = {3'000'000'000, 200, 100};
+  EXPECT_EQ(cluster.Dispatch(*scheduler), 0);
+  EXPECT_EQ(cluster.Dispatch(*scheduler, {.transfer = true}), 2);
+}
+
 TEST(LeastKvTest, ComparesShares) {
-  const auto scheduler = Make(GlobalPolicy::kLeastKv);
+  const auto scheduler = Make("least_kv");
   TestCluster cluster(3);
   cluster.signals.kv_used = {50, 60, 40};
   EXPECT_EQ(cluster.Dispatch(*scheduler), 2);
@@ -43,7 +53,7 @@ TEST(LeastKvTest, ComparesShares) {
 }
 
 TEST(LeastKvTest, IsExact) {
-  const auto scheduler = Make(GlobalPolicy::kLeastKv);
+  const auto scheduler = Make("least_kv");
   TestCluster cluster(2);
   // 1/3 twice: a tie, whatever 1/3 is in binary.
   cluster.signals.kv_used = {333'333'333'333, 1};
@@ -67,10 +77,10 @@ TEST(LeastTest, FindsTheFirstMinimum) {
       }
       for (int64_t& value : cluster.signals.kv_used) value = static_cast<int64_t>(rng.Below(101));
       const auto& outstanding = cluster.signals.outstanding;
-      EXPECT_EQ(cluster.Dispatch(*Make(GlobalPolicy::kLeastRequests)),
+      EXPECT_EQ(cluster.Dispatch(*Make("least_requests")),
                 std::min_element(outstanding.begin(), outstanding.end()) - outstanding.begin());
       const auto& used = cluster.signals.kv_used;
-      EXPECT_EQ(cluster.Dispatch(*Make(GlobalPolicy::kLeastKv)),
+      EXPECT_EQ(cluster.Dispatch(*Make("least_kv")),
                 std::min_element(used.begin(), used.end()) - used.begin());
     }
   }

@@ -12,9 +12,18 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/base/parameters.h"
 #include "engine/policy/global/candidates.h"
 
 namespace tokensim {
+
+// c, a parameter of every affinity policy.
+inline constexpr char kLoadFactor[] = "affinity_load_factor";
+[[nodiscard]] constexpr Parameter LoadFactorParameter() {
+  return RealParameter(kLoadFactor, 2, {.above = 1, .max = 1e6},
+                       "a worker whose outstanding requests exceed the mean by this factor is "
+                       "passed over");
+}
 
 [[nodiscard]] inline int32_t LoadBound(const DispatchView& view, double load_factor) {
   const auto after = static_cast<double>(TotalOfCandidates(view.signals.outstanding, view) + 1);

@@ -2,14 +2,14 @@
 // Power of Two Choices in Randomized Load Balancing", IEEE TPDS 2001): m = n requests on n workers
 // give a largest load of ln ln n / ln 2 + O(1), where one random choice gives ln n / ln ln n.
 #include "engine/base/rng.h"
-#include "engine/policy/global/schedulers.h"
+#include "engine/policy/global/global_scheduler.h"
 
 namespace tokensim {
 namespace {
 
 class PowerOfTwo final : public GlobalScheduler {
  public:
-  explicit PowerOfTwo(const GlobalSchedulerConfig& config) : rng_(config.seed, config.stream) {}
+  explicit PowerOfTwo(const GlobalSchedulerContext& context) : rng_(context.seed, context.stream) {}
 
   int32_t Dispatch(const DispatchView& view) override {
     const size_t count = view.candidates.size();
@@ -33,8 +33,13 @@ class PowerOfTwo final : public GlobalScheduler {
 
 }  // namespace
 
-GlobalSchedulerPtr MakePowerOfTwo(const GlobalSchedulerConfig& config) {
-  return std::make_unique<PowerOfTwo>(config);
-}
+extern constinit const GlobalSchedulerEntry kPowerOfTwoRouter = {
+    {.name = "power_of_two", .description = "of two random workers the one with fewer requests"},
+    {},
+    [](const ParameterValues& /*values*/) -> GlobalSchedulerFactory::Maker {
+      return [](const GlobalSchedulerContext& context) {
+        return std::make_unique<PowerOfTwo>(context);
+      };
+    }};
 
 }  // namespace tokensim

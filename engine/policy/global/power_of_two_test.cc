@@ -8,8 +8,8 @@ namespace tokensim {
 namespace {
 
 // The largest load after `requests` requests that never end.
-int32_t LargestLoad(GlobalPolicy policy, size_t workers, int requests, uint64_t seed) {
-  const auto scheduler = MakeGlobalScheduler({.policy = policy, .seed = seed});
+int32_t LargestLoad(const char* policy, size_t workers, int requests, uint64_t seed) {
+  const auto scheduler = GlobalSchedulers().Make(policy)->Make({.seed = seed});
   TestCluster cluster(workers);
   for (int i = 0; i < requests; ++i) cluster.Send(*scheduler);
   const auto& outstanding = cluster.signals.outstanding;
@@ -17,7 +17,7 @@ int32_t LargestLoad(GlobalPolicy policy, size_t workers, int requests, uint64_t 
 }
 
 TEST(PowerOfTwoTest, TheTwoAreDistinct) {
-  const auto scheduler = Make(GlobalPolicy::kPowerOfTwo);
+  const auto scheduler = Make("power_of_two");
   TestCluster cluster(2);
   cluster.signals.outstanding = {1, 0};
   for (int i = 0; i < 100; ++i) EXPECT_EQ(cluster.Dispatch(*scheduler), 1);
@@ -26,7 +26,7 @@ TEST(PowerOfTwoTest, TheTwoAreDistinct) {
 // Of k candidates in order of load, the one at rank r (0: most loaded) is the less loaded of a
 // pair in r of the k (k - 1) / 2 pairs.
 TEST(PowerOfTwoTest, EveryPairIsEquallyLikely) {
-  const auto scheduler = Make(GlobalPolicy::kPowerOfTwo);
+  const auto scheduler = Make("power_of_two");
   TestCluster cluster(6);
   cluster.candidates = {0, 2, 3, 5};
   cluster.signals.outstanding = {9, 0, 8, 7, 0, 6};
@@ -39,7 +39,7 @@ TEST(PowerOfTwoTest, EveryPairIsEquallyLikely) {
 }
 
 TEST(PowerOfTwoTest, AnIdleClusterIsUsedEvenly) {
-  const auto scheduler = Make(GlobalPolicy::kPowerOfTwo);
+  const auto scheduler = Make("power_of_two");
   TestCluster cluster(4);
   std::vector<int> count(4);
   for (int i = 0; i < 40'000; ++i) ++count[static_cast<size_t>(cluster.Dispatch(*scheduler))];
@@ -50,14 +50,14 @@ TEST(PowerOfTwoTest, AnIdleClusterIsUsedEvenly) {
 // for 10,000; of one random choice it is about ln n / ln ln n, 4.1, times 1 + o(1).
 TEST(PowerOfTwoTest, LargestLoadIsFarBelowThatOfOneChoice) {
   for (const uint64_t seed : {1, 2, 3, 4, 5}) {
-    const int32_t two = LargestLoad(GlobalPolicy::kPowerOfTwo, 10'000, 10'000, seed);
-    const int32_t one = LargestLoad(GlobalPolicy::kRandom, 10'000, 10'000, seed);
+    const int32_t two = LargestLoad("power_of_two", 10'000, 10'000, seed);
+    const int32_t one = LargestLoad("random", 10'000, 10'000, seed);
     EXPECT_LE(two, 4);
     EXPECT_GE(one, 6);
     // Berenbrink et al. 2000: the gap to the mean stays that small however many requests come; of
     // one choice it grows with their square root.
-    EXPECT_LE(LargestLoad(GlobalPolicy::kPowerOfTwo, 100, 100'000, seed), 1'000 + 4);
-    EXPECT_GE(LargestLoad(GlobalPolicy::kRandom, 100, 100'000, seed), 1'000 + 40);
+    EXPECT_LE(LargestLoad("power_of_two", 100, 100'000, seed), 1'000 + 4);
+    EXPECT_GE(LargestLoad("random", 100, 100'000, seed), 1'000 + 40);
   }
 }
 

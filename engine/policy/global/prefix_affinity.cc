@@ -12,7 +12,6 @@
 #include <algorithm>
 
 #include "engine/policy/global/load_bound.h"
-#include "engine/policy/global/schedulers.h"
 
 namespace tokensim {
 namespace {
@@ -28,8 +27,7 @@ uint64_t Mix(uint64_t x) {
 
 class PrefixAffinity final : public GlobalScheduler {
  public:
-  explicit PrefixAffinity(const GlobalSchedulerConfig& config)
-      : load_factor_(config.affinity_load_factor) {}
+  explicit PrefixAffinity(double load_factor) : load_factor_(load_factor) {}
 
   int32_t Dispatch(const DispatchView& view) override {
     const auto& outstanding = view.signals.outstanding;
@@ -66,10 +64,20 @@ class PrefixAffinity final : public GlobalScheduler {
   const double load_factor_;
 };
 
+constexpr Parameter kParameters[] = {LoadFactorParameter()};
+
 }  // namespace
 
-GlobalSchedulerPtr MakePrefixAffinity(const GlobalSchedulerConfig& config) {
-  return std::make_unique<PrefixAffinity>(config);
-}
+extern constinit const GlobalSchedulerEntry kPrefixAffinityRouter = {
+    {.name = "prefix_affinity",
+     .description =
+         "prompts that begin alike to one worker, by consistent hashing with bounded loads",
+     .parameters = kParameters},
+    {},
+    [](const ParameterValues& values) -> GlobalSchedulerFactory::Maker {
+      return [factor = values.real(kLoadFactor)](const GlobalSchedulerContext&) {
+        return std::make_unique<PrefixAffinity>(factor);
+      };
+    }};
 
 }  // namespace tokensim

@@ -1,13 +1,13 @@
 // A worker at random: what a router without any state does, and the baseline of power_of_two.
 #include "engine/base/rng.h"
-#include "engine/policy/global/schedulers.h"
+#include "engine/policy/global/global_scheduler.h"
 
 namespace tokensim {
 namespace {
 
 class Random final : public GlobalScheduler {
  public:
-  explicit Random(const GlobalSchedulerConfig& config) : rng_(config.seed, config.stream) {}
+  explicit Random(const GlobalSchedulerContext& context) : rng_(context.seed, context.stream) {}
 
   int32_t Dispatch(const DispatchView& view) override {
     return view.candidates[rng_.Below(view.candidates.size())];
@@ -19,8 +19,12 @@ class Random final : public GlobalScheduler {
 
 }  // namespace
 
-GlobalSchedulerPtr MakeRandom(const GlobalSchedulerConfig& config) {
-  return std::make_unique<Random>(config);
-}
+extern constinit const GlobalSchedulerEntry kRandomRouter = {
+    {.name = "random", .description = "any worker, all equally likely"},
+    {},
+    [](const ParameterValues& /*values*/) -> GlobalSchedulerFactory::Maker {
+      return
+          [](const GlobalSchedulerContext& context) { return std::make_unique<Random>(context); };
+    }};
 
 }  // namespace tokensim

@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "engine/policy/global/candidates.h"
-#include "engine/policy/global/schedulers.h"
 
 namespace tokensim {
 namespace {
@@ -28,8 +27,11 @@ class RoundRobin final : public GlobalScheduler {
 
 }  // namespace
 
-GlobalSchedulerPtr MakeRoundRobin(const GlobalSchedulerConfig& /*config*/) {
-  return std::make_unique<RoundRobin>();
-}
+extern constinit const GlobalSchedulerEntry kRoundRobinRouter = {
+    {.name = "round_robin", .description = "each worker in turn"},
+    {},
+    [](const ParameterValues& /*values*/) -> GlobalSchedulerFactory::Maker {
+      return [](const GlobalSchedulerContext&) { return std::make_unique<RoundRobin>(); };
+    }};
 
 }  // namespace tokensim

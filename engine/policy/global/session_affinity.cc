@@ -3,7 +3,6 @@
 // (load_bound.h), goes to the worker with the fewest requests, which is the conversation's from
 // then on.
 #include "engine/policy/global/load_bound.h"
-#include "engine/policy/global/schedulers.h"
 #include "engine/policy/global/session_table.h"
 
 namespace tokensim {
@@ -11,8 +10,7 @@ namespace {
 
 class SessionAffinity final : public GlobalScheduler {
  public:
-  explicit SessionAffinity(const GlobalSchedulerConfig& config)
-      : load_factor_(config.affinity_load_factor) {}
+  explicit SessionAffinity(double load_factor) : load_factor_(load_factor) {}
 
   int32_t Dispatch(const DispatchView& view) override {
     const auto& outstanding = view.signals.outstanding;
@@ -31,10 +29,20 @@ class SessionAffinity final : public GlobalScheduler {
   SessionTable sessions_;
 };
 
+constexpr Parameter kParameters[] = {LoadFactorParameter()};
+
 }  // namespace
 
-GlobalSchedulerPtr MakeSessionAffinity(const GlobalSchedulerConfig& config) {
-  return std::make_unique<SessionAffinity>(config);
-}
+extern constinit const GlobalSchedulerEntry kSessionAffinityRouter = {
+    {.name = "session_affinity",
+     .description =
+         "each conversation to the worker that served it; a first turn as least_requests",
+     .parameters = kParameters},
+    {},
+    [](const ParameterValues& values) -> GlobalSchedulerFactory::Maker {
+      return [factor = values.real(kLoadFactor)](const GlobalSchedulerContext&) {
+        return std::make_unique<SessionAffinity>(factor);
+      };
+    }};
 
 }  // namespace tokensim

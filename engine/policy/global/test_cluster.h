@@ -3,9 +3,10 @@
 
 #include <memory>
 #include <numeric>
+#include <string_view>
 #include <vector>
 
-#include "engine/policy/global/global_scheduler.h"
+#include "engine/policy/global/registry.h"
 
 namespace tokensim {
 
@@ -14,6 +15,7 @@ struct TestRequest {
   int64_t conversation = -1;
   uint64_t prefix_key = 0;
   const PrefixProbe* prefix = nullptr;
+  bool transfer = false;
 };
 
 // Of `workers` idle workers with 100 KV blocks each, all candidates.
@@ -29,6 +31,7 @@ class TestCluster {
     return scheduler.Dispatch({.signals = signals,
                                .candidates = candidates,
                                .input_tokens = r.input_tokens,
+                               .transfer = r.transfer,
                                .conversation = r.conversation,
                                .prefix_key = r.prefix_key,
                                .prefix = r.prefix});
@@ -44,8 +47,9 @@ class TestCluster {
   std::vector<int32_t> candidates;
 };
 
-inline std::unique_ptr<GlobalScheduler> Make(GlobalPolicy policy) {
-  return MakeGlobalScheduler({.policy = policy, .seed = 7});
+inline std::unique_ptr<GlobalScheduler> Make(std::string_view policy,
+                                             const NamedValues& values = {}) {
+  return GlobalSchedulers().Make(policy, values)->Make({.seed = 7});
 }
 
 }  // namespace tokensim

@@ -3,7 +3,7 @@
 // (signal_delay_seconds: 100ms); in between it adds what it sent itself to the waiting.
 #include <vector>
 
-#include "engine/policy/global/schedulers.h"
+#include "engine/policy/global/global_scheduler.h"
 
 namespace tokensim {
 namespace {
@@ -37,8 +37,13 @@ class VllmDp final : public GlobalScheduler {
 
 }  // namespace
 
-GlobalSchedulerPtr MakeVllmDp(const GlobalSchedulerConfig& /*config*/) {
-  return std::make_unique<VllmDp>();
-}
+extern constinit const GlobalSchedulerEntry kVllmDpRouter = {
+    {.name = "vllm_dp",
+     .description =
+         "the worker with the least 4 waiting + running, as vLLM among data-parallel ranks"},
+    {},
+    [](const ParameterValues& /*values*/) -> GlobalSchedulerFactory::Maker {
+      return [](const GlobalSchedulerContext&) { return std::make_unique<VllmDp>(); };
+    }};
 
 }  // namespace tokensim

@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 
-#include "engine/policy/global/global_scheduler.h"
 #include "engine/policy/global/test_cluster.h"
 
 namespace tokensim {
@@ -17,7 +16,7 @@ WorkerSignals Signals(int32_t waiting0, int32_t running0, int32_t waiting1, int3
 }
 
 TEST(VllmDpTest, AWaitingRequestCountsAsFourRunning) {
-  const auto scheduler = MakeGlobalScheduler({.policy = GlobalPolicy::kVllmDp});
+  const auto scheduler = Make("vllm_dp");
   const auto choice = [&](const WorkerSignals& signals) {
     return scheduler->Dispatch({.signals = signals, .candidates = kBoth});
   };
@@ -27,7 +26,7 @@ TEST(VllmDpTest, AWaitingRequestCountsAsFourRunning) {
 }
 
 TEST(VllmDpTest, BetweenCountsItsOwnRequestsCountAsWaiting) {
-  const auto scheduler = MakeGlobalScheduler({.policy = GlobalPolicy::kVllmDp});
+  const auto scheduler = Make("vllm_dp");
   WorkerSignals stale = Signals(0, 0, 0, 5);
   stale.refreshes = 1;
   const auto choose = [&] { return scheduler->Dispatch({.signals = stale, .candidates = kBoth}); };

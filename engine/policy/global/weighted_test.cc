@@ -20,8 +20,15 @@ class Hits final : public PrefixProbe {
   const std::vector<int32_t> tokens_;
 };
 
-std::unique_ptr<GlobalScheduler> Weighted(const ScorerWeights& weights) {
-  return MakeGlobalScheduler({.policy = GlobalPolicy::kWeighted, .weights = weights});
+struct Weights {
+  double queue_depth, kv_use, prefix_hit, load;
+};
+
+std::unique_ptr<GlobalScheduler> Weighted(const Weights& w) {
+  return Make("weighted", {{"weights.queue_depth", w.queue_depth},
+                           {"weights.kv_use", w.kv_use},
+                           {"weights.prefix_hit", w.prefix_hit},
+                           {"weights.load", w.load}});
 }
 
 TEST(WeightedTest, EachScoreAlone) {
@@ -46,7 +53,7 @@ TEST(WeightedTest, EachScoreAlone) {
 // The table of docs/routing.md.
 TEST(RoutingDocsTest, WorkedTable) {
   TestCluster cluster(3);
-  const auto session = Make(GlobalPolicy::kSessionAffinity);
+  const auto session = Make("session_affinity");
   EXPECT_EQ(cluster.Dispatch(*session, {.conversation = 9}), 0);
   cluster.signals.outstanding = {7, 6, 8};
   cluster.signals.kv_used = {90, 40, 20};
@@ -54,9 +61,9 @@ TEST(RoutingDocsTest, WorkedTable) {
   cluster.signals.waiting = {0, 2, 4};
   const Hits hits({0, 750, 0});
   const TestRequest request = {.input_tokens = 1'000, .conversation = 9, .prefix = &hits};
-  EXPECT_EQ(cluster.Dispatch(*Make(GlobalPolicy::kLeastRequests), request), 1);
-  EXPECT_EQ(cluster.Dispatch(*Make(GlobalPolicy::kLeastKv), request), 2);
-  EXPECT_EQ(cluster.Dispatch(*Make(GlobalPolicy::kLeastWork), request), 0);
+  EXPECT_EQ(cluster.Dispatch(*Make("least_requests"), request), 1);
+  EXPECT_EQ(cluster.Dispatch(*Make("least_kv"), request), 2);
+  EXPECT_EQ(cluster.Dispatch(*Make("least_work"), request), 0);
   EXPECT_EQ(cluster.Dispatch(*session, request), 0);
   EXPECT_EQ(cluster.Dispatch(*Weighted({1, 1, 1, 1}), request), 1);
   EXPECT_EQ(cluster.Dispatch(*Weighted({1, 1, 0, 1}), request), 0);
@@ -86,7 +93,7 @@ TEST(WeightedTest, TakesTheGreatestSum) {
       waiting = std::max<double>(waiting, s.waiting[w]);
       load = std::max(load, static_cast<double>(s.outstanding_tokens[w]));
     }
-    const ScorerWeights weights = {rng.Uniform(), rng.Uniform(), rng.Uniform(), rng.Uniform()};
+    const Weights weights = {rng.Uniform(), rng.Uniform(), rng.Uniform(), rng.Uniform()};
     const auto sum = [&](size_t w) {
       return weights.queue_depth * (waiting > 0 ? 1 - s.waiting[w] / waiting : 1) +
              weights.kv_use * (1 - static_cast<double>(s.kv_used[w]) / 100) +
@@ -101,6 +108,15 @@ TEST(WeightedTest, TakesTheGreatestSum) {
       EXPECT_GE(sum(static_cast<size_t>(chosen)), sum(w) - 1e-9);
     }
   }
+}
+
+TEST(WeightedTest, TheLoadOfATransferIsInKvTokens) {
+  const auto scheduler = Weighted({0, 0, 0, 1});
+  TestCluster cluster(2);
+  cluster.signals.outstanding_tokens = {10, 20};
+  cluster.signals.outstanding_kv_tokens = {20, 10};
+  EXPECT_EQ(cluster.Dispatch(*scheduler), 0);
+  EXPECT_EQ(cluster.Dispatch(*scheduler, {.transfer = true}), 1);
 }
 
 }  // namespace

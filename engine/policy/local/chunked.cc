@@ -6,8 +6,10 @@
 //      preempted (recompute), and nobody is admitted in this iteration.
 //   2. Waiting requests, first come first served, while budget, slots and blocks last. With
 //      reserve_full_prompt a request is admitted only if its whole prompt fits in the free blocks,
-//      though it takes blocks only chunk by chunk; so, too, when nothing runs: nobody would free the
-//      blocks it lacks later, and it would preempt itself again and again.
+//      though it takes blocks only chunk by chunk; so, too, when nothing runs: nobody would free
+//      the blocks it lacks later, and it would preempt itself again and again. A request whose KV
+//      cache begins to load takes a slot and blocks, but no budget: nothing of it is computed in
+//      this iteration.
 //
 // At most one running request is in prefill: a prompt is left unfinished only when it used up the
 // budget, and then nobody is admitted behind it.
@@ -15,8 +17,9 @@
 // With asynchronous scheduling (async_scheduling_depth 2) the worker asks for a batch while the one
 // before runs, on the outcome that one will have; see engine/worker/worker.h.
 #include <algorithm>
+#include <optional>
 
-#include "engine/policy/local/schedulers.h"
+#include "engine/worker/local_scheduler.h"
 #include "engine/worker/worker_state.h"
 
 namespace tokensim {
@@ -24,13 +27,14 @@ namespace {
 
 class ChunkedScheduler final : public LocalScheduler {
  public:
-  explicit ChunkedScheduler(const LocalSchedulerConfig& config) : config_(config) {}
+  ChunkedScheduler(const BatchLimits& limits, bool reserve_full_prompt)
+      : limits_(limits), reserve_full_prompt_(reserve_full_prompt) {}
 
   void FormBatch(WorkerState& state) override {
     state.AdmitReady();
     bool preempted = state.PreemptForDecodes();
     state.ScheduleDecodes();
-    int32_t budget = config_.max_num_batched_tokens - state.decode_count();
+    int32_t budget = limits_.max_num_batched_tokens - state.decode_count();
     const RequestHandle unfinished = state.unfinished_prefill();
     if (unfinished != kNoRequest && budget > 0) {
       const LiveRequest& r = state.request(unfinished);
@@ -49,15 +53,16 @@ class ChunkedScheduler final : public LocalScheduler {
 
  private:
   void Admit(WorkerState& state, int32_t budget) const {
-    while (state.has_waiting() && state.slots_used() < config_.max_num_seqs && budget > 0) {
+    while (state.has_waiting() && state.slots_used() < limits_.max_num_seqs && budget > 0) {
       if (state.front_is_remote()) {
-        if (!state.AdmitRemoteFront()) break;
-        --budget;
+        const std::optional<int32_t> tokens = state.AdmitRemoteFront();
+        if (!tokens) break;
+        budget -= *tokens;
         continue;
       }
       const Admission admission = state.PlanFront();
       const int32_t tokens = std::min(admission.target - admission.cached, budget);
-      const bool whole = config_.reserve_full_prompt || state.slots_used() == 0;
+      const bool whole = reserve_full_prompt_ || state.slots_used() == 0;
       const int32_t held = whole ? admission.target : admission.cached + tokens;
       if (!state.Fits(admission, held)) break;
       state.AdmitFront(admission, tokens);
@@ -65,13 +70,32 @@ class ChunkedScheduler final : public LocalScheduler {
     }
   }
 
-  const LocalSchedulerConfig config_;
+  const BatchLimits limits_;
+  const bool reserve_full_prompt_;
 };
+
+constexpr char kReserveFullPrompt[] = "reserve_full_prompt";
+constexpr Parameter kParameters[] = {
+    FlagParameter(kReserveFullPrompt, true,
+                  "admit a request only when its whole prompt fits in the free KV blocks")};
 
 }  // namespace
 
-std::unique_ptr<LocalScheduler> MakeChunkedScheduler(const LocalSchedulerConfig& config) {
-  return std::make_unique<ChunkedScheduler>(config);
-}
+extern constinit const LocalSchedulerEntry kChunkedScheduler = {
+    {.name = "chunked",
+     .description =
+         "vLLM V1 / Sarathi: decodes first, then prompts in chunks within a token budget",
+     .parameters = kParameters},
+    {.splits_prompts = true,
+     .default_budget = 2'048,
+     .forms_ahead = true,
+     .steady_decodes = true,
+     .runs_in_lockstep = true,
+     .null_blocks = 1},
+    [](const ParameterValues& values) -> LocalSchedulerFactory::Maker {
+      return [reserve = values.flag(kReserveFullPrompt)](const BatchLimits& limits) {
+        return std::make_unique<ChunkedScheduler>(limits, reserve);
+      };
+    }};
 
 }  // namespace tokensim

@@ -1,10 +1,11 @@
 // Each scheduler on a worker state driven by hand: what is in the batch, who is preempted.
-#include "engine/policy/local/local_scheduler.h"
-
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <vector>
 
+#include "engine/policy/defaults.h"
+#include "engine/policy/local/registry.h"
 #include "engine/worker/worker_state.h"
 
 namespace tokensim {
@@ -13,9 +14,11 @@ namespace {
 class LocalSchedulerTest : public ::testing::Test {
  protected:
   void Start(LocalSchedulerConfig config, int64_t kv_blocks, int32_t block_size) {
+    AddDefaultPolicies(&config);
     state_ = std::make_unique<WorkerState>(
         slab_, WorkerStateConfig{.kv_blocks = kv_blocks, .block_size = block_size}, config);
-    scheduler_ = MakeLocalScheduler(config);
+    keeps_finished_ = config.policy->traits().keeps_finished;
+    scheduler_ = config.policy->Make({config.max_num_seqs, config.max_num_batched_tokens});
   }
 
   RequestHandle Add(int32_t input, int32_t output) {
@@ -37,7 +40,7 @@ class LocalSchedulerTest : public ::testing::Test {
     int finished = 0;
     const auto finish = [&](RequestHandle handle) {
       Holdings holdings = state_->TakeHoldings(handle);
-      if (scheduler_->KeepsFinished()) {
+      if (keeps_finished_) {
         state_->KeepAsPadding(std::move(holdings));
       } else {
         state_->Free(holdings);
@@ -57,11 +60,14 @@ class LocalSchedulerTest : public ::testing::Test {
   SimTime now_ = 0;
   std::unique_ptr<WorkerState> state_;
   std::unique_ptr<LocalScheduler> scheduler_;
+  bool keeps_finished_ = false;
 };
 
 TEST_F(LocalSchedulerTest, ChunkedSplitsPromptsWithinTheBudget) {
-  Start({.policy = LocalPolicy::kChunked, .max_num_seqs = 8, .max_num_batched_tokens = 100}, 1000,
-        16);
+  Start({.policy = LocalSchedulers().Make("chunked"),
+         .max_num_seqs = 8,
+         .max_num_batched_tokens = 100},
+        1000, 16);
   Add(60, 10);
   Add(90, 10);
   Add(5, 10);
@@ -84,7 +90,10 @@ TEST_F(LocalSchedulerTest, ChunkedSplitsPromptsWithinTheBudget) {
 TEST_F(LocalSchedulerTest, ChunkedPreemptsTheTailAndAdmitsNobodyThen) {
   // Two requests of 4 tokens fill 2 of 3 blocks of 4; the first decode takes the third block and
   // the second finds none.
-  Start({.policy = LocalPolicy::kChunked, .max_num_seqs = 8, .max_num_batched_tokens = 100}, 3, 4);
+  Start({.policy = LocalSchedulers().Make("chunked"),
+         .max_num_seqs = 8,
+         .max_num_batched_tokens = 100},
+        3, 4);
   const RequestHandle a = Add(4, 5);
   const RequestHandle b = Add(4, 5);
   Add(1, 1);
@@ -104,10 +113,9 @@ TEST_F(LocalSchedulerTest, ChunkedPreemptsTheTailAndAdmitsNobodyThen) {
 
 TEST_F(LocalSchedulerTest, ReserveFullPromptWaitsForTheWholePrompt) {
   for (const bool reserve : {false, true}) {
-    Start({.policy = LocalPolicy::kChunked,
+    Start({.policy = LocalSchedulers().Make("chunked", {{"reserve_full_prompt", reserve}}),
            .max_num_seqs = 8,
-           .max_num_batched_tokens = 16,
-           .reserve_full_prompt = reserve},
+           .max_num_batched_tokens = 16},
           4, 16);
     Add(16, 100);  // one block, and one more for its first decode
     Form();
@@ -119,15 +127,19 @@ TEST_F(LocalSchedulerTest, ReserveFullPromptWaitsForTheWholePrompt) {
 }
 
 TEST_F(LocalSchedulerTest, ChunkedStopsAtMaxNumSeqs) {
-  Start({.policy = LocalPolicy::kChunked, .max_num_seqs = 2, .max_num_batched_tokens = 100}, 100,
-        16);
+  Start({.policy = LocalSchedulers().Make("chunked"),
+         .max_num_seqs = 2,
+         .max_num_batched_tokens = 100},
+        100, 16);
   for (int i = 0; i < 3; ++i) Add(3, 2);
   EXPECT_EQ(Form().prefill.size(), 2u);
   EXPECT_EQ(state_->waiting_count(), 1);
 }
 
 TEST_F(LocalSchedulerTest, OrcaNeverSplitsAPrompt) {
-  Start({.policy = LocalPolicy::kOrca, .max_num_seqs = 8, .max_num_batched_tokens = 100}, 1000, 16);
+  Start(
+      {.policy = LocalSchedulers().Make("orca"), .max_num_seqs = 8, .max_num_batched_tokens = 100},
+      1000, 16);
   Add(300, 5);  // larger than the limit: alone
   Add(50, 5);
   Add(49, 5);
@@ -143,7 +155,9 @@ TEST_F(LocalSchedulerTest, OrcaNeverSplitsAPrompt) {
 }
 
 TEST_F(LocalSchedulerTest, StaticKeepsBubblesUntilTheLongestIsDone) {
-  Start({.policy = LocalPolicy::kStatic, .max_num_seqs = 2, .max_num_batched_tokens = 0}, 100, 4);
+  Start(
+      {.policy = LocalSchedulers().Make("static"), .max_num_seqs = 2, .max_num_batched_tokens = 0},
+      100, 4);
   Add(4, 1);
   Add(4, 3);
   Add(4, 1);
@@ -166,11 +180,63 @@ TEST_F(LocalSchedulerTest, StaticKeepsBubblesUntilTheLongestIsDone) {
   EXPECT_EQ(state_->pool().used(), 1);
 }
 
-TEST(LocalSchedulersTest, RegistryNamesEveryPolicyOnce) {
-  EXPECT_EQ(LocalSchedulers().size(), 4u);
-  for (const LocalPolicyInfo& info : LocalSchedulers()) {
-    EXPECT_NE(MakeLocalScheduler({.policy = info.policy}), nullptr);
-    EXPECT_FALSE(info.description.empty());
+// As in vLLM: nothing of it is computed in this iteration.
+TEST_F(LocalSchedulerTest, AKvCacheThatBeginsToLoadTakesNoBudget) {
+  for (const std::string_view policy : {"chunked", "orca", "static"}) {
+    Start(
+        {.policy = LocalSchedulers().Make(policy), .max_num_seqs = 4, .max_num_batched_tokens = 4},
+        100, 4);
+    const RequestHandle remote = slab_.Allocate();
+    slab_[remote].input_tokens = 8;
+    slab_[remote].output_tokens = 2;
+    slab_[remote].generated = 1;
+    slab_[remote].kv_source = KvSource::kWorker;
+    slab_[remote].kv_tokens = 8;
+    state_->Enqueue(remote);
+    Add(1, 1);
+    Add(3, 1);
+    const IterationShape shape = Form();
+    EXPECT_EQ(state_->loads_begun().size(), 1u);
+    EXPECT_EQ(shape.prefill_tokens, 4) << policy;
+  }
+}
+
+// max_memory_ratio is for those that have not run here: the cache that comes from another worker
+// may take two of four blocks, and the one behind it waits.
+TEST_F(LocalSchedulerTest, MaxMemoryRatioAppliesToCachesThatCome) {
+  Start({.policy = LocalSchedulers().Make("chunked"), .max_memory_ratio = 0.5}, 4, 4);
+  for (int i = 0; i < 2; ++i) {
+    const RequestHandle remote = slab_.Allocate();
+    slab_[remote].input_tokens = 4;
+    slab_[remote].output_tokens = 9;
+    slab_[remote].generated = 1;
+    slab_[remote].scheduled = 0;  // on the worker that sends it
+    slab_[remote].ran_here = true;
+    slab_[remote].kv_source = KvSource::kWorker;
+    slab_[remote].kv_tokens = 4;
+    state_->Enqueue(remote);
+  }
+  Form();
+  EXPECT_EQ(state_->loads_begun().size(), 1u);
+  EXPECT_EQ(state_->waiting_count(), 1);
+}
+
+// The last token of a prompt is computed though its block is found.
+TEST_F(LocalSchedulerTest, HitsLeaveTheLastToken) {
+  LocalSchedulerConfig config;
+  AddDefaultPolicies(&config);
+  state_ = std::make_unique<WorkerState>(
+      slab_, WorkerStateConfig{.kv_blocks = 100, .block_size = 4, .prefix_caching = true}, config);
+  scheduler_ = config.policy->Make({config.max_num_seqs, config.max_num_batched_tokens});
+  LiveRequest request;
+  request.text = {.prefix_group = 1, .prefix_tokens = 100};
+  const RequestHandle first = Add(12, 1);
+  slab_[first].text = request.text;
+  Form();
+  EXPECT_EQ(Complete(), 1);
+  for (const auto& [input, hits] : {std::pair(4, 0), {8, 4}, {12, 8}, {13, 12}, {40, 12}}) {
+    request.input_tokens = input;
+    EXPECT_EQ(state_->HitTokens(request), hits) << input;
   }
 }
 

@@ -5,8 +5,10 @@
 // allocated as tokens come, and the tail is preempted (recompute) when they run out. With
 // max_num_batched_tokens, prompts join only while the batch stays within it; one that is larger
 // than the limit runs when there is nothing else in the batch.
-#include "engine/policy/local/schedulers.h"
+#include <optional>
+
 #include "engine/policy/local/whole_prompts.h"
+#include "engine/worker/local_scheduler.h"
 #include "engine/worker/worker_state.h"
 
 namespace tokensim {
@@ -14,7 +16,7 @@ namespace {
 
 class OrcaScheduler final : public LocalScheduler {
  public:
-  explicit OrcaScheduler(const LocalSchedulerConfig& config) : config_(config) {}
+  explicit OrcaScheduler(const BatchLimits& limits) : limits_(limits) {}
 
   void FormBatch(WorkerState& state) override {
     state.AdmitReady();
@@ -22,26 +24,32 @@ class OrcaScheduler final : public LocalScheduler {
     state.ScheduleDecodes();
     if (preempted) return;
     int64_t batched = state.decode_count();
-    while (state.has_waiting() && state.slots_used() < config_.max_num_seqs) {
+    while (state.has_waiting() && state.slots_used() < limits_.max_num_seqs) {
       if (state.front_is_remote()) {
-        if (!state.AdmitRemoteFront()) break;
-        ++batched;
+        const std::optional<int32_t> tokens = state.AdmitRemoteFront();
+        if (!tokens) break;
+        batched += *tokens;
         continue;
       }
-      const int32_t tokens = AdmitWholePrompt(config_, batched, &state);
+      const int32_t tokens = AdmitWholePrompt(limits_, batched, &state);
       if (tokens == 0) break;
       batched += tokens;
     }
   }
 
  private:
-  const LocalSchedulerConfig config_;
+  const BatchLimits limits_;
 };
 
 }  // namespace
 
-std::unique_ptr<LocalScheduler> MakeOrcaScheduler(const LocalSchedulerConfig& config) {
-  return std::make_unique<OrcaScheduler>(config);
-}
+extern constinit const LocalSchedulerEntry kOrcaScheduler = {
+    {.name = "orca",
+     .description =
+         "Orca: iteration-level batching; a prompt joins the batch whole, beside the decodes"},
+    {.steady_decodes = true},
+    [](const ParameterValues& /*values*/) -> LocalSchedulerFactory::Maker {
+      return [](const BatchLimits& limits) { return std::make_unique<OrcaScheduler>(limits); };
+    }};
 
 }  // namespace tokensim

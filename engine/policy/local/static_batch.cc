@@ -5,8 +5,10 @@
 // its KV blocks stay taken until the batch ends, though its answer is complete at its own last
 // token. When decodes find no block, the last unfinished member is preempted (recompute) and waits
 // for the next batch. KV caches that are loaded join the next batch, too.
-#include "engine/policy/local/schedulers.h"
+#include <optional>
+
 #include "engine/policy/local/whole_prompts.h"
+#include "engine/worker/local_scheduler.h"
 #include "engine/worker/worker_state.h"
 
 namespace tokensim {
@@ -14,7 +16,7 @@ namespace {
 
 class StaticScheduler final : public LocalScheduler {
  public:
-  explicit StaticScheduler(const LocalSchedulerConfig& config) : config_(config) {}
+  explicit StaticScheduler(const BatchLimits& limits) : limits_(limits) {}
 
   void FormBatch(WorkerState& state) override {
     state.PreemptForDecodes();
@@ -30,30 +32,34 @@ class StaticScheduler final : public LocalScheduler {
     if (!preempted) Fill(state);
   }
 
-  bool KeepsFinished() const override { return true; }
-
  private:
   void Fill(WorkerState& state) const {
     int64_t batched = state.decode_count();
-    while (state.has_waiting() && state.slots_used() < config_.max_num_seqs) {
+    while (state.has_waiting() && state.slots_used() < limits_.max_num_seqs) {
       if (state.front_is_remote()) {
-        if (!state.AdmitRemoteFront()) break;
-        ++batched;
+        const std::optional<int32_t> tokens = state.AdmitRemoteFront();
+        if (!tokens) break;
+        batched += *tokens;
         continue;
       }
-      const int32_t tokens = AdmitWholePrompt(config_, batched, &state);
+      const int32_t tokens = AdmitWholePrompt(limits_, batched, &state);
       if (tokens == 0) break;
       batched += tokens;
     }
   }
 
-  const LocalSchedulerConfig config_;
+  const BatchLimits limits_;
 };
 
 }  // namespace
 
-std::unique_ptr<LocalScheduler> MakeStaticScheduler(const LocalSchedulerConfig& config) {
-  return std::make_unique<StaticScheduler>(config);
-}
+extern constinit const LocalSchedulerEntry kStaticScheduler = {
+    {.name = "static",
+     .description =
+         "a batch fills, then runs to its longest output; finished rows stay as bubbles"},
+    {.keeps_finished = true, .steady_decodes = true},
+    [](const ParameterValues& /*values*/) -> LocalSchedulerFactory::Maker {
+      return [](const BatchLimits& limits) { return std::make_unique<StaticScheduler>(limits); };
+    }};
 
 }  // namespace tokensim

@@ -9,8 +9,8 @@
 //
 // A swap is copied before the iteration computes, so it lengthens it; with memory.overlap_swap it
 // does not, and a request is back when its copy is done.
-#include "engine/policy/local/schedulers.h"
 #include "engine/policy/local/whole_prompts.h"
+#include "engine/worker/local_scheduler.h"
 #include "engine/worker/worker_state.h"
 
 namespace tokensim {
@@ -18,7 +18,7 @@ namespace {
 
 class VllmV0Scheduler final : public LocalScheduler {
  public:
-  explicit VllmV0Scheduler(const LocalSchedulerConfig& config) : config_(config) {}
+  explicit VllmV0Scheduler(const BatchLimits& limits) : limits_(limits) {}
 
   void FormBatch(WorkerState& state) override {
     if (AdmitPrompts(state)) return;
@@ -32,7 +32,7 @@ class VllmV0Scheduler final : public LocalScheduler {
 
  private:
   [[nodiscard]] bool HasPlace(const WorkerState& state) const {
-    return state.has_waiting() && state.slots_used() < config_.max_num_seqs;
+    return state.has_waiting() && state.slots_used() < limits_.max_num_seqs;
   }
 
   bool AdmitPrompts(WorkerState& state) const {
@@ -42,20 +42,27 @@ class VllmV0Scheduler final : public LocalScheduler {
         if (!state.AdmitRemoteFront()) break;
         continue;
       }
-      const int32_t tokens = AdmitWholePrompt(config_, batched, &state);
+      const int32_t tokens = AdmitWholePrompt(limits_, batched, &state);
       if (tokens == 0) break;
       batched += tokens;
     }
     return batched > 0;
   }
 
-  const LocalSchedulerConfig config_;
+  const BatchLimits limits_;
 };
 
 }  // namespace
 
-std::unique_ptr<LocalScheduler> MakeVllmV0Scheduler(const LocalSchedulerConfig& config) {
-  return std::make_unique<VllmV0Scheduler>(config);
-}
+extern constinit const LocalSchedulerEntry kVllmV0Scheduler = {
+    {.name = "vllm_v0",
+     .description = "vLLM V0: an iteration runs whole prompts or decodes, prompts first"},
+    {.default_budget = 2'048,
+     .pauses_decodes = true,
+     .steady_decodes = true,
+     .default_watermark = 0.01},
+    [](const ParameterValues& /*values*/) -> LocalSchedulerFactory::Maker {
+      return [](const BatchLimits& limits) { return std::make_unique<VllmV0Scheduler>(limits); };
+    }};
 
 }  // namespace tokensim

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "engine/policy/local/local_scheduler.h"
+#include "engine/worker/local_scheduler.h"
 #include "engine/worker/worker_state.h"
 
 namespace tokensim {
@@ -11,12 +11,12 @@ namespace tokensim {
 // Admits the front of the queue, which is not remote, with its whole prompt if that fits in a batch
 // of `batched` tokens so far (a prompt above the limit: in an empty one) and in the KV cache.
 // Returns its tokens to compute; 0: it does not fit.
-[[nodiscard]] inline int32_t AdmitWholePrompt(const LocalSchedulerConfig& config, int64_t batched,
+[[nodiscard]] inline int32_t AdmitWholePrompt(const BatchLimits& limits, int64_t batched,
                                               WorkerState* state) {
   const Admission admission = state->PlanFront();
   const int32_t tokens = admission.target - admission.cached;
-  const bool within = config.max_num_batched_tokens == 0 || batched == 0 ||
-                      batched + tokens <= config.max_num_batched_tokens;
+  const bool within = limits.max_num_batched_tokens == 0 || batched == 0 ||
+                      batched + tokens <= limits.max_num_batched_tokens;
   if (!within || !state->Fits(admission, admission.target)) return 0;
   state->AdmitFront(admission, tokens);
   return tokens;

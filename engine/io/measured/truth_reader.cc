@@ -1,0 +1,97 @@
+#include "engine/io/measured/truth_reader.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "engine/io/measured/measured_run_reader.h"
+#include "engine/io/measured/measured_stages_reader.h"
+
+namespace tokensim::accuracy {
+
+namespace {
+
+// Appends one row after the other.
+class RowsWriter {
+ public:
+  void Add(SimTime arrival, int32_t input_tokens, int32_t output_tokens,
+           const std::vector<int64_t>& block_ids) {
+    v1::TraceRows& rows = *workload_.mutable_trace()->mutable_rows();
+    rows.add_arrival_delta_ns(arrival - last_arrival_);
+    last_arrival_ = arrival;
+    rows.add_input_tokens(input_tokens);
+    rows.add_output_tokens(output_tokens);
+    rows.add_hash_counts(static_cast<int32_t>(block_ids.size()));
+    rows.mutable_hash_ids()->Add(block_ids.begin(), block_ids.end());
+  }
+
+  v1::Workload Take() {
+    v1::TraceRows& rows = *workload_.mutable_trace()->mutable_rows();
+    if (rows.hash_ids().empty()) {
+      rows.clear_hash_counts();
+    } else {
+      rows.set_hash_block_tokens(kPromptBlockTokens);
+    }
+    return std::move(workload_);
+  }
+
+ private:
+  v1::Workload workload_;
+  SimTime last_arrival_ = 0;
+};
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    return absl::NotFoundError(absl::StrCat(path, ": is a directory"));
+  }
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return absl::NotFoundError(absl::StrCat(path, ": ", std::strerror(errno)));
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+}  // namespace
+
+absl::StatusOr<Truth> ReadTruth(const std::string& path) {
+  const auto contents = ReadFile(path);
+  if (!contents.ok()) return contents.status();
+  const size_t first = contents->find_first_not_of(" \t\r\n");
+  if (first != std::string::npos && (*contents)[first] == '{') {
+    auto stages = ParseMeasuredStages(*contents, path);
+    if (!stages.ok()) return stages.status();
+    return Truth(*std::move(stages));
+  }
+  auto run = ParseMeasuredRun(*contents, path);
+  if (!run.ok()) return run.status();
+  return Truth(*std::move(run));
+}
+
+v1::Workload ToWorkload(const MeasuredRun& run) {
+  RowsWriter rows;
+  for (const MeasuredRequest& request : run.requests) {
+    rows.Add(request.arrival, request.input_tokens, request.output_tokens,
+             request.prompt_block_ids);
+  }
+  return rows.Take();
+}
+
+v1::Workload ToWorkload(const MeasuredStages& run, uint64_t seed) {
+  const StagedWorkload sent = EffectiveWorkload(run, seed);
+  RowsWriter rows;
+  for (const StagedRequest& request : sent.requests) {
+    const StagedPrompt& prompt = sent.prompts[static_cast<size_t>(request.prompt)];
+    rows.Add(request.arrival, prompt.tokens, run.output_tokens, prompt.block_ids);
+  }
+  return rows.Take();
+}
+
+v1::Workload ToWorkload(const Truth& truth, uint64_t seed) {
+  if (const auto* run = std::get_if<MeasuredRun>(&truth)) return ToWorkload(*run);
+  return ToWorkload(std::get<MeasuredStages>(truth), seed);
+}
+
+}  // namespace tokensim::accuracy

@@ -1,0 +1,25 @@
+// Reads what a simulation is compared with, and gives its requests as the workload of a spec.
+//
+//   absl::StatusOr<Truth> truth = ReadTruth("run.csv");
+//   *spec.mutable_workload() = ToWorkload(*truth, spec.seed());
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "engine/analysis/truth.h"
+#include "tokensim/v1/spec.pb.h"
+
+namespace tokensim::accuracy {
+
+// Reads a file; a JSON object is a run of stages, anything else the CSV file of a run. NOT_FOUND:
+// it cannot be read.
+[[nodiscard]] absl::StatusOr<Truth> ReadTruth(const std::string& path);
+
+// The same requests at the same times, with the same prompts as far as the truth tells them apart.
+[[nodiscard]] v1::Workload ToWorkload(const MeasuredRun& run);
+[[nodiscard]] v1::Workload ToWorkload(const MeasuredStages& run, uint64_t seed);
+[[nodiscard]] v1::Workload ToWorkload(const Truth& truth, uint64_t seed);
+
+}  // namespace tokensim::accuracy
