@@ -145,6 +145,11 @@ void SetParts(Numbers* n, Report* report) {
   n->Set("transfers.links[0].bytes", &link.use.bytes);
   n->Set("transfers.links[0].busy_seconds", &link.use.busy, kNanosPerSecond);
   n->Set("transfers.links[0].utilization", &link.utilization);
+  WindowSummary& window = report->window.emplace();
+  n->Set("window.start_seconds", &window.window.start, kNanosPerSecond);
+  n->Set("window.end_seconds", &window.window.end, kNanosPerSecond);
+  n->Set("window.finished", &window.finished);
+  n->Set("window.rejected", &window.rejected);
 }
 
 void SetWorker(Numbers* n, const std::string& at, WorkerSummary* worker) {
