@@ -104,7 +104,7 @@ int64_t ExpectedRequests(const Workload& workload, uint64_t seed, double token_s
   }
   constexpr double kMost = 9e18;
   if (!(requests < kMost)) return std::numeric_limits<int64_t>::max();
-  return std::max<int64_t>(1, static_cast<int64_t>(std::ceil(requests)));
+  return std::max<int64_t>(1, std::llround(requests));
 }
 
 }  // namespace tokensim

@@ -431,7 +431,7 @@ TEST(PrepareWindowTest, IsCheckedAndCompiled) {
   const PreparedSpec open = PrepareChanged({{"report.window.warm_up_seconds", "20"}});
   EXPECT_EQ(open.plan->window->end, kNever);
   EXPECT_THAT(FindingsOf({{"report.window", "{warm_up_seconds: -1, duration_seconds: 0}"}}),
-              ElementsAre(HasSubstr("report.window.warm_up_seconds: is -1; it must be"),
+              ElementsAre(HasSubstr("report.window.warm_up_seconds: is -1; allowed are 0 .. 4e+09"),
                           HasSubstr("report.window.duration_seconds: is 0; it must be above 0")));
   EXPECT_THAT(TimedFindings("60", {{"report.window.warm_up_seconds", "60"}}),
               ElementsAre("ERROR report.window.warm_up_seconds: must be below "
