@@ -33,11 +33,11 @@ void CheckTable(const tokensim::TraceTable& table) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view contents(reinterpret_cast<const char*>(data), size);
-  const auto parse = [&](tokensim::TraceFormat format) {
+  const auto parse = [&](const tokensim::TraceFormat* format) {
     const auto table = tokensim::ParseTrace(contents, "fuzz", format, {});
     if (table.ok()) CheckTable(*table);
   };
-  parse(tokensim::TraceFormat::kAuto);
-  for (const tokensim::TraceFormatInfo& info : tokensim::TraceFormats()) parse(info.format);
+  parse(nullptr);
+  for (const tokensim::TraceFormat& format : tokensim::TraceFormats()) parse(&format);
   return 0;
 }

@@ -18,7 +18,7 @@ constexpr SimTime kMaxTraceSpan = 4'000'000'000 * kNanosPerSecond;
 
 std::vector<std::string> FormatNames() {
   std::vector<std::string> names;
-  for (const TraceFormatInfo& info : TraceFormats()) names.emplace_back(info.name);
+  for (const TraceFormat& format : TraceFormats()) names.emplace_back(format.name);
   return names;
 }
 
@@ -42,9 +42,8 @@ v1::TraceRows ToRows(const TraceTable& table) {
 }
 
 void ReadRows(const TracePolicy& policy, TraceSlice slice, const Checker& check, v1::Trace* trace) {
-  const auto format = trace->format().empty() ? std::optional(TraceFormat::kAuto)
-                                              : TraceFormatFromName(trace->format());
-  if (!format) {
+  const TraceFormat* format = FindTraceFormat(trace->format());
+  if (format == nullptr && !trace->format().empty()) {
     check.NotFound("format", "trace format", trace->format(), FormatNames());
     return;
   }
@@ -53,7 +52,7 @@ void ReadRows(const TracePolicy& policy, TraceSlice slice, const Checker& check,
     check.Error("path", std::string(path.status().message()));
     return;
   }
-  const auto table = ReadTraceFile(path->string(), *format, slice);
+  const auto table = ReadTraceFile(path->string(), format, slice);
   if (!table.ok()) {
     check.Error("path", ReadError(policy, *path, trace->path(), table.status()));
     return;

@@ -107,26 +107,26 @@ absl::Status SplitCsv(std::string_view line, std::vector<std::string>* fields) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<CsvRowParser> CsvRowParser::Create(const TraceLayout& layout,
+absl::StatusOr<CsvRowParser> CsvRowParser::Create(const TraceFormat& format,
                                                   const std::vector<std::string>& header) {
-  CsvRowParser parser(layout);
+  CsvRowParser parser(format);
   parser.num_columns_ = header.size();
-  if (layout.time_required) {
-    auto time = RequireColumn(header, layout.time_key);
+  if (format.time_required) {
+    auto time = RequireColumn(header, format.time_key);
     if (!time.ok()) return time.status();
     parser.time_column_ = *time;
-  } else if (layout.time_kind != TimeKind::kNone) {
-    auto time = FindColumn(header, layout.time_key);
+  } else if (format.time_kind != TimeKind::kNone) {
+    auto time = FindColumn(header, format.time_key);
     if (!time.ok()) return time.status();
     parser.time_column_ = *time;
   }
-  auto input = RequireColumn(header, layout.input_key);
+  auto input = RequireColumn(header, format.input_key);
   if (!input.ok()) return input.status();
-  auto output = RequireColumn(header, layout.output_key);
+  auto output = RequireColumn(header, format.output_key);
   if (!output.ok()) return output.status();
   parser.input_column_ = *input;
   parser.output_column_ = *output;
-  if (layout.conversations) {
+  if (format.conversations) {
     auto conversation = FindConversation(header);
     if (!conversation.ok()) return conversation.status();
     parser.conversation_column_ = *conversation;
@@ -142,14 +142,14 @@ absl::Status CsvRowParser::Parse(std::string_view line, TraceRow* row) {
   }
   row->time.reset();
   if (time_column_.has_value()) {
-    auto time = ParseTime(layout_->time_key, fields_[*time_column_], layout_->time_kind);
+    auto time = ParseTime(format_->time_key, fields_[*time_column_], format_->time_kind);
     if (!time.ok()) return time.status();
     row->time = *time;
   }
-  auto input = ParseLength(layout_->input_key, fields_[input_column_], 1);
+  auto input = ParseLength(format_->input_key, fields_[input_column_], 1);
   if (!input.ok()) return input.status();
-  auto output = ParseLength(layout_->output_key, fields_[output_column_],
-                            layout_->zero_output_is_failure ? 0 : 1);
+  auto output = ParseLength(format_->output_key, fields_[output_column_],
+                            format_->zero_output_is_failure ? 0 : 1);
   if (!output.ok()) return output.status();
   row->input_tokens = *input;
   row->output_tokens = *output;

@@ -14,7 +14,7 @@ namespace {
 
 struct PublishedTrace {
   const char* file;
-  TraceFormat format;
+  const TraceFormat* format;
   int64_t rows;
   int64_t input_tokens;
   int64_t output_tokens;
@@ -32,7 +32,7 @@ TEST_P(PublishedTraceTest, HasItsPublishedSize) {
   }
   const PublishedTrace& expected = GetParam();
   const std::string path = (folder / expected.file).string();
-  for (const TraceFormat format : {expected.format, TraceFormat::kAuto}) {
+  for (const TraceFormat* format : {expected.format, static_cast<const TraceFormat*>(nullptr)}) {
     const auto table = ReadTraceFile(path, format, {});
     ASSERT_TRUE(table.ok()) << table.status().ToString();
     EXPECT_EQ(table->size(), expected.rows);
@@ -59,7 +59,7 @@ TEST(PublishedTrace, MooncakeHasHashIds) {
       std::filesystem::path(data != nullptr ? data : TOKENSIM_DEFAULT_DATA) /
       "traces/mooncake_conversation.jsonl";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no " << path;
-  const auto table = ReadTraceFile(path.string(), TraceFormat::kAuto, {});
+  const auto table = ReadTraceFile(path.string(), nullptr, {});
   ASSERT_TRUE(table.ok()) << table.status().ToString();
   EXPECT_EQ(table->hash_ids.size(), 288'500u);
   EXPECT_EQ(std::set<int64_t>(table->hash_ids.begin(), table->hash_ids.end()).size(), 182'790u);
@@ -73,14 +73,15 @@ TEST(PublishedTrace, MooncakeHasHashIds) {
 
 INSTANTIATE_TEST_SUITE_P(
     Traces, PublishedTraceTest,
-    testing::Values(PublishedTrace{"AzureLLMInferenceTrace_conv.csv", TraceFormat::kAzureCsv,
+    testing::Values(PublishedTrace{"AzureLLMInferenceTrace_conv.csv", FindTraceFormat("azure_csv"),
                                    19'366, 22'361'870, 4'088'665, 3'501'721'937'000},
-                    PublishedTrace{"AzureLLMInferenceTrace_code.csv", TraceFormat::kAzureCsv, 8'819,
-                                   18'059'974, 245'896, 3'435'948'056'000},
-                    PublishedTrace{"mooncake_conversation.jsonl", TraceFormat::kMooncakeJsonl,
+                    PublishedTrace{"AzureLLMInferenceTrace_code.csv", FindTraceFormat("azure_csv"),
+                                   8'819, 18'059'974, 245'896, 3'435'948'056'000},
+                    PublishedTrace{"mooncake_conversation.jsonl", FindTraceFormat("mooncake_jsonl"),
                                    12'031, 144'793'823, 4'122'048, 3'536'999'000'000},
-                    PublishedTrace{"sharegpt_lengths_10k_llama2.csv", TraceFormat::kLengthsCsv,
-                                   10'000, 2'457'517, 3'256'299, kUnset}),
+                    PublishedTrace{"sharegpt_lengths_10k_llama2.csv",
+                                   FindTraceFormat("lengths_csv"), 10'000, 2'457'517, 3'256'299,
+                                   kUnset}),
     [](const auto& test) {
       std::string name = test.param.file;
       name.resize(name.find('.'));

@@ -153,11 +153,11 @@ class ObjectReader final : public nlohmann::json_sax<json> {
 };
 
 // An id for each block of the prompt, or for fewer.
-absl::Status CheckHashIds(const TraceLayout& layout, const TraceRow& row) {
+absl::Status CheckHashIds(const TraceFormat& format, const TraceRow& row) {
   const int64_t blocks = (int64_t{row.input_tokens} + kHashBlockTokens - 1) / kHashBlockTokens;
   if (static_cast<int64_t>(row.hash_ids.size()) <= blocks) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat(kHashIdsKey, " has ", row.hash_ids.size(), " entries; ", layout.input_key, " ",
+      absl::StrCat(kHashIdsKey, " has ", row.hash_ids.size(), " entries; ", format.input_key, " ",
                    row.input_tokens, " has ", blocks, " blocks of ", kHashBlockTokens, " tokens"));
 }
 
@@ -172,11 +172,11 @@ absl::Status TakeConversation(ObjectReader* reader, TraceRow* row) {
 
 }  // namespace
 
-absl::Status ParseJsonRow(const TraceLayout& layout, std::string_view line, TraceRow* row) {
+absl::Status ParseJsonRow(const TraceFormat& format, std::string_view line, TraceRow* row) {
   std::vector<ObjectReader::Wanted> wanted = {
-      {layout.time_key}, {layout.input_key}, {layout.output_key}};
-  if (layout.hash_ids) wanted.push_back({kHashIdsKey, Kind::kIntegers});
-  if (layout.conversations) {
+      {format.time_key}, {format.input_key}, {format.output_key}};
+  if (format.hash_ids) wanted.push_back({kHashIdsKey, Kind::kIntegers});
+  if (format.conversations) {
     wanted.push_back({kConversationKey, Kind::kLabel});
     wanted.push_back({kSessionKey, Kind::kLabel});
   }
@@ -187,38 +187,43 @@ absl::Status ParseJsonRow(const TraceLayout& layout, std::string_view line, Trac
   };
   row->time.reset();
   if (reader.number(0).has_value()) {
-    auto time = ToTime(layout.time_key, *reader.number(0), layout.time_kind);
+    auto time = ToTime(format.time_key, *reader.number(0), format.time_kind);
     if (!time.ok()) return time.status();
     row->time = *time;
-  } else if (layout.time_required) {
-    return missing(layout.time_key);
+  } else if (format.time_required) {
+    return missing(format.time_key);
   }
-  if (!reader.number(1).has_value()) return missing(layout.input_key);
-  if (!reader.number(2).has_value()) return missing(layout.output_key);
-  auto input = ToLength(layout.input_key, *reader.number(1), 1);
+  if (!reader.number(1).has_value()) return missing(format.input_key);
+  if (!reader.number(2).has_value()) return missing(format.output_key);
+  auto input = ToLength(format.input_key, *reader.number(1), 1);
   if (!input.ok()) return input.status();
   auto output =
-      ToLength(layout.output_key, *reader.number(2), layout.zero_output_is_failure ? 0 : 1);
+      ToLength(format.output_key, *reader.number(2), format.zero_output_is_failure ? 0 : 1);
   if (!output.ok()) return output.status();
   row->input_tokens = *input;
   row->output_tokens = *output;
-  if (layout.hash_ids) row->hash_ids = std::move(reader.wanted(3).integers);
-  if (auto status = CheckHashIds(layout, *row); !status.ok()) return status;
-  if (layout.conversations) return TakeConversation(&reader, row);
+  if (format.hash_ids) row->hash_ids = std::move(reader.wanted(3).integers);
+  if (auto status = CheckHashIds(format, *row); !status.ok()) return status;
+  if (format.conversations) return TakeConversation(&reader, row);
   return absl::OkStatus();
 }
 
-absl::StatusOr<const TraceLayout*> DetectJsonLayout(std::string_view line) {
+absl::StatusOr<const TraceFormat*> DetectJsonFormat(std::string_view line) {
   ObjectReader reader({});
   if (auto status = reader.Read(line); !status.ok()) return status;
-  for (const TraceLayout& layout : TraceLayouts()) {
-    if (!layout.json) continue;
+  for (const TraceFormat& format : TraceFormats()) {
+    if (!format.json || format.parse != nullptr) continue;
     for (const std::string& key : reader.keys()) {
-      if (key == layout.input_key) return &layout;
+      if (key == format.input_key) return &format;
     }
   }
-  return absl::InvalidArgumentError(
-      "unknown format: no key input_tokens (jsonl) or input_length (mooncake_jsonl)");
+  std::string keys;
+  for (const TraceFormat& format : TraceFormats()) {
+    if (!format.json || format.parse != nullptr) continue;
+    absl::StrAppend(&keys, keys.empty() ? "" : " or ", format.input_key, " (",
+                    std::string(format.name), ")");
+  }
+  return absl::InvalidArgumentError(absl::StrCat("unknown format: no key ", keys));
 }
 
 }  // namespace tokensim

@@ -4,12 +4,12 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/io/trace/trace_row.h"
-#include "engine/io/trace/trace_sharegpt.h"
 #include "engine/io/trace/trace_values.h"
 
 namespace tokensim {
@@ -55,20 +55,13 @@ absl::Status CheckLine(std::string_view line) {
   return absl::OkStatus();
 }
 
-const TraceLayout& LayoutOf(TraceFormat format) {
-  for (const TraceLayout& layout : TraceLayouts()) {
-    if (layout.info.format == format) return layout;
-  }
-  return TraceLayouts().front();
-}
-
-absl::StatusOr<const TraceLayout*> DetectLayout(std::string_view first_line) {
-  if (first_line[first_line.find_first_not_of(" \t")] == '{') return DetectJsonLayout(first_line);
+absl::StatusOr<const TraceFormat*> DetectFormat(std::string_view first_line) {
+  if (first_line[first_line.find_first_not_of(" \t")] == '{') return DetectJsonFormat(first_line);
   std::vector<std::string> header;
   if (auto status = SplitCsv(first_line, &header); !status.ok()) return status;
-  for (const TraceLayout& layout : TraceLayouts()) {
-    if (layout.json) continue;
-    if (std::find(header.begin(), header.end(), layout.input_key) != header.end()) return &layout;
+  for (const TraceFormat& format : TraceFormats()) {
+    if (format.json || format.parse != nullptr) continue;
+    if (std::find(header.begin(), header.end(), format.input_key) != header.end()) return &format;
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "unknown format: the first line is neither a known CSV header nor a JSON object: ",
@@ -78,18 +71,18 @@ absl::StatusOr<const TraceLayout*> DetectLayout(std::string_view first_line) {
 // Appends rows to a table; checks what holds between rows.
 class TableBuilder {
  public:
-  explicit TableBuilder(const TraceLayout& layout) : layout_(layout) {}
+  explicit TableBuilder(const TraceFormat& format) : format_(format) {}
 
   absl::Status Add(const TraceRow& row, bool keep) {
     if (!first_.has_value()) first_ = row;
     if (row.time.has_value() != first_->time.has_value()) {
       return absl::InvalidArgumentError(
-          absl::StrCat(layout_.time_key, " must be in every row or in none"));
+          absl::StrCat(format_.time_key, " must be in every row or in none"));
     }
     if (row.time.has_value()) {
       if (*row.time < last_time_) {
         return absl::InvalidArgumentError(
-            absl::StrCat(layout_.time_key, " is earlier than in the row before"));
+            absl::StrCat(format_.time_key, " is earlier than in the row before"));
       }
       last_time_ = *row.time;
     }
@@ -125,7 +118,7 @@ class TableBuilder {
         .first->second;
   }
 
-  const TraceLayout& layout_;
+  const TraceFormat& format_;
   std::optional<TraceRow> first_;
   SimTime last_time_ = 0;
   SimTime start_ = 0;
@@ -138,30 +131,29 @@ absl::Status AtLine(const std::string& name, int64_t line, const absl::Status& s
       absl::StrCat(name, ":", line, ": ", std::string(status.message())));
 }
 
-// The layout and, for CSV, the parser of the rows below the header.
-struct RowFormat {
-  const TraceLayout* layout = nullptr;
+// The format and, for CSV, the parser of the rows below the header.
+struct RowReader {
+  const TraceFormat* format = nullptr;
   std::optional<CsvRowParser> csv;
 
   absl::Status Parse(std::string_view line, TraceRow* row) {
-    return csv.has_value() ? csv->Parse(line, row) : ParseJsonRow(*layout, line, row);
+    return csv.has_value() ? csv->Parse(line, row) : ParseJsonRow(*format, line, row);
   }
 };
 
-absl::StatusOr<RowFormat> MakeRowFormat(TraceFormat format, std::string_view first_line) {
+// `format`: null to find it out.
+absl::StatusOr<RowReader> MakeRowReader(const TraceFormat* format, std::string_view first_line) {
   if (auto status = CheckLine(first_line); !status.ok()) return status;
-  RowFormat result;
-  if (format == TraceFormat::kAuto) {
-    auto detected = DetectLayout(first_line);
+  RowReader result = {.format = format};
+  if (format == nullptr) {
+    auto detected = DetectFormat(first_line);
     if (!detected.ok()) return detected.status();
-    result.layout = *detected;
-  } else {
-    result.layout = &LayoutOf(format);
+    result.format = *detected;
   }
-  if (result.layout->json) return result;
+  if (result.format->json) return result;
   std::vector<std::string> header;
   if (auto status = SplitCsv(first_line, &header); !status.ok()) return status;
-  auto parser = CsvRowParser::Create(*result.layout, header);
+  auto parser = CsvRowParser::Create(*result.format, header);
   if (!parser.ok()) return parser.status();
   result.csv = *std::move(parser);
   return result;
@@ -176,22 +168,29 @@ char FirstChar(std::string_view contents) {
   return first == std::string_view::npos ? '\0' : contents[first];
 }
 
-absl::StatusOr<TraceTable> ParseRows(std::string_view contents, const std::string& name,
-                                     TraceFormat format, TraceSlice slice) {
+// That of a file that is not rows; null: of rows, as far as can be seen.
+const TraceFormat* DetectWholeFile(std::string_view contents) {
+  const char first = FirstChar(contents);
+  for (const TraceFormat& format : TraceFormats()) {
+    if (format.parse != nullptr && format.opens_with == first) return &format;
+  }
+  return nullptr;
+}
+
+absl::StatusOr<TraceTable> ParseContents(std::string_view contents, const std::string& name,
+                                         const TraceFormat* format, TraceSlice slice) {
   if (slice.offset < 0 || slice.limit < 0) {
     return absl::InvalidArgumentError("offset and limit must not be negative");
   }
+  if (format == nullptr) format = DetectWholeFile(contents);
+  if (format != nullptr && format->parse != nullptr) return format->parse(contents, name, slice);
   LineReader lines(contents);
   std::string_view line;
-  const bool json_array = format == TraceFormat::kAuto && FirstChar(contents) == '[';
-  if (format == TraceFormat::kShareGptJson || json_array) {
-    return ParseShareGpt(contents, name, slice);
-  }
   if (!lines.Next(&line)) return AtLine(name, 1, absl::InvalidArgumentError("empty file"));
-  auto rows = MakeRowFormat(format, line);
+  auto rows = MakeRowReader(format, line);
   if (!rows.ok()) return AtLine(name, lines.number(), rows.status());
 
-  TableBuilder table(*rows->layout);
+  TableBuilder table(*rows->format);
   TraceRow row;
   int64_t index = 0;
   bool more = !rows->csv.has_value() || lines.Next(&line);  // the first line may be a row itself
@@ -210,102 +209,16 @@ absl::StatusOr<TraceTable> ParseRows(std::string_view contents, const std::strin
 
 }  // namespace
 
-const std::array<TraceLayout, 6>& TraceLayouts() {
-  static constexpr std::array<TraceLayout, 6> kLayouts = {{
-      {{TraceFormat::kAzureCsv, "azure_csv",
-        "Azure LLM inference trace: TIMESTAMP,ContextTokens,GeneratedTokens"},
-       false,
-       TimeKind::kDate,
-       true,
-       false,
-       "TIMESTAMP",
-       "ContextTokens",
-       "GeneratedTokens"},
-      {{TraceFormat::kBurstGptCsv, "burstgpt_csv",
-        "BurstGPT: Timestamp,...,Request tokens,Response tokens,...; failed requests are skipped"},
-       false,
-       TimeKind::kSeconds,
-       true,
-       true,
-       "Timestamp",
-       "Request tokens",
-       "Response tokens"},
-      {{TraceFormat::kMooncakeJsonl, "mooncake_jsonl",
-        "Mooncake: objects with timestamp (ms), input_length, output_length, hash_ids"},
-       true,
-       TimeKind::kMilliseconds,
-       true,
-       false,
-       "timestamp",
-       "input_length",
-       "output_length",
-       false,
-       true},
-      {{TraceFormat::kCsv, "csv",
-        "CSV with columns input_tokens, output_tokens and optionally arrival_s, conversation"},
-       false,
-       TimeKind::kSeconds,
-       false,
-       false,
-       "arrival_s",
-       "input_tokens",
-       "output_tokens",
-       true,
-       false},
-      {{TraceFormat::kJsonl, "jsonl",
-        "an object a line: input_tokens, output_tokens, optionally arrival_s, conversation, "
-        "hash_ids"},
-       true,
-       TimeKind::kSeconds,
-       false,
-       false,
-       "arrival_s",
-       "input_tokens",
-       "output_tokens",
-       true,
-       true},
-      {{TraceFormat::kLengthsCsv, "lengths_csv",
-        "CSV with columns num_prefill_tokens, num_decode_tokens; no times"},
-       false,
-       TimeKind::kNone,
-       false,
-       false,
-       "",
-       "num_prefill_tokens",
-       "num_decode_tokens"},
-  }};
-  return kLayouts;
-}
-
-const std::vector<TraceFormatInfo>& TraceFormats() {
-  static const std::vector<TraceFormatInfo> kFormats = [] {
-    std::vector<TraceFormatInfo> formats;
-    for (const TraceLayout& layout : TraceLayouts()) formats.push_back(layout.info);
-    formats.push_back(
-        {TraceFormat::kShareGptJson, "sharegpt_json",
-         "ShareGPT: a JSON list of conversations, with tokens or text to estimate them"});
-    return formats;
-  }();
-  return kFormats;
-}
-
-std::optional<TraceFormat> TraceFormatFromName(std::string_view name) {
-  for (const TraceFormatInfo& info : TraceFormats()) {
-    if (info.name == name) return info.format;
-  }
-  return std::nullopt;
-}
-
 absl::StatusOr<TraceTable> ParseTrace(std::string_view contents, const std::string& name,
-                                      TraceFormat format, TraceSlice slice) {
+                                      const TraceFormat* format, TraceSlice slice) {
   try {
-    return ParseRows(contents, name, format, slice);
+    return ParseContents(contents, name, format, slice);
   } catch (const std::exception& error) {  // out of memory
     return absl::ResourceExhaustedError(absl::StrCat(name, ": ", error.what()));
   }
 }
 
-absl::StatusOr<TraceTable> ReadTraceFile(const std::string& path, TraceFormat format,
+absl::StatusOr<TraceTable> ReadTraceFile(const std::string& path, const TraceFormat* format,
                                          TraceSlice slice) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error)) {

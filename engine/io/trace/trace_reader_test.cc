@@ -19,12 +19,12 @@ using testing::StartsWith;
 
 constexpr SimTime kMs = 1'000'000;
 
-absl::StatusOr<TraceTable> Parse(std::string_view contents, TraceFormat format = TraceFormat::kAuto,
+absl::StatusOr<TraceTable> Parse(std::string_view contents, const TraceFormat* format = nullptr,
                                  TraceSlice slice = {}) {
   return ParseTrace(contents, "t", format, slice);
 }
 
-TraceTable MustParse(std::string_view contents, TraceFormat format = TraceFormat::kAuto,
+TraceTable MustParse(std::string_view contents, const TraceFormat* format = nullptr,
                      TraceSlice slice = {}) {
   auto table = Parse(contents, format, slice);
   EXPECT_TRUE(table.ok()) << table.status().ToString();
@@ -91,8 +91,8 @@ TEST(TraceReader, HashIdsAreOptional) {
       MustParse(row + "}\n" + row + ", \"hash_ids\": [7, -8]}\n" + row + ", \"hash_ids\": null}\n");
   EXPECT_THAT(some.hash_ids, ElementsAre(7, -8));
   EXPECT_THAT(some.hash_begin, ElementsAre(0, 0, 2, 2));
-  const auto sliced = MustParse(row + ", \"hash_ids\": [1]}\n" + row + ", \"hash_ids\": [2]}\n",
-                                TraceFormat::kAuto, {1, 1});
+  const auto sliced =
+      MustParse(row + ", \"hash_ids\": [1]}\n" + row + ", \"hash_ids\": [2]}\n", nullptr, {1, 1});
   EXPECT_THAT(sliced.hash_ids, ElementsAre(2));
   EXPECT_THAT(sliced.hash_begin, ElementsAre(0, 1));
 }
@@ -145,36 +145,38 @@ TEST(TraceReader, EpochTimestampsKeepTheirNanoseconds) {
 
 TEST(TraceReader, SliceKeepsRowsAndRestartsTime) {
   const std::string_view csv = "arrival_s,input_tokens,output_tokens\n1,1,1\n2,2,2\n4,3,3\n8,4,4\n";
-  const auto table = MustParse(csv, TraceFormat::kCsv, {1, 2});
+  const auto table = MustParse(csv, FindTraceFormat("csv"), {1, 2});
   EXPECT_THAT(table.arrival, ElementsAre(0, 2000 * kMs));
   EXPECT_THAT(table.input_tokens, ElementsAre(2, 3));
-  EXPECT_THAT(Parse(csv, TraceFormat::kCsv, {4, 2}).status().message(),
+  EXPECT_THAT(Parse(csv, FindTraceFormat("csv"), {4, 2}).status().message(),
               HasSubstr("t: no requests: 4 rows read, offset 4"));
-  EXPECT_FALSE(Parse(csv, TraceFormat::kCsv, {-1, 2}).ok());
-  EXPECT_FALSE(Parse(csv, TraceFormat::kCsv, {0, -2}).ok());
+  EXPECT_FALSE(Parse(csv, FindTraceFormat("csv"), {-1, 2}).ok());
+  EXPECT_FALSE(Parse(csv, FindTraceFormat("csv"), {0, -2}).ok());
 }
 
 TEST(TraceReader, SliceCountsFailedRequests) {
   const std::string_view csv =
       "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
       "1,m,1,0,1,x\n2,m,2,2,2,x\n3,m,3,3,3,x\n";
-  EXPECT_THAT(MustParse(csv, TraceFormat::kAuto, {0, 2}).input_tokens, ElementsAre(2));
-  EXPECT_THAT(MustParse(csv, TraceFormat::kAuto, {1, 2}).input_tokens, ElementsAre(2, 3));
+  EXPECT_THAT(MustParse(csv, nullptr, {0, 2}).input_tokens, ElementsAre(2));
+  EXPECT_THAT(MustParse(csv, nullptr, {1, 2}).input_tokens, ElementsAre(2, 3));
 }
 
 TEST(TraceReader, RowsAfterTheSliceAreNotRead) {
-  EXPECT_EQ(MustParse("input_tokens,output_tokens\n1,1\nx,y\n", TraceFormat::kCsv, {0, 1}).size(),
-            1);
+  EXPECT_EQ(
+      MustParse("input_tokens,output_tokens\n1,1\nx,y\n", FindTraceFormat("csv"), {0, 1}).size(),
+      1);
 }
 
 TEST(TraceReader, NamesRoundTrip) {
   EXPECT_EQ(TraceFormats().size(), 7u);
-  for (const TraceFormatInfo& info : TraceFormats()) {
-    EXPECT_EQ(TraceFormatFromName(info.name), info.format);
-    EXPECT_FALSE(info.description.empty());
+  for (const TraceFormat& format : TraceFormats()) {
+    EXPECT_EQ(FindTraceFormat(format.name), &format);
+    EXPECT_FALSE(format.description.empty());
+    EXPECT_EQ(format.parse == nullptr, format.input_key[0] != '\0') << format.name;
   }
-  EXPECT_EQ(TraceFormatFromName("auto"), std::nullopt);
-  EXPECT_EQ(TraceFormatFromName("azure"), std::nullopt);
+  EXPECT_EQ(FindTraceFormat("auto"), nullptr);
+  EXPECT_EQ(FindTraceFormat("azure"), nullptr);
 }
 
 // ---- Errors
@@ -182,7 +184,7 @@ TEST(TraceReader, NamesRoundTrip) {
 struct BadTrace {
   std::string contents;
   std::string message;
-  TraceFormat format = TraceFormat::kAuto;
+  const TraceFormat* format = nullptr;
 };
 
 std::string Csv(std::string_view rows) {
@@ -201,7 +203,7 @@ std::vector<BadTrace> BadFiles() {
        "t:1: unknown format: the first line is neither a known CSV header nor a JSON object: "
        "\"a,b,c\""},
       {"{\"a\": 1}\n",
-       "t:1: unknown format: no key input_tokens (jsonl) or input_length (mooncake_jsonl)"},
+       "t:1: unknown format: no key input_length (mooncake_jsonl) or input_tokens (jsonl)"},
       {"{\"a\": ", "t:1: not valid JSON at byte 6"},
       {"\"abc\n", "t:1: a quoted field has no end"},
       {"arrival_s,input_tokens\n",
@@ -216,8 +218,8 @@ std::vector<BadTrace> BadFiles() {
       {Csv("1,1,1\n"),
        "t:1: no column TIMESTAMP in the header "
        "\"arrival_s,input_tokens,output_tokens\"",
-       TraceFormat::kAzureCsv},
-      {Csv("1,1,1\n"), "t:1: not valid JSON at byte 1", TraceFormat::kJsonl},
+       FindTraceFormat("azure_csv")},
+      {Csv("1,1,1\n"), "t:1: not valid JSON at byte 1", FindTraceFormat("jsonl")},
   };
 }
 
@@ -271,7 +273,7 @@ std::vector<BadTrace> BadDates() {
 
 std::vector<BadTrace> BadJsonRows() {
   const std::string good = "{\"timestamp\": 5, \"input_length\": 1, \"output_length\": 1}\n";
-  const auto mooncake = TraceFormat::kMooncakeJsonl;
+  const TraceFormat* mooncake = FindTraceFormat("mooncake_jsonl");
   return {
       {good + "{\"timestamp\": 5, \"input_length\": 1, \"out", "t:2: not valid JSON at byte 41"},
       {good + "{} {}\n", "t:2: not valid JSON at byte 4"},
@@ -349,18 +351,18 @@ INSTANTIATE_TEST_SUITE_P(JsonRows, BadTraceTest, testing::ValuesIn(BadJsonRows()
 TEST(ReadTraceFile, ReadsAndNamesTheFile) {
   const std::string path = testing::TempDir() + "/trace_reader_test.csv";
   std::ofstream(path) << "input_tokens,output_tokens\n1,2\n";
-  const auto table = ReadTraceFile(path, TraceFormat::kAuto, {});
+  const auto table = ReadTraceFile(path, nullptr, {});
   ASSERT_TRUE(table.ok()) << table.status().ToString();
   EXPECT_THAT(table->output_tokens, ElementsAre(2));
   std::ofstream(path) << "input_tokens,output_tokens\n1,x\n";
-  EXPECT_THAT(std::string(ReadTraceFile(path, TraceFormat::kAuto, {}).status().message()),
+  EXPECT_THAT(std::string(ReadTraceFile(path, nullptr, {}).status().message()),
               StartsWith(path + ":2: output_tokens is not a number"));
   std::filesystem::remove(path);
 }
 
 TEST(ReadTraceFile, MissingFilesAndFoldersAreNotFound) {
   for (const std::string& path : {std::string("/nonexistent/trace.csv"), testing::TempDir()}) {
-    const auto table = ReadTraceFile(path, TraceFormat::kAuto, {});
+    const auto table = ReadTraceFile(path, nullptr, {});
     EXPECT_EQ(table.status().code(), absl::StatusCode::kNotFound) << path;
     EXPECT_THAT(std::string(table.status().message()), StartsWith(path));
   }

@@ -1,11 +1,9 @@
-// One row of a trace file, as text: the shapes of the known formats, and parsers of CSV and JSON
-// rows.
+// One row of a trace file, as text: parsers of CSV and JSON rows.
 //
 // Errors are INVALID_ARGUMENT with the reason alone; the reader adds file and line. Reasons quote
-// at most 40 bytes of the file, escaped to ASCII. Internal to engine/workload.
+// at most 40 bytes of the file, escaped to ASCII. Internal to engine/io/trace.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,38 +13,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/base/time.h"
-#include "engine/io/trace/trace_reader.h"
+#include "engine/io/trace/trace_format.h"
 
 namespace tokensim {
-
-enum class TimeKind {
-  kNone,
-  kDate,          // YYYY-MM-DD HH:MM:SS[.fraction][Z|+HH:MM]
-  kSeconds,       // from any start, >= 0
-  kMilliseconds,  // the same
-};
-
-// What a row of a format looks like. Other columns and keys are ignored.
-struct TraceLayout {
-  TraceFormatInfo info;
-  bool json;
-  TimeKind time_kind;
-  bool time_required;
-  bool zero_output_is_failure;  // such rows are skipped
-  // Names of CSV columns or JSON keys. input_key tells the formats apart.
-  const char* time_key;
-  const char* input_key;
-  const char* output_key;
-  bool conversations = false;  // optional: conversation or session, a text or integer
-  bool hash_ids = false;       // optional: hash_ids, integers, one per kHashBlockTokens
-};
 
 inline constexpr const char kConversationKey[] = "conversation";
 inline constexpr const char kSessionKey[] = "session";
 inline constexpr const char kHashIdsKey[] = "hash_ids";
 inline constexpr int32_t kHashBlockTokens = 512;  // Mooncake's
-
-[[nodiscard]] const std::array<TraceLayout, 6>& TraceLayouts();
 
 // A row whose numbers are in range. Output is 0 only where the layout allows it.
 struct TraceRow {
@@ -64,14 +38,14 @@ struct TraceRow {
 // Parses the rows below a header.
 class CsvRowParser {
  public:
-  [[nodiscard]] static absl::StatusOr<CsvRowParser> Create(const TraceLayout& layout,
+  [[nodiscard]] static absl::StatusOr<CsvRowParser> Create(const TraceFormat& format,
                                                            const std::vector<std::string>& header);
   [[nodiscard]] absl::Status Parse(std::string_view line, TraceRow* row);
 
  private:
-  explicit CsvRowParser(const TraceLayout& layout) : layout_(&layout) {}
+  explicit CsvRowParser(const TraceFormat& format) : format_(&format) {}
 
-  const TraceLayout* layout_;
+  const TraceFormat* format_;
   size_t num_columns_ = 0;
   std::optional<size_t> time_column_;
   size_t input_column_ = 0;
@@ -81,9 +55,9 @@ class CsvRowParser {
 };
 
 // One JSON object with integer lengths.
-[[nodiscard]] absl::Status ParseJsonRow(const TraceLayout& layout, std::string_view line,
+[[nodiscard]] absl::Status ParseJsonRow(const TraceFormat& format, std::string_view line,
                                         TraceRow* row);
-// The layout of a JSON object by its keys.
-[[nodiscard]] absl::StatusOr<const TraceLayout*> DetectJsonLayout(std::string_view line);
+// The format of a JSON object by its keys.
+[[nodiscard]] absl::StatusOr<const TraceFormat*> DetectJsonFormat(std::string_view line);
 
 }  // namespace tokensim

@@ -11,7 +11,7 @@
 //
 //   auto table = ParseShareGpt(contents, "sharegpt.json", {.offset = 0, .limit = 100});
 //
-// Internal to engine/workload.
+// Internal to engine/io/trace.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "engine/io/trace/trace_reader.h"
+#include "engine/io/trace/trace_format.h"
 
 namespace tokensim {
 

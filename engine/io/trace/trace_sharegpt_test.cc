@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "engine/io/trace/trace_reader.h"
 
 namespace tokensim {
 namespace {
@@ -12,7 +13,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 TraceTable MustParse(std::string_view contents, TraceSlice slice = {},
-                     TraceFormat format = TraceFormat::kAuto) {
+                     const TraceFormat* format = nullptr) {
   auto table = ParseTrace(contents, "t", format, slice);
   EXPECT_TRUE(table.ok()) << table.status().ToString();
   return table.ok() ? *std::move(table) : TraceTable();
@@ -40,9 +41,9 @@ TEST(ShareGpt, AnswersEndTurns) {
   EXPECT_THAT(table.input_tokens, ElementsAre(5 + 10, 20, 3 + 4));
   EXPECT_THAT(table.output_tokens, ElementsAre(101, 200, 1)) << "at least a token a message";
   EXPECT_THAT(table.conversation, ElementsAre(0, 0, 1));
-  EXPECT_THAT(
-      MustParse(absl::StrCat("\xEF\xBB\xBF", kTwo), {}, TraceFormat::kShareGptJson).output_tokens,
-      ElementsAre(101, 200, 1));
+  EXPECT_THAT(MustParse(absl::StrCat("\xEF\xBB\xBF", kTwo), {}, FindTraceFormat("sharegpt_json"))
+                  .output_tokens,
+              ElementsAre(101, 200, 1));
 }
 
 TEST(ShareGpt, SlicesCountConversations) {
@@ -117,13 +118,14 @@ TEST(ShareGpt, SaysWhereAndWhy) {
       {"[{\"x\": " + std::string(1000, '['), "t:1: nested too deeply"},
   };
   for (const Bad& bad : cases) {
-    const auto table = ParseTrace(bad.contents, "t", TraceFormat::kAuto, {});
+    const auto table = ParseTrace(bad.contents, "t", nullptr, {});
     ASSERT_FALSE(table.ok()) << bad.contents;
     EXPECT_EQ(table.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(std::string(table.status().message()), bad.message);
   }
-  EXPECT_EQ(std::string(ParseTrace("{}", "t", TraceFormat::kShareGptJson, {}).status().message()),
-            "t:1: the file is not a JSON list but an object");
+  EXPECT_EQ(
+      std::string(ParseTrace("{}", "t", FindTraceFormat("sharegpt_json"), {}).status().message()),
+      "t:1: the file is not a JSON list but an object");
 }
 
 }  // namespace

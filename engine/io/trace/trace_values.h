@@ -1,4 +1,4 @@
-// Numbers and dates of trace files. Every error names the field. Internal to engine/workload.
+// Numbers and dates of trace files. Every error names the field. Internal to engine/io/trace.
 #pragma once
 
 #include <cstdint>
