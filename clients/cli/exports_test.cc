@@ -158,8 +158,7 @@ const std::vector<std::string> kNotInTheTable = {
     "workers.decode_tokens", "workers.kv_bytes_per_block", "workers.host_bytes_total",
     "workers.swapped_in_bytes", "workers.operators.name", "workers.timeline.busy",
     // Of requests that are not running: in the timelines drawn below, or in JSON.
-    "workers.mean_waiting", "workers.mean_loading", "workers.timeline.loading",
-    "workers.timeline.held"};
+    "workers.mean_waiting", "workers.mean_loading"};
 
 // No distribution in the table shows these three.
 bool IsHiddenStatistic(const Leaf& leaf) {

@@ -309,14 +309,15 @@ void AddFaults(uint64_t seed, Plan* plan) {
 }
 
 // What specs let go together: policy chunked, both roles, serving from the start, all alike.
-void AddLockstep(uint64_t seed, Plan* plan) {
+// `reserves`: of each worker, whether chunked reserves whole prompts there.
+void AddLockstep(uint64_t seed, const std::vector<bool>& reserves, Plan* plan) {
   Draws draws(seed, "lockstep");
-  WorkerPlan rank =
-      plan->workers[static_cast<size_t>(draws.Between(0, std::ssize(plan->workers) - 1))];
+  const auto like = static_cast<size_t>(draws.Between(0, std::ssize(plan->workers) - 1));
+  WorkerPlan rank = plan->workers[like];
   rank.role = Role::kBoth;
   rank.serving = true;
   rank.drops_cache = false;
-  rank.scheduler.policy = LocalPolicy::kChunked;
+  rank.scheduler.policy = Local("chunked", reserves[like]);
   rank.scheduler.max_num_batched_tokens =
       std::max(rank.scheduler.max_num_batched_tokens, rank.scheduler.max_num_seqs);
   if (plan->worker_events.empty() && draws.OneIn(3)) plan->workers.clear();
@@ -361,7 +362,7 @@ std::shared_ptr<Plan> RandomCluster(uint64_t seed) {
   AddKnobs(seed, plan.get());
   AddNetwork(seed, plan.get());
   if (draws.OneIn(3)) AddFaults(seed, plan.get());
-  if (draws.OneIn(6)) AddLockstep(seed, plan.get());
+  if (draws.OneIn(6)) AddLockstep(seed, reserves, plan.get());
   return plan;
 }
 

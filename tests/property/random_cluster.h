@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "engine/run/plan.h"
 
@@ -30,7 +31,7 @@ void AddNetwork(uint64_t seed, Plan* plan);
 void AddFaults(uint64_t seed, Plan* plan);
 // Groups of ranks in lock-step, after the other workers or instead of them; no worker event names
 // them.
-void AddLockstep(uint64_t seed, Plan* plan);
+void AddLockstep(uint64_t seed, const std::vector<bool>& reserves, Plan* plan);
 
 // All of the above, more or less often, with local and global policies of every kind.
 [[nodiscard]] std::shared_ptr<Plan> RandomCluster(uint64_t seed);
