@@ -156,7 +156,8 @@ int32_t Cluster::Choose(GlobalScheduler& scheduler, std::span<const int32_t> can
 void Cluster::Dispatch(RequestHandle handle, SimTime now, std::optional<DispatchReason> reason) {
   const LiveRequest& r = slab_[handle];
   if (prefill_candidates_.empty()) {
-    if (!reason && observer_ != nullptr) observer_->OnArrived(now, r.id, -1, r.input_tokens);
+    if (!reason && observer_ != nullptr)
+      observer_->OnEvent(now, ArrivedEvent{r.id, -1, r.input_tokens});
     return PushHomeless(handle, now);
   }
   SendTo(Choose(*dispatcher_, prefill_candidates_, r), handle, now, reason);
@@ -168,9 +169,9 @@ void Cluster::SendTo(int32_t index, RequestHandle handle, SimTime now,
   Worker& worker = workers_[static_cast<size_t>(index)];
   if (observer_ != nullptr) {
     if (!reason) {
-      observer_->OnArrived(now, r.id, index, r.input_tokens);
+      observer_->OnEvent(now, ArrivedEvent{r.id, index, r.input_tokens});
     } else {
-      observer_->OnDispatched(now, r.id, r.worker, index, *reason);
+      observer_->OnEvent(now, DispatchedEvent{r.id, r.worker, index, *reason});
     }
   }
   const int64_t total = int64_t{r.input_tokens} + r.output_tokens;
@@ -224,7 +225,7 @@ void Cluster::Reject(RequestHandle handle, RejectReason reason, int32_t worker, 
                                 .conversation = r.conversation};
   ended_.Add(record);
   ++rejected_;
-  if (observer_ != nullptr) observer_->OnRejected(now, record);
+  if (observer_ != nullptr) observer_->OnEvent(now, RejectedEvent{record});
   EndRequest(handle, /*finished=*/false, now);
 }
 

@@ -29,7 +29,7 @@ void Cluster::SetStatus(int32_t index, WorkerStatus status, SimTime now) {
     member.unavailable_since = kUnset;
   }
   member.status = status;
-  if (observer_ != nullptr) observer_->OnWorkerChanged(now, index, status);
+  if (observer_ != nullptr) observer_->OnEvent(now, WorkerChangedEvent{index, status});
   UpdateCandidates();
 }
 

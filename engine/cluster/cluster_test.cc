@@ -569,20 +569,12 @@ TEST(ClusterTest, AFullDecodeWorkerHandsItsLastRequestOn) {
 TEST(ClusterTest, BreakpointsLogIterationsAndOperators) {
   class Log final : public Observer {
    public:
-    void OnArrived(SimTime, int64_t, int32_t, int32_t) override {}
-    void OnScheduled(SimTime, int64_t, int32_t) override {}
-    void OnFirstToken(SimTime, int64_t, int32_t) override {}
-    void OnTokens(SimTime, const TokenSpan&) override {}
-    void OnPreempted(SimTime, int64_t, int32_t, int32_t) override {}
-    void OnFinished(SimTime, const RequestRecord&) override {}
-    void OnRejected(SimTime, const RequestRecord&) override {}
-    void OnIteration(SimTime, const IterationEvent&) override {}
-    void OnSnapshot(SimTime, std::span<const WorkerSnapshot>, int64_t) override {}
-    void OnEnded(SimTime, EndReason, int64_t, int64_t, int64_t) override {}
-    void OnOperator(SimTime now, const OperatorEvent& e) override {
-      EXPECT_EQ(e.name, "iteration");
-      EXPECT_EQ(e.start + e.duration, now);
-      durations.push_back(e.duration);
+    void OnEvent(SimTime now, const Event& event) override {
+      const auto* e = std::get_if<OperatorEvent>(&event);
+      if (e == nullptr) return;
+      EXPECT_EQ(e->name, "iteration");
+      EXPECT_EQ(e->start + e->duration, now);
+      durations.push_back(e->duration);
     }
     std::vector<SimTime> durations;
   };

@@ -103,7 +103,7 @@ void Cluster::HandOn(int32_t from, RequestHandle handle, int32_t target, Dispatc
     r.sent_kv_tokens = move.tokens;
     r.decode_queueing = std::max<SimTime>(r.decode_queueing, 0);  // it was taken before
     workers_[static_cast<size_t>(move.to)].BeginReservedLoad(now);
-    if (observer_ != nullptr) observer_->OnDispatched(now, r.id, from, move.to, reason);
+    if (observer_ != nullptr) observer_->OnEvent(now, DispatchedEvent{r.id, from, move.to, reason});
     if (move.arrived) FinishKv(r.move, now);
     return;
   }
@@ -268,19 +268,20 @@ void Cluster::FinishMove(uint32_t index, SimTime now) {
     pool_->Unpin(r.conversation);
     results_.pool.hit_tokens += move.tokens;
     if (observer_ != nullptr) {
-      observer_->OnTransferred(now, {.request_id = r.id,
-                                     .from = -1,
-                                     .to = move.to,
-                                     .start = move.start,
-                                     .bytes = move.tokens * worker.plan().kv_bytes_per_token,
-                                     .tokens = move.tokens});
+      observer_->OnEvent(now,
+                         TransferredEvent{.request_id = r.id,
+                                          .from = -1,
+                                          .to = move.to,
+                                          .start = move.start,
+                                          .bytes = move.tokens * worker.plan().kv_bytes_per_token,
+                                          .tokens = move.tokens});
     }
   } else if (observer_ != nullptr) {
-    observer_->OnSwapped(now, {.request_id = r.id,
-                               .worker = move.to,
-                               .out = false,
-                               .blocks = worker.state().BlocksFor(move.tokens),
-                               .generated_tokens = r.generated});
+    observer_->OnEvent(now, SwappedEvent{.request_id = r.id,
+                                         .worker = move.to,
+                                         .out = false,
+                                         .blocks = worker.state().BlocksFor(move.tokens),
+                                         .generated_tokens = r.generated});
   }
   worker.FinishLoad(move.request, now);
   WakeWorker(move.to, now);
@@ -294,12 +295,13 @@ void Cluster::FinishKv(uint32_t index, SimTime now) {
   Worker& sender = workers_[static_cast<size_t>(move.from)];
   Worker& receiver = workers_[static_cast<size_t>(move.to)];
   if (observer_ != nullptr) {
-    observer_->OnTransferred(now, {.request_id = r.id,
-                                   .from = move.from,
-                                   .to = move.to,
-                                   .start = move.start,
-                                   .bytes = move.tokens * sender.plan().kv_bytes_per_token,
-                                   .tokens = move.tokens});
+    observer_->OnEvent(now,
+                       TransferredEvent{.request_id = r.id,
+                                        .from = move.from,
+                                        .to = move.to,
+                                        .start = move.start,
+                                        .bytes = move.tokens * sender.plan().kv_bytes_per_token,
+                                        .tokens = move.tokens});
   }
   const SimTime since = std::max(move.start, r.last_token);
   r.kv_transfer = std::max<SimTime>(r.kv_transfer, 0) + (now - since);

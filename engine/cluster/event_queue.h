@@ -24,12 +24,12 @@ namespace tokensim {
 
 enum class EventKind : uint32_t { kWorkerEvent, kWorkerStart, kSignals, kBoundary, kSnapshot };
 
-struct Event {
+struct QueuedEvent {
   SimTime time = kNever;
   EventKind kind = EventKind::kBoundary;  // its value is the priority
   uint32_t index = 0;                     // worker; of kWorkerEvent: in the plan
 
-  [[nodiscard]] bool Before(const Event& other) const {
+  [[nodiscard]] bool Before(const QueuedEvent& other) const {
     if (time != other.time) return time < other.time;
     if (kind != other.kind) return kind < other.kind;
     return index < other.index;
@@ -40,7 +40,7 @@ class EventQueue {
  public:
   [[nodiscard]] bool empty() const { return heap_.empty(); }
   [[nodiscard]] size_t size() const { return heap_.size(); }
-  [[nodiscard]] const Event& top() const { return heap_[0]; }
+  [[nodiscard]] const QueuedEvent& top() const { return heap_[0]; }
 
   // Time of the event after the top one; kNever when there is none.
   [[nodiscard]] SimTime second_time() const {
@@ -51,7 +51,7 @@ class EventQueue {
     return least;
   }
 
-  void Push(const Event& event) {
+  void Push(const QueuedEvent& event) {
     size_t i = heap_.size();
     heap_.push_back(event);
     while (i > 0) {
@@ -64,22 +64,22 @@ class EventQueue {
   }
 
   void Pop() {
-    const Event last = heap_.back();
+    const QueuedEvent last = heap_.back();
     heap_.pop_back();
     if (!heap_.empty()) ReplaceTop(last);
   }
 
   // Takes an event out that shall not happen. Looks at all: for rare events only.
   void Erase(EventKind kind, uint32_t index) {
-    std::vector<Event> events;
+    std::vector<QueuedEvent> events;
     events.swap(heap_);
-    for (const Event& event : events) {
+    for (const QueuedEvent& event : events) {
       if (event.kind != kind || event.index != index) Push(event);
     }
   }
 
   // Pop and Push in one: the common case, a worker's boundary giving way to its next one.
-  void ReplaceTop(const Event& event) {
+  void ReplaceTop(const QueuedEvent& event) {
     const size_t size = heap_.size();
     size_t i = 0;
     while (true) {
@@ -98,7 +98,7 @@ class EventQueue {
   }
 
  private:
-  std::vector<Event> heap_;
+  std::vector<QueuedEvent> heap_;
 };
 
 }  // namespace tokensim

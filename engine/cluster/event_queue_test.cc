@@ -24,18 +24,19 @@ TEST(EventQueueTest, OrdersByTimeThenPriorityThenIndex) {
 TEST(EventQueueTest, RandomOperationsKeepTheOrder) {
   RngStream rng(11, "heap");
   EventQueue queue;
-  std::vector<Event> model;
-  const auto before = [](const Event& a, const Event& b) { return a.Before(b); };
+  std::vector<QueuedEvent> model;
+  const auto before = [](const QueuedEvent& a, const QueuedEvent& b) { return a.Before(b); };
   for (int step = 0; step < 20'000; ++step) {
-    const Event event{static_cast<SimTime>(rng.Below(50)), static_cast<EventKind>(rng.Below(5)),
-                      static_cast<uint32_t>(rng.Below(1000))};
+    const QueuedEvent event{static_cast<SimTime>(rng.Below(50)),
+                            static_cast<EventKind>(rng.Below(5)),
+                            static_cast<uint32_t>(rng.Below(1000))};
     const uint64_t choice = rng.Below(4);
     if (choice == 0 || model.empty()) {
       queue.Push(event);
       model.push_back(event);
     } else if (choice == 3) {
-      const Event erased = model[rng.Below(model.size())];
-      const auto same = [&erased](const Event& e) {
+      const QueuedEvent erased = model[rng.Below(model.size())];
+      const auto same = [&erased](const QueuedEvent& e) {
         return e.kind == erased.kind && e.index == erased.index;
       };
       queue.Erase(erased.kind, erased.index);

@@ -30,10 +30,10 @@ class Simulation::Impl {
   bool Step();
   void HandleArrival();
   void HandleTransfers(SimTime now);
-  void HandleEvent(const Event& event);
-  void HandleBoundary(const Event& event);
-  void HandleWorkerEvent(const Event& event);
-  void HandleWorkerStart(const Event& event);
+  void HandleEvent(const QueuedEvent& event);
+  void HandleBoundary(const QueuedEvent& event);
+  void HandleWorkerEvent(const QueuedEvent& event);
+  void HandleWorkerStart(const QueuedEvent& event);
   // Whether anything is left that keeps a run going: snapshots and the like do not.
   [[nodiscard]] bool Exhausted() const;
   bool StopsBefore(SimTime time);
@@ -119,7 +119,7 @@ bool Simulation::Impl::Step() {
     End(EndReason::kCompleted, now_);
     return false;
   }
-  const Event event = queue_.top();
+  const QueuedEvent event = queue_.top();
   if (event.kind == EventKind::kSnapshot || event.kind == EventKind::kSignals) {
     if (event.time > plan_->max_simulated_time) {
       End(EndReason::kMaxSimulatedTime, plan_->max_simulated_time);
@@ -170,7 +170,7 @@ void Simulation::Impl::HandleTransfers(SimTime now) {
   if (reactive_) PeekArrival();
 }
 
-void Simulation::Impl::HandleEvent(const Event& event) {
+void Simulation::Impl::HandleEvent(const QueuedEvent& event) {
   switch (event.kind) {
     case EventKind::kBoundary:
       return HandleBoundary(event);
@@ -182,12 +182,12 @@ void Simulation::Impl::HandleEvent(const Event& event) {
       cluster_.RefreshSignals();
       return queue_.ReplaceTop({event.time + plan_->signal_delay, EventKind::kSignals, 0});
     case EventKind::kSnapshot:
-      observer_->OnSnapshot(event.time, cluster_.Snapshot(), cluster_.pool_bytes());
+      observer_->OnEvent(event.time, SnapshotEvent{cluster_.Snapshot(), cluster_.pool_bytes()});
       return queue_.ReplaceTop({event.time + plan_->snapshot_interval, EventKind::kSnapshot, 0});
   }
 }
 
-void Simulation::Impl::HandleWorkerEvent(const Event& event) {
+void Simulation::Impl::HandleWorkerEvent(const QueuedEvent& event) {
   const std::vector<WorkerEvent>& events = plan_->worker_events;
   now_ = event.time;
   const size_t next = event.index + 1;
@@ -200,14 +200,14 @@ void Simulation::Impl::HandleWorkerEvent(const Event& event) {
   if (reactive_) PeekArrival();
 }
 
-void Simulation::Impl::HandleWorkerStart(const Event& event) {
+void Simulation::Impl::HandleWorkerStart(const QueuedEvent& event) {
   now_ = event.time;
   queue_.Pop();
   cluster_.StartWorker(static_cast<int32_t>(event.index), now_);
   if (reactive_) PeekArrival();  // one that waited for a worker may have been rejected
 }
 
-void Simulation::Impl::HandleBoundary(const Event& event) {
+void Simulation::Impl::HandleBoundary(const QueuedEvent& event) {
   // Until the next event of anyone else the worker may go on alone. An observer wants to see the
   // events of all workers in order of time.
   SimTime horizon = 0;
@@ -240,8 +240,8 @@ void Simulation::Impl::End(EndReason reason, SimTime time) {
     }
   }
   if (observer_ != nullptr) {
-    observer_->OnEnded(time, reason, ended - cluster_.rejected(), cluster_.rejected(),
-                       results_.arrived - ended);
+    observer_->OnEvent(time, EndedEvent{reason, ended - cluster_.rejected(), cluster_.rejected(),
+                                        results_.arrived - ended});
   }
 }
 

@@ -124,37 +124,37 @@ TEST(SimulationTest, WorkerStatsAndTimeline) {
 // Writes events as text, one per line.
 class Recorder : public Observer {
  public:
-  void OnArrived(SimTime now, int64_t id, int32_t, int32_t) override { Line(now, "arrived", id); }
-  void OnScheduled(SimTime now, int64_t id, int32_t) override { Line(now, "scheduled", id); }
-  void OnFirstToken(SimTime now, int64_t id, int32_t) override { Line(now, "first", id); }
-  void OnTokens(SimTime now, const TokenSpan& t) override {
-    Line(now, "tokens", t.request_id);
-    log.back() += " @" + std::to_string(t.first_token_index);
-    for (const SimTime time : t.times) log.back() += " " + std::to_string(time / kMs);
-  }
-  void OnPreempted(SimTime now, int64_t id, int32_t, int32_t generated) override {
-    Line(now, "preempted", id);
-    log.back() += " " + std::to_string(generated);
-  }
-  void OnFinished(SimTime now, const RequestRecord& r) override {
-    Line(now, "finished", r.request_id);
-  }
-  void OnRejected(SimTime now, const RequestRecord& r) override {
-    Line(now, "rejected", r.request_id);
-  }
-  void OnIteration(SimTime now, const IterationEvent& i) override {
-    Line(now, "iteration", i.index);
-  }
-  void OnSnapshot(SimTime now, std::span<const WorkerSnapshot> w, int64_t) override {
-    Line(now, "snapshot", w[0].kv_blocks_used);
-  }
-  void OnEnded(SimTime now, EndReason, int64_t finished, int64_t, int64_t) override {
-    Line(now, "ended", finished);
+  void OnEvent(SimTime now, const Event& event) override {
+    std::visit([&](const auto& e) { On(now, e); }, event);
   }
 
   std::vector<std::string> log;
 
  private:
+  void On(SimTime now, const ArrivedEvent& e) { Line(now, "arrived", e.request_id); }
+  void On(SimTime now, const ScheduledEvent& e) { Line(now, "scheduled", e.request_id); }
+  void On(SimTime now, const FirstTokenEvent& e) { Line(now, "first", e.request_id); }
+  void On(SimTime now, const TokensEvent& e) {
+    Line(now, "tokens", e.request_id);
+    log.back() += " @" + std::to_string(e.first_token_index);
+    for (const SimTime time : e.times) log.back() += " " + std::to_string(time / kMs);
+  }
+  void On(SimTime now, const PreemptedEvent& e) {
+    Line(now, "preempted", e.request_id);
+    log.back() += " " + std::to_string(e.generated_tokens);
+  }
+  void On(SimTime now, const FinishedEvent& e) { Line(now, "finished", e.record.request_id); }
+  void On(SimTime now, const RejectedEvent& e) { Line(now, "rejected", e.record.request_id); }
+  void On(SimTime now, const IterationEvent& e) { Line(now, "iteration", e.index); }
+  void On(SimTime now, const SnapshotEvent& e) {
+    Line(now, "snapshot", e.workers[0].kv_blocks_used);
+  }
+  void On(SimTime now, const EndedEvent& e) { Line(now, "ended", e.finished); }
+  // Events that a lone worker does not have.
+  template <typename Other>
+  void On(SimTime now, const Other& /*event*/) {
+    Line(now, "unexpected", -1);
+  }
   void Line(SimTime now, const std::string& what, int64_t number) {
     log.push_back(std::to_string(now / kMs) + " " + what + " " + std::to_string(number));
   }

@@ -23,19 +23,20 @@ void ObserveOperators(const WorkerPlan& plan, int32_t worker, const IterationSha
   if (std::none_of(plan.breakpoints.begin(), plan.breakpoints.end(), logs)) return;
   for (const Breakpoint& breakpoint : plan.breakpoints) {
     if (!logs(breakpoint) || breakpoint.after != kIteration) continue;
-    observer->OnOperator(
-        now, {.worker = worker, .name = kIteration, .start = begin, .duration = now - begin});
+    observer->OnEvent(
+        now, OperatorEvent{
+                 .worker = worker, .name = kIteration, .start = begin, .duration = now - begin});
   }
   for (const OperatorTime& op : plan.compute->OperatorTimes(shape)) {
     for (const Breakpoint& breakpoint : plan.breakpoints) {
       if (!logs(breakpoint) || breakpoint.after == kIteration || !IsAt(breakpoint, op)) continue;
       const SimTime start = std::min(SaturatingAdd(begin, FromSeconds(op.start_seconds)), now);
       const SimTime end = std::min(SaturatingAdd(begin, FromSeconds(op.end_seconds())), now);
-      observer->OnOperator(now, {.worker = worker,
-                                 .name = op.name,
-                                 .layer = op.layer,
-                                 .start = start,
-                                 .duration = end - start});
+      observer->OnEvent(now, OperatorEvent{.worker = worker,
+                                           .name = op.name,
+                                           .layer = op.layer,
+                                           .start = start,
+                                           .duration = end - start});
     }
   }
 }

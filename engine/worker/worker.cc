@@ -380,7 +380,7 @@ void Worker::Retire(SimTime now) {
 void Worker::Finish(RequestHandle handle, SimTime now) {
   const RequestRecord record = RecordOf(context_.slab[handle], now, context_.response_delay);
   context_.ended.Add(record);
-  if (context_.observer != nullptr) context_.observer->OnFinished(now, record);
+  if (context_.observer != nullptr) context_.observer->OnEvent(now, FinishedEvent{record});
   Holdings holdings = state_.TakeHoldings(handle);
   if (traits_.keeps_finished) {
     state_.KeepAsPadding(std::move(holdings));

@@ -8,15 +8,16 @@ namespace tokensim {
 
 void Worker::ObserveIteration(SimTime now) {
   const IterationShape shape = current_.shape();
-  context_.observer->OnIteration(now, {.worker = index_,
-                                       .index = stats_.iterations,
-                                       .duration = now - begin_,
-                                       .prefill_tokens = shape.prefill_tokens,
-                                       .prefill_chunks = static_cast<int32_t>(shape.prefill.size()),
-                                       .decode_tokens = shape.decode_count,
-                                       .kv_blocks_used = current_.blocks,
-                                       .running = current_.running,
-                                       .waiting = current_.waiting});
+  context_.observer->OnEvent(
+      now, IterationEvent{.worker = index_,
+                          .index = stats_.iterations,
+                          .duration = now - begin_,
+                          .prefill_tokens = shape.prefill_tokens,
+                          .prefill_chunks = static_cast<int32_t>(shape.prefill.size()),
+                          .decode_tokens = shape.decode_count,
+                          .kv_blocks_used = current_.blocks,
+                          .running = current_.running,
+                          .waiting = current_.waiting});
   if (!plan_.breakpoints.empty()) {
     ObserveOperators(plan_, index_, shape, begin_, now, context_.observer);
   }
@@ -25,18 +26,19 @@ void Worker::ObserveIteration(SimTime now) {
 // They were there before the iteration computed; times of a stream never decrease.
 void Worker::ObserveFetches(SimTime now) {
   for (const PoolFetch& fetch : current_.fetches) {
-    context_.observer->OnTransferred(now, {.request_id = context_.slab[fetch.request].id,
-                                           .from = -1,
-                                           .to = index_,
-                                           .start = begin_,
-                                           .bytes = fetch.tokens * plan_.kv_bytes_per_token,
-                                           .tokens = fetch.tokens});
+    context_.observer->OnEvent(now,
+                               TransferredEvent{.request_id = context_.slab[fetch.request].id,
+                                                .from = -1,
+                                                .to = index_,
+                                                .start = begin_,
+                                                .bytes = fetch.tokens * plan_.kv_bytes_per_token,
+                                                .tokens = fetch.tokens});
   }
 }
 
 void Worker::ObserveFirstTokens(SimTime now) {
   for (const RequestHandle handle : current_.first_tokens) {
-    context_.observer->OnFirstToken(now, context_.slab[handle].id, index_);
+    context_.observer->OnEvent(now, FirstTokenEvent{context_.slab[handle].id, index_});
   }
 }
 
@@ -54,25 +56,25 @@ void Worker::ObserveAdmission(SimTime now, RequestHandle handle, const Batch& ba
   const LiveRequest& r = context_.slab[handle];
   const auto& swapped = batch.swapped_in;
   if (std::find(swapped.begin(), swapped.end(), handle) != swapped.end()) {
-    context_.observer->OnSwapped(now, {.request_id = r.id,
-                                       .worker = index_,
-                                       .out = false,
-                                       .blocks = state_.BlocksFor(r.kv_tokens),
-                                       .generated_tokens = r.generated});
+    context_.observer->OnEvent(now, SwappedEvent{.request_id = r.id,
+                                                 .worker = index_,
+                                                 .out = false,
+                                                 .blocks = state_.BlocksFor(r.kv_tokens),
+                                                 .generated_tokens = r.generated});
   }
-  context_.observer->OnScheduled(now, r.id, index_);
+  context_.observer->OnEvent(now, ScheduledEvent{r.id, index_});
 }
 
 void Worker::ObservePreemption(SimTime now, const Preemption& preemption) {
   const int64_t id = context_.slab[preemption.request].id;
   ObserveStay(now, preemption.request, preemption.stay);
-  context_.observer->OnPreempted(now, id, index_, preemption.generated);
+  context_.observer->OnEvent(now, PreemptedEvent{id, index_, preemption.generated});
   if (preemption.swapped_blocks == 0) return;
-  context_.observer->OnSwapped(now, {.request_id = id,
-                                     .worker = index_,
-                                     .out = true,
-                                     .blocks = preemption.swapped_blocks,
-                                     .generated_tokens = preemption.generated});
+  context_.observer->OnEvent(now, SwappedEvent{.request_id = id,
+                                               .worker = index_,
+                                               .out = true,
+                                               .blocks = preemption.swapped_blocks,
+                                               .generated_tokens = preemption.generated});
 }
 
 void Worker::ObserveStay(SimTime now, RequestHandle handle, const Stay& stay) {
@@ -87,10 +89,10 @@ void Worker::ObserveStay(SimTime now, RequestHandle handle, const Stay& stay) {
     for (auto it = begin; it != log_.end() && *it <= now; ++it) stay_times_.push_back(*it);
   }
   if (stay_times_.empty()) return;
-  context_.observer->OnTokens(now, {.request_id = context_.slab[handle].id,
-                                    .worker = index_,
-                                    .first_token_index = first,
-                                    .times = stay_times_});
+  context_.observer->OnEvent(now, TokensEvent{.request_id = context_.slab[handle].id,
+                                              .worker = index_,
+                                              .first_token_index = first,
+                                              .times = stay_times_});
 }
 
 }  // namespace tokensim

@@ -50,35 +50,35 @@ void CausalObserver::Leave(Story* story) {
   story->present = false;
 }
 
-void CausalObserver::OnArrived(SimTime now, int64_t id, int32_t worker, int32_t input_tokens) {
+void CausalObserver::On(SimTime now, const ArrivedEvent& e) {
   Tick(now);
-  EXPECT_EQ(id, static_cast<int64_t>(stories_.size()));
-  Story& story = stories_[id];
+  EXPECT_EQ(e.request_id, static_cast<int64_t>(stories_.size()));
+  Story& story = stories_[e.request_id];
   story.arrival = now;
-  story.input = input_tokens;
-  EXPECT_GE(input_tokens, 1);
-  Enter(&story, worker, now);
+  story.input = e.input_tokens;
+  EXPECT_GE(e.input_tokens, 1);
+  Enter(&story, e.worker, now);
 }
 
-void CausalObserver::OnScheduled(SimTime now, int64_t id, int32_t worker) {
-  Story& story = At(now, id, worker);
-  EXPECT_FALSE(story.running) << id;
+void CausalObserver::On(SimTime now, const ScheduledEvent& e) {
+  Story& story = At(now, e.request_id, e.worker);
+  EXPECT_FALSE(story.running) << e.request_id;
   if (story.may_begin_again) Forget(&story);
-  EXPECT_EQ(story.comes_from, -1) << id << " runs before its KV cache has come";
-  EXPECT_EQ(story.in_host, 0) << id << " runs while its KV cache is in host memory";
+  EXPECT_EQ(story.comes_from, -1) << e.request_id << " runs before its KV cache has come";
+  EXPECT_EQ(story.in_host, 0) << e.request_id << " runs while its KV cache is in host memory";
   story.running = true;
   story.scheduled_at = now;
   if (story.scheduled++ == 0) story.first_scheduled = now;
 }
 
-void CausalObserver::OnFirstToken(SimTime now, int64_t id, int32_t worker) {
-  Story& story = At(now, id, worker);
-  EXPECT_EQ(story.first_token, kUnset) << id;
-  EXPECT_TRUE(story.tokens.empty()) << id;
+void CausalObserver::On(SimTime now, const FirstTokenEvent& e) {
+  Story& story = At(now, e.request_id, e.worker);
+  EXPECT_EQ(story.first_token, kUnset) << e.request_id;
+  EXPECT_TRUE(story.tokens.empty()) << e.request_id;
   story.first_token = now;
 }
 
-void CausalObserver::OnTokens(SimTime now, const TokenSpan& span) {
+void CausalObserver::On(SimTime now, const TokensEvent& span) {
   Story& story = At(now, span.request_id, span.worker);
   ASSERT_FALSE(span.times.empty());
   EXPECT_EQ(span.first_token_index, static_cast<int32_t>(story.tokens.size())) << span.request_id;
@@ -96,16 +96,15 @@ void CausalObserver::OnTokens(SimTime now, const TokenSpan& span) {
   tokens_in_order_of_ = span.request_id;
 }
 
-void CausalObserver::OnPreempted(SimTime now, int64_t id, int32_t worker,
-                                 int32_t generated_tokens) {
-  Story& story = At(now, id, worker);
-  EXPECT_TRUE(story.running) << id;
-  EXPECT_EQ(generated_tokens, static_cast<int32_t>(story.tokens.size())) << id;
+void CausalObserver::On(SimTime now, const PreemptedEvent& e) {
+  Story& story = At(now, e.request_id, e.worker);
+  EXPECT_TRUE(story.running) << e.request_id;
+  EXPECT_EQ(e.generated_tokens, static_cast<int32_t>(story.tokens.size())) << e.request_id;
   story.running = false;
   ++story.preempted;
 }
 
-void CausalObserver::OnSwapped(SimTime now, const SwapEvent& swap) {
+void CausalObserver::On(SimTime now, const SwappedEvent& swap) {
   Story& story = At(now, swap.request_id, swap.worker);
   EXPECT_FALSE(story.running);
   EXPECT_GE(swap.blocks, 1);
@@ -116,7 +115,7 @@ void CausalObserver::OnSwapped(SimTime now, const SwapEvent& swap) {
   if (!swap.out) story.moved = now;
 }
 
-void CausalObserver::OnTransferred(SimTime now, const TransferEvent& transfer) {
+void CausalObserver::On(SimTime now, const TransferredEvent& transfer) {
   Story& story = At(now, transfer.request_id, transfer.to);
   // A blocking fetch is told when the iteration that began with it has ended.
   const bool blocking =
@@ -151,51 +150,50 @@ void CausalObserver::Forget(Story* story) {
   story->may_begin_again = false;
 }
 
-void CausalObserver::OnDispatched(SimTime now, int64_t id, int32_t from, int32_t to,
-                                  DispatchReason reason) {
-  Story& story = At(now, id, from);
+void CausalObserver::On(SimTime now, const DispatchedEvent& e) {
+  Story& story = At(now, e.request_id, e.from);
   Leave(&story);
   story.running = false;
   story.in_host = 0;
   const auto leaves_cache = [this](int32_t worker) {
     return worker >= 0 && !plan_.workers[static_cast<size_t>(worker)].drops_cache;
   };
-  if (reason == DispatchReason::kWorkerFailed) {
+  if (e.reason == DispatchReason::kWorkerFailed) {
     // It begins again; or it only has to find another receiver for a cache that waits where it was.
     ++lost_workers;
     story.may_begin_again = true;
-  } else if (leaves_cache(from) && story.comes_from < 0) {
-    EXPECT_FALSE(story.tokens.empty()) << id;
-    story.comes_from = from;
-    ++outgoing_[static_cast<size_t>(from)];
+  } else if (leaves_cache(e.from) && story.comes_from < 0) {
+    EXPECT_FALSE(story.tokens.empty()) << e.request_id;
+    story.comes_from = e.from;
+    ++outgoing_[static_cast<size_t>(e.from)];
   }
-  migrations += reason == DispatchReason::kMigrated;
-  Enter(&story, to, now);
+  migrations += e.reason == DispatchReason::kMigrated;
+  Enter(&story, e.to, now);
 }
 
-void CausalObserver::OnFinished(SimTime now, const RequestRecord& record) {
-  EXPECT_EQ(tokens_in_order_of_, record.request_id) << "its tokens come just before";
-  Story& story = At(now, record.request_id, record.worker);
+void CausalObserver::On(SimTime now, const FinishedEvent& e) {
+  EXPECT_EQ(tokens_in_order_of_, e.record.request_id) << "its tokens come just before";
+  Story& story = At(now, e.record.request_id, e.record.worker);
   EXPECT_TRUE(story.running);
-  EXPECT_EQ(now, record.finish);
+  EXPECT_EQ(now, e.record.finish);
   story.running = false;
   ++story.ends;
   Leave(&story);
-  ended_.push_back(record);
+  ended_.push_back(e.record);
 }
 
-void CausalObserver::OnRejected(SimTime now, const RequestRecord& record) {
-  Story& story = At(now, record.request_id, record.worker);
+void CausalObserver::On(SimTime now, const RejectedEvent& e) {
+  Story& story = At(now, e.record.request_id, e.record.worker);
   // One that was prefilled may wait for a decode worker until the end of the run.
-  EXPECT_TRUE(!story.running || record.reject_reason == RejectReason::kNoWorker);
-  EXPECT_EQ(now, record.finish);
+  EXPECT_TRUE(!story.running || e.record.reject_reason == RejectReason::kNoWorker);
+  EXPECT_EQ(now, e.record.finish);
   ++story.ends;
   Leave(&story);
   Forget(&story);
-  ended_.push_back(record);
+  ended_.push_back(e.record);
 }
 
-void CausalObserver::OnIteration(SimTime now, const IterationEvent& iteration) {
+void CausalObserver::On(SimTime now, const IterationEvent& iteration) {
   Tick(now);
   ++iterations_;
   const auto i = static_cast<size_t>(iteration.worker);
@@ -223,16 +221,15 @@ void CausalObserver::OnIteration(SimTime now, const IterationEvent& iteration) {
   busy_until_[i] = now;
 }
 
-void CausalObserver::OnSnapshot(SimTime now, std::span<const WorkerSnapshot> workers,
-                                int64_t pool_bytes) {
+void CausalObserver::On(SimTime now, const SnapshotEvent& e) {
   Tick(now);
-  EXPECT_GE(pool_bytes, 0);
+  EXPECT_GE(e.pool_bytes, 0);
   if (plan_.memory_pool && plan_.memory_pool->capacity_bytes > 0) {
-    EXPECT_LE(pool_bytes, plan_.memory_pool->capacity_bytes);
+    EXPECT_LE(e.pool_bytes, plan_.memory_pool->capacity_bytes);
   }
-  ASSERT_EQ(workers.size(), plan_.workers.size());
-  for (size_t i = 0; i < workers.size(); ++i) {
-    const WorkerSnapshot& worker = workers[i];
+  ASSERT_EQ(e.workers.size(), plan_.workers.size());
+  for (size_t i = 0; i < e.workers.size(); ++i) {
+    const WorkerSnapshot& worker = e.workers[i];
     EXPECT_EQ(worker.kv_blocks_total, plan_.workers[i].kv_blocks);
     EXPECT_GE(worker.kv_blocks_used, 0);
     EXPECT_LE(worker.kv_blocks_used, worker.kv_blocks_total);
@@ -252,29 +249,28 @@ void CausalObserver::OnSnapshot(SimTime now, std::span<const WorkerSnapshot> wor
   }
 }
 
-void CausalObserver::OnWorkerChanged(SimTime now, int32_t worker, WorkerStatus status) {
+void CausalObserver::On(SimTime now, const WorkerChangedEvent& e) {
   Tick(now);
-  ASSERT_LT(worker, static_cast<int32_t>(plan_.workers.size()));
-  std::vector<Pause>& pauses = pauses_[static_cast<size_t>(worker)];
+  ASSERT_LT(e.worker, static_cast<int32_t>(plan_.workers.size()));
+  std::vector<Pause>& pauses = pauses_[static_cast<size_t>(e.worker)];
   const bool down = !pauses.empty() && pauses.back().until == kNever;
-  const bool serves = status == WorkerStatus::kServing || status == WorkerStatus::kDraining;
+  const bool serves = e.status == WorkerStatus::kServing || e.status == WorkerStatus::kDraining;
   if (serves && down) pauses.back().until = now;
   if (!serves && !down) pauses.push_back({.from = now});
   // A request that lost its worker, and finds no other, is nowhere: that is not told.
   const bool fails =
       std::any_of(plan_.worker_events.begin(), plan_.worker_events.end(),
-                  [](const WorkerEvent& e) { return e.action == WorkerAction::kFail; });
-  if (status == WorkerStatus::kStopped && !fails) {
-    EXPECT_EQ(present_[static_cast<size_t>(worker)], 0) << "stopped with requests";
+                  [](const WorkerEvent& event) { return event.action == WorkerAction::kFail; });
+  if (e.status == WorkerStatus::kStopped && !fails) {
+    EXPECT_EQ(present_[static_cast<size_t>(e.worker)], 0) << "stopped with requests";
   }
 }
 
-void CausalObserver::OnEnded(SimTime now, EndReason reason, int64_t finished, int64_t rejected,
-                             int64_t unfinished) {
+void CausalObserver::On(SimTime now, const EndedEvent& e) {
   Tick(now);
-  EXPECT_EQ(reason, EndReason::kCompleted);
-  EXPECT_EQ(finished + rejected, static_cast<int64_t>(ended_.size()));
-  EXPECT_EQ(unfinished, 0);
+  EXPECT_EQ(e.reason, EndReason::kCompleted);
+  EXPECT_EQ(e.finished + e.rejected, static_cast<int64_t>(ended_.size()));
+  EXPECT_EQ(e.unfinished, 0);
   for (size_t i = 0; i < present_.size(); ++i) {
     EXPECT_EQ(present_[i], 0) << "worker " << i;
     EXPECT_EQ(outgoing_[i], 0) << "worker " << i;

@@ -24,23 +24,9 @@ class CausalObserver : public Observer {
  public:
   explicit CausalObserver(const Plan& plan);
 
-  void OnArrived(SimTime now, int64_t id, int32_t worker, int32_t input_tokens) override;
-  void OnScheduled(SimTime now, int64_t id, int32_t worker) override;
-  void OnFirstToken(SimTime now, int64_t id, int32_t worker) override;
-  void OnTokens(SimTime now, const TokenSpan& span) override;
-  void OnPreempted(SimTime now, int64_t id, int32_t worker, int32_t generated_tokens) override;
-  void OnFinished(SimTime now, const RequestRecord& record) override;
-  void OnRejected(SimTime now, const RequestRecord& record) override;
-  void OnIteration(SimTime now, const IterationEvent& iteration) override;
-  void OnSnapshot(SimTime now, std::span<const WorkerSnapshot> workers,
-                  int64_t pool_bytes) override;
-  void OnSwapped(SimTime now, const SwapEvent& swap) override;
-  void OnTransferred(SimTime now, const TransferEvent& transfer) override;
-  void OnDispatched(SimTime now, int64_t id, int32_t from, int32_t to,
-                    DispatchReason reason) override;
-  void OnWorkerChanged(SimTime now, int32_t worker, WorkerStatus status) override;
-  void OnEnded(SimTime now, EndReason reason, int64_t finished, int64_t rejected,
-               int64_t unfinished) override;
+  void OnEvent(SimTime now, const Event& event) override {
+    std::visit([&](const auto& e) { On(now, e); }, event);
+  }
 
   // After the run: every request ended, as the records say, and the run's totals are those of the
   // events.
@@ -54,6 +40,22 @@ class CausalObserver : public Observer {
   int64_t lost_workers = 0;  // requests that went on after a failure
 
  private:
+  void On(SimTime now, const ArrivedEvent& e);
+  void On(SimTime now, const ScheduledEvent& e);
+  void On(SimTime now, const FirstTokenEvent& e);
+  void On(SimTime now, const TokensEvent& tokens);
+  void On(SimTime now, const PreemptedEvent& e);
+  void On(SimTime now, const FinishedEvent& e);
+  void On(SimTime now, const RejectedEvent& e);
+  void On(SimTime now, const IterationEvent& iteration);
+  void On(SimTime now, const SnapshotEvent& e);
+  void On(SimTime now, const SwappedEvent& swap);
+  void On(SimTime now, const TransferredEvent& transfer);
+  void On(SimTime now, const DispatchedEvent& e);
+  void On(SimTime now, const WorkerChangedEvent& e);
+  void On(SimTime now, const EndedEvent& e);
+  void On(SimTime now, const OperatorEvent& /*e*/) { Tick(now); }
+
   struct Story {
     int32_t worker = -1;
     int32_t input = 0;

@@ -18,23 +18,9 @@ namespace tokensim {
 
 class EventLog : public Observer {
  public:
-  void OnArrived(SimTime now, int64_t id, int32_t worker, int32_t input_tokens) override;
-  void OnScheduled(SimTime now, int64_t id, int32_t worker) override;
-  void OnFirstToken(SimTime now, int64_t id, int32_t worker) override;
-  void OnTokens(SimTime now, const TokenSpan& span) override;
-  void OnPreempted(SimTime now, int64_t id, int32_t worker, int32_t generated_tokens) override;
-  void OnFinished(SimTime now, const RequestRecord& record) override;
-  void OnRejected(SimTime now, const RequestRecord& record) override;
-  void OnIteration(SimTime now, const IterationEvent& iteration) override;
-  void OnSnapshot(SimTime now, std::span<const WorkerSnapshot> workers,
-                  int64_t pool_bytes) override;
-  void OnSwapped(SimTime now, const SwapEvent& swap) override;
-  void OnTransferred(SimTime now, const TransferEvent& transfer) override;
-  void OnDispatched(SimTime now, int64_t id, int32_t from, int32_t to,
-                    DispatchReason reason) override;
-  void OnWorkerChanged(SimTime now, int32_t worker, WorkerStatus status) override;
-  void OnEnded(SimTime now, EndReason reason, int64_t finished, int64_t rejected,
-               int64_t unfinished) override;
+  void OnEvent(SimTime now, const Event& event) override {
+    std::visit([&](const auto& e) { On(now, e); }, event);
+  }
 
   // The events before `time`, in order.
   [[nodiscard]] std::span<const std::string> Before(SimTime time) const;
@@ -42,6 +28,22 @@ class EventLog : public Observer {
   [[nodiscard]] const std::vector<SimTime>& tokens(int64_t id) const { return tokens_.at(id); }
 
  private:
+  void On(SimTime now, const ArrivedEvent& e);
+  void On(SimTime now, const ScheduledEvent& e);
+  void On(SimTime now, const FirstTokenEvent& e);
+  void On(SimTime now, const TokensEvent& tokens);
+  void On(SimTime now, const PreemptedEvent& e);
+  void On(SimTime now, const FinishedEvent& e);
+  void On(SimTime now, const RejectedEvent& e);
+  void On(SimTime now, const IterationEvent& iteration);
+  void On(SimTime now, const SnapshotEvent& e);
+  void On(SimTime now, const SwappedEvent& swap);
+  void On(SimTime now, const TransferredEvent& transfer);
+  void On(SimTime now, const DispatchedEvent& e);
+  void On(SimTime now, const WorkerChangedEvent& e);
+  void On(SimTime now, const EndedEvent& e);
+  void On(SimTime /*now*/, const OperatorEvent& /*e*/) {}
+
   void Add(SimTime now, std::string_view what, std::initializer_list<int64_t> figures);
 
   std::vector<SimTime> times_;

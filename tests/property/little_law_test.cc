@@ -86,16 +86,16 @@ TEST(LittlesLaw, HoldsInEveryCluster) {
 // Requests in the cluster over time, as its events tell.
 class Population final : public Observer {
  public:
-  void OnArrived(SimTime now, int64_t, int32_t, int32_t) override { Change(now, 1); }
-  void OnFinished(SimTime now, const RequestRecord&) override { Change(now, -1); }
-  void OnRejected(SimTime now, const RequestRecord&) override { Change(now, -1); }
-  void OnEnded(SimTime now, EndReason, int64_t, int64_t, int64_t) override { Change(now, 0); }
-  void OnScheduled(SimTime, int64_t, int32_t) override {}
-  void OnFirstToken(SimTime, int64_t, int32_t) override {}
-  void OnTokens(SimTime, const TokenSpan&) override {}
-  void OnPreempted(SimTime, int64_t, int32_t, int32_t) override {}
-  void OnIteration(SimTime, const IterationEvent&) override {}
-  void OnSnapshot(SimTime, std::span<const WorkerSnapshot>, int64_t) override {}
+  void OnEvent(SimTime now, const Event& event) override {
+    if (std::holds_alternative<ArrivedEvent>(event)) {
+      Change(now, 1);
+    } else if (std::holds_alternative<FinishedEvent>(event) ||
+               std::holds_alternative<RejectedEvent>(event)) {
+      Change(now, -1);
+    } else if (std::holds_alternative<EndedEvent>(event)) {
+      Change(now, 0);
+    }
+  }
 
   Integral integral = 0;
 

@@ -40,101 +40,8 @@ class StoryObserver : public Observer {
  public:
   explicit StoryObserver(const Plan& plan) : plan_(plan), queues_(plan.workers.size()) {}
 
-  void OnArrived(SimTime now, int64_t request_id, int32_t worker, int32_t input_tokens) override {
-    Tick(now);
-    EXPECT_EQ(request_id, static_cast<int64_t>(stories.size()));
-    RequestStory& story = stories[request_id];
-    ++story.arrived;
-    story.arrival = now;
-    story.worker = worker;
-    EXPECT_GE(input_tokens, 1);
-    ++QueuesOf(worker).waiting;
-  }
-  void OnScheduled(SimTime now, int64_t request_id, int32_t worker) override {
-    RequestStory& story = At(now, request_id, worker);
-    EXPECT_FALSE(story.running);
-    story.running = true;
-    --QueuesOf(worker).waiting;
-    ++QueuesOf(worker).running;
-    if (story.scheduled++ == 0) story.first_scheduled = now;
-  }
-  void OnFirstToken(SimTime now, int64_t request_id, int32_t worker) override {
-    RequestStory& story = At(now, request_id, worker);
-    EXPECT_TRUE(story.running);
-    EXPECT_EQ(story.first_token, kUnset);
-    story.first_token = now;
-  }
-  void OnTokens(SimTime now, const TokenSpan& span) override {
-    RequestStory& story = At(now, span.request_id, span.worker);
-    EXPECT_TRUE(story.running);
-    ASSERT_FALSE(span.times.empty());
-    EXPECT_EQ(span.first_token_index, static_cast<int32_t>(story.tokens.size()));
-    EXPECT_LE(span.times.back(), now);
-    story.tokens.insert(story.tokens.end(), span.times.begin(), span.times.end());
-    ends_stay_ = span.request_id;
-  }
-  void OnPreempted(SimTime now, int64_t request_id, int32_t worker,
-                   int32_t generated_tokens) override {
-    RequestStory& story = At(now, request_id, worker);
-    EXPECT_TRUE(story.running);
-    EXPECT_EQ(generated_tokens, static_cast<int32_t>(story.tokens.size()));
-    story.running = false;
-    ++story.preempted;
-    ++QueuesOf(worker).waiting;
-    --QueuesOf(worker).running;
-  }
-  void OnFinished(SimTime now, const RequestRecord& record) override {
-    EXPECT_EQ(ends_stay_, record.request_id) << "its tokens come just before";
-    RequestStory& story = At(now, record.request_id, record.worker);
-    EXPECT_TRUE(story.running);
-    EXPECT_EQ(now, record.finish);
-    story.running = false;
-    ++story.ended;
-    --QueuesOf(record.worker).running;
-    ended.push_back(record);
-  }
-  void OnRejected(SimTime now, const RequestRecord& record) override {
-    Tick(now);
-    EXPECT_EQ(now, record.finish);
-    RequestStory& story = stories[record.request_id];
-    EXPECT_EQ(story.scheduled, 0);
-    ++story.ended;
-    --QueuesOf(record.worker).waiting;
-    ended.push_back(record);
-  }
-  void OnIteration(SimTime now, const IterationEvent& iteration) override {
-    Tick(now);
-    EXPECT_LE(iteration.kv_blocks_used,
-              plan_.workers[static_cast<size_t>(iteration.worker)].kv_blocks);
-    iterations.push_back({now, iteration});
-  }
-  void OnSnapshot(SimTime now, std::span<const WorkerSnapshot> workers,
-                  int64_t /*pool_bytes*/) override {
-    Tick(now);
-    ASSERT_GT(plan_.snapshot_interval, 0);
-    EXPECT_EQ(now, snapshots * plan_.snapshot_interval);
-    ++snapshots;
-    ASSERT_EQ(workers.size(), plan_.workers.size());
-    for (size_t i = 0; i < workers.size(); ++i) {
-      EXPECT_EQ(workers[i].kv_blocks_total, plan_.workers[i].kv_blocks);
-      EXPECT_GE(workers[i].kv_blocks_used, 0);
-      EXPECT_LE(workers[i].kv_blocks_used, workers[i].kv_blocks_total);
-      // Nothing runs: every block was given back. Something runs: it holds blocks.
-      EXPECT_EQ(workers[i].running == 0, workers[i].kv_blocks_used == 0);
-      ExpectQueues(static_cast<int32_t>(i), workers[i].running, workers[i].waiting);
-      idle_snapshots += workers[i].running == 0 && now > 0;
-    }
-  }
-  void OnEnded(SimTime now, EndReason reason, int64_t finished, int64_t rejected,
-               int64_t unfinished) override {
-    Tick(now);
-    EXPECT_EQ(reason, EndReason::kCompleted);
-    EXPECT_EQ(finished + rejected, static_cast<int64_t>(ended.size()));
-    EXPECT_EQ(rejected, std::count_if(ended.begin(), ended.end(), [](const RequestRecord& r) {
-                return r.reject_reason != RejectReason::kNone;
-              }));
-    EXPECT_EQ(unfinished, 0);
-    over_ = true;
+  void OnEvent(SimTime now, const Event& event) override {
+    std::visit([&](const auto& e) { On(now, e); }, event);
   }
 
   [[nodiscard]] bool over() const { return over_; }
@@ -146,6 +53,105 @@ class StoryObserver : public Observer {
   int64_t idle_snapshots = 0;
 
  private:
+  void On(SimTime now, const ArrivedEvent& e) {
+    Tick(now);
+    EXPECT_EQ(e.request_id, static_cast<int64_t>(stories.size()));
+    RequestStory& story = stories[e.request_id];
+    ++story.arrived;
+    story.arrival = now;
+    story.worker = e.worker;
+    EXPECT_GE(e.input_tokens, 1);
+    ++QueuesOf(e.worker).waiting;
+  }
+  void On(SimTime now, const ScheduledEvent& e) {
+    RequestStory& story = At(now, e.request_id, e.worker);
+    EXPECT_FALSE(story.running);
+    story.running = true;
+    --QueuesOf(e.worker).waiting;
+    ++QueuesOf(e.worker).running;
+    if (story.scheduled++ == 0) story.first_scheduled = now;
+  }
+  void On(SimTime now, const FirstTokenEvent& e) {
+    RequestStory& story = At(now, e.request_id, e.worker);
+    EXPECT_TRUE(story.running);
+    EXPECT_EQ(story.first_token, kUnset);
+    story.first_token = now;
+  }
+  void On(SimTime now, const TokensEvent& span) {
+    RequestStory& story = At(now, span.request_id, span.worker);
+    EXPECT_TRUE(story.running);
+    ASSERT_FALSE(span.times.empty());
+    EXPECT_EQ(span.first_token_index, static_cast<int32_t>(story.tokens.size()));
+    EXPECT_LE(span.times.back(), now);
+    story.tokens.insert(story.tokens.end(), span.times.begin(), span.times.end());
+    ends_stay_ = span.request_id;
+  }
+  void On(SimTime now, const PreemptedEvent& e) {
+    RequestStory& story = At(now, e.request_id, e.worker);
+    EXPECT_TRUE(story.running);
+    EXPECT_EQ(e.generated_tokens, static_cast<int32_t>(story.tokens.size()));
+    story.running = false;
+    ++story.preempted;
+    ++QueuesOf(e.worker).waiting;
+    --QueuesOf(e.worker).running;
+  }
+  void On(SimTime now, const FinishedEvent& e) {
+    EXPECT_EQ(ends_stay_, e.record.request_id) << "its tokens come just before";
+    RequestStory& story = At(now, e.record.request_id, e.record.worker);
+    EXPECT_TRUE(story.running);
+    EXPECT_EQ(now, e.record.finish);
+    story.running = false;
+    ++story.ended;
+    --QueuesOf(e.record.worker).running;
+    ended.push_back(e.record);
+  }
+  void On(SimTime now, const RejectedEvent& e) {
+    Tick(now);
+    EXPECT_EQ(now, e.record.finish);
+    RequestStory& story = stories[e.record.request_id];
+    EXPECT_EQ(story.scheduled, 0);
+    ++story.ended;
+    --QueuesOf(e.record.worker).waiting;
+    ended.push_back(e.record);
+  }
+  void On(SimTime now, const IterationEvent& iteration) {
+    Tick(now);
+    EXPECT_LE(iteration.kv_blocks_used,
+              plan_.workers[static_cast<size_t>(iteration.worker)].kv_blocks);
+    iterations.push_back({now, iteration});
+  }
+  void On(SimTime now, const SnapshotEvent& e) {
+    Tick(now);
+    ASSERT_GT(plan_.snapshot_interval, 0);
+    EXPECT_EQ(now, snapshots * plan_.snapshot_interval);
+    ++snapshots;
+    ASSERT_EQ(e.workers.size(), plan_.workers.size());
+    for (size_t i = 0; i < e.workers.size(); ++i) {
+      EXPECT_EQ(e.workers[i].kv_blocks_total, plan_.workers[i].kv_blocks);
+      EXPECT_GE(e.workers[i].kv_blocks_used, 0);
+      EXPECT_LE(e.workers[i].kv_blocks_used, e.workers[i].kv_blocks_total);
+      // Nothing runs: every block was given back. Something runs: it holds blocks.
+      EXPECT_EQ(e.workers[i].running == 0, e.workers[i].kv_blocks_used == 0);
+      ExpectQueues(static_cast<int32_t>(i), e.workers[i].running, e.workers[i].waiting);
+      idle_snapshots += e.workers[i].running == 0 && now > 0;
+    }
+  }
+  void On(SimTime now, const EndedEvent& e) {
+    Tick(now);
+    EXPECT_EQ(e.reason, EndReason::kCompleted);
+    EXPECT_EQ(e.finished + e.rejected, static_cast<int64_t>(ended.size()));
+    EXPECT_EQ(e.rejected, std::count_if(ended.begin(), ended.end(), [](const RequestRecord& r) {
+                return r.reject_reason != RejectReason::kNone;
+              }));
+    EXPECT_EQ(e.unfinished, 0);
+    over_ = true;
+  }
+  // Events that these plans do not have.
+  template <typename Other>
+  void On(SimTime /*now*/, const Other& /*event*/) {
+    ADD_FAILURE() << "unexpected event";
+  }
+
   void Tick(SimTime now) {
     EXPECT_FALSE(over_) << "an event after the end";
     EXPECT_GE(now, last_);

@@ -14,16 +14,7 @@ namespace {
 
 class SilentObserver final : public Observer {
  public:
-  void OnArrived(SimTime, int64_t, int32_t, int32_t) override {}
-  void OnScheduled(SimTime, int64_t, int32_t) override {}
-  void OnFirstToken(SimTime, int64_t, int32_t) override {}
-  void OnTokens(SimTime, const TokenSpan&) override {}
-  void OnPreempted(SimTime, int64_t, int32_t, int32_t) override {}
-  void OnFinished(SimTime, const RequestRecord&) override {}
-  void OnRejected(SimTime, const RequestRecord&) override {}
-  void OnIteration(SimTime, const IterationEvent&) override {}
-  void OnSnapshot(SimTime, std::span<const WorkerSnapshot>, int64_t) override {}
-  void OnEnded(SimTime, EndReason, int64_t, int64_t, int64_t) override {}
+  void OnEvent(SimTime, const Event&) override {}
 };
 
 // A token has 10^9 bytes, a request 10^9 tokens.
