@@ -9,6 +9,7 @@
 #include "engine/network/sharing_registry.h"
 #include "engine/policy/evict/registry.h"
 #include "engine/policy/global/registry.h"
+#include "engine/policy/local/registry.h"
 #include "engine/policy/order/registry.h"
 #include "tests/property/draws.h"
 #include "tests/property/random_plan.h"
@@ -316,7 +317,7 @@ void AddLockstep(uint64_t seed, Plan* plan) {
   rank.role = Role::kBoth;
   rank.serving = true;
   rank.drops_cache = false;
-  rank.scheduler.policy = LocalPolicy::kChunked;
+  rank.scheduler.policy = LocalSchedulers().Make("chunked");
   rank.scheduler.max_num_batched_tokens =
       std::max(rank.scheduler.max_num_batched_tokens, rank.scheduler.max_num_seqs);
   if (plan->worker_events.empty() && draws.OneIn(3)) plan->workers.clear();
