@@ -323,14 +323,14 @@ bool Worker::QuietBoundary(SimTime now) {
   CountIteration();
   begin_ = now;
   if (plan_.scheduler.async_depth == 1) {
-    state_.decodes().Advance();
+    state_.AdvanceQuiet();
     if (state_.decode_blocks_due() > state_.free_blocks()) return Begin(now);
     ScheduleQuiet(now, &current_);
     Start(now, BatchSeconds(0), 0);
   } else {
     std::swap(current_, next_);
     Start(now, BatchSeconds(0), 0);
-    state_.decodes().Advance();
+    state_.AdvanceQuiet();
     ScheduleQuiet(now, &next_);
   }
   context_.signals.kv_used[static_cast<size_t>(index_)] = state_.pool().used();
@@ -480,9 +480,10 @@ void Worker::TrimLogs() {
   // Looking for the oldest is worth it when a log has doubled.
   constexpr size_t kTrimGapsAbove = 4096;
   constexpr size_t kTrimLogAbove = 512;
-  if (state_.gaps().size() > trim_gaps_at_) {
-    state_.gaps().DropBefore(state_.OldestDecodeStart());
-    trim_gaps_at_ = std::max(kTrimGapsAbove, 2 * state_.gaps().size());
+  LatencyLog& latency = state_.latency();
+  if (latency.size() > trim_gaps_at_) {
+    latency.DropBefore(state_.OldestDecodeStart());
+    trim_gaps_at_ = std::max(kTrimGapsAbove, 2 * latency.size());
   }
   if (log_.size() > trim_log_at_) {
     const int64_t drop = state_.OldestDecodeStart() - log_first_;

@@ -5,114 +5,63 @@
 #include "engine/base/invariant.h"
 
 namespace tokensim {
-namespace {
-
-int64_t Share(double share, int64_t blocks) {
-  return static_cast<int64_t>(share * static_cast<double>(blocks));
-}
-
-}  // namespace
 
 WorkerState::WorkerState(RequestSlab& slab, const WorkerStateConfig& config,
                          const LocalSchedulerConfig& scheduler)
     : slab_(slab),
       config_(config),
-      scheduler_(scheduler),
-      order_(scheduler.queue_order->Make({})),
-      victim_policy_(scheduler.victim->Make({})),
-      watermark_blocks_(Share(scheduler.watermark, config.kv_blocks)),
-      new_blocks_limit_(Share(scheduler.max_memory_ratio, config.kv_blocks)),
-      pool_(config.kv_blocks, config.block_size, config.prefix_caching),
-      host_(config.host_blocks),
-      decodes_(slab, config.block_size, config.tracks_longest),
-      waiting_(scheduler.queue_order->traits().queue, config.classes) {
-  if (waiting_.kind() == QueueKind::kFair) {
-    class_decodes_.resize(static_cast<size_t>(config.classes));
-  }
-}
-
-// ---- Queue
+      max_num_seqs_(scheduler.max_num_seqs),
+      swaps_(scheduler.preemption == PreemptionMode::kSwap),
+      kv_({.kv_blocks = config.kv_blocks,
+           .block_size = config.block_size,
+           .prefix_caching = config.prefix_caching,
+           .host_blocks = config.host_blocks,
+           .watermark = scheduler.watermark,
+           .max_memory_ratio = scheduler.max_memory_ratio}),
+      queues_(slab, *scheduler.queue_order, config.classes),
+      running_(slab,
+               {.block_size = config.block_size,
+                .tracks_longest = config.tracks_longest,
+                .classes = config.classes},
+               *scheduler.victim, &queues_),
+      latency_(slab, config.pauses_decodes) {}
 
 void WorkerState::Enqueue(RequestHandle handle) {
   slab_[handle].ran_here = false;
-  PushBack(handle);
-}
-
-int64_t WorkerState::KeyOf(const LiveRequest& r) const {
-  if (waiting_.kind() != QueueKind::kKeyed) return 0;
-  return order_->Key({.tokens = r.prefill_target(),
-                      .priority = r.priority,
-                      .arrival = r.arrival,
-                      .deadline = r.deadline,
-                      .client_class = r.client_class,
-                      .output_tokens = r.output_tokens});
-}
-
-void WorkerState::PushBack(RequestHandle handle) {
-  const LiveRequest& r = slab_[handle];
-  ChargeClasses();  // the place of a class that joins depends on what the others got
-  waiting_.push_back(handle, KeyOf(r), r.client_class);
-  if (!r.resumes()) pending_tokens_ += r.prefill_target() - r.computed;
-}
-
-void WorkerState::PushFront(RequestHandle handle) {
-  const LiveRequest& r = slab_[handle];
-  waiting_.push_front(handle, KeyOf(r), r.client_class);
-  if (!r.resumes()) pending_tokens_ += r.prefill_target() - r.computed;
+  running_.ChargeClasses();  // the place of a class that joins depends on what the others got
+  queues_.PushBack(handle);
 }
 
 RequestHandle WorkerState::PopFront() {
-  const RequestHandle handle = loaded_.empty() ? waiting_.front() : loaded_.front();
-  const LiveRequest& r = slab_[handle];
-  if (loaded_.empty()) {
-    waiting_.pop_front();
-  } else {
-    loaded_.pop_front();
-    promised_ -= pool_.BlocksFor(r.prefill_target()) - pool_.BlocksFor(r.computed);
-  }
-  if (!r.resumes()) pending_tokens_ -= r.prefill_target() - r.computed;
-  return handle;
+  if (queues_.front_is_loaded()) kv_.Redeem(front());
+  return queues_.PopFront();
 }
 
 // ---- Running set
 
-void WorkerState::AppendRunning(RequestHandle handle) {
-  LiveRequest& r = slab_[handle];
-  r.ran_here = true;
-  r.running_prev = running_tail_;
-  r.running_next = kNoRequest;
-  if (running_tail_ != kNoRequest) {
-    slab_[running_tail_].running_next = handle;
-  } else {
-    running_head_ = handle;
-  }
-  running_tail_ = handle;
-  ++running_count_;
+void WorkerState::Admit(RequestHandle handle, int32_t pending_tokens) {
+  running_.Append(handle, pending_tokens);
   batch_->changes.push_back(static_cast<int32_t>(batch_->admitted.size()));
   batch_->admitted.push_back(handle);
 }
 
-void WorkerState::RemoveRunning(RequestHandle handle) {
-  const LiveRequest& r = slab_[handle];
-  if (r.running_prev != kNoRequest) {
-    slab_[r.running_prev].running_next = r.running_next;
-  } else {
-    running_head_ = r.running_next;
-  }
-  if (r.running_next != kNoRequest) {
-    slab_[r.running_next].running_prev = r.running_prev;
-  } else {
-    running_tail_ = r.running_prev;
-  }
-  --running_count_;
+void WorkerState::Join(RequestHandle handle, bool first_gap_apart) {
+  latency_.Join(handle, first_gap_apart);
+  running_.Join(handle);
 }
 
-int64_t WorkerState::OldestDecodeStart() const {
-  int64_t oldest = decodes_.next_iteration();
-  for (RequestHandle h = running_head_; h != kNoRequest; h = slab_[h].running_next) {
-    if (slab_[h].decoding) oldest = std::min(oldest, slab_[h].decode_start);
-  }
-  return oldest;
+Stay WorkerState::LeaveDecodes(RequestHandle handle) {
+  const LiveRequest& r = slab_[handle];
+  const Stay stay = {r.stay_token, r.decode_start, r.generated};
+  latency_.Leave(handle, running_.decodes().next_iteration());
+  running_.Leave(handle);
+  return stay;
+}
+
+void WorkerState::Resume(RequestHandle handle) {
+  Admit(handle, /*pending_tokens=*/0);
+  slab_[handle].stay_token = kUnset;
+  Join(handle, /*first_gap_apart=*/true);
 }
 
 // ---- Forming a batch
@@ -120,63 +69,12 @@ int64_t WorkerState::OldestDecodeStart() const {
 void WorkerState::BeginBatch(Batch* batch) {
   batch_ = batch;
   batch->Clear();
-  if (has_waiting()) ChargeClasses();
-}
-
-void WorkerState::ChargeClasses() {
-  for (size_t i = 0; i < class_decodes_.size(); ++i) ChargeDecodes(static_cast<int32_t>(i));
-}
-
-// Virtual Token Counter: an output token counts twice a prompt token. Tokens are charged when
-// somebody asks, not as they come: a class gets one for each decode and iteration.
-void WorkerState::ChargeDecodes(int32_t client_class) {
-  constexpr int64_t kOutputWeight = 2;
-  ClassDecodes& c = class_decodes_[static_cast<size_t>(client_class)];
-  waiting_.Charge(client_class, kOutputWeight * c.count * (decodes_.next_iteration() - c.charged));
-  c.charged = decodes_.next_iteration();
-}
-
-void WorkerState::Join(RequestHandle handle, bool first_gap_apart) {
-  const int32_t client_class = slab_[handle].client_class;
-  if (!class_decodes_.empty()) {
-    ChargeDecodes(client_class);
-    ++class_decodes_[static_cast<size_t>(client_class)].count;
-  }
-  slab_[handle].first_gap_apart = first_gap_apart;
-  if (first_gap_apart) fresh_.push_back(handle);
-  decodes_.Join(handle);
-}
-
-Stay WorkerState::LeaveDecodes(RequestHandle handle) {
-  LiveRequest& r = slab_[handle];
-  const Stay stay = {r.stay_token, r.decode_start, r.generated};
-  const bool decoded = decodes_.next_iteration() > r.decode_start;
-  if (decoded) {
-    // The first gap apart is in max_itl already.
-    r.max_itl = std::max(r.max_itl, gaps_.Since(r.decode_start + (r.first_gap_apart ? 1 : 0)));
-    r.last_token = last_decode_end_;
-  } else if (r.first_gap_apart) {
-    std::erase(fresh_, handle);
-  }
-  if (!class_decodes_.empty()) {
-    ChargeDecodes(r.client_class);
-    --class_decodes_[static_cast<size_t>(r.client_class)].count;
-  }
-  decodes_.Leave(handle);
-  return stay;
-}
-
-void WorkerState::Resume(RequestHandle handle) {
-  AppendRunning(handle);
-  slab_[handle].stay_token = kUnset;
-  Join(handle, /*first_gap_apart=*/true);
+  if (has_waiting()) running_.ChargeClasses();
 }
 
 void WorkerState::AdmitReady() {
-  while (!ready_.empty()) {
-    const RequestHandle handle = ready_.front();
-    ready_.pop_front();
-    --loading_;
+  for (RequestHandle handle = queues_.PopReady(); handle != kNoRequest;
+       handle = queues_.PopReady()) {
     Resume(handle);
   }
 }
@@ -186,34 +84,11 @@ bool WorkerState::PreemptForDecodes() {
   // The survivors are the same as when tails are dropped until the rest has enough: as long as the
   // walk fails somewhere, the survivors so far need more than there is.
   bool any = false;
-  while (decodes_.blocks_due() > pool_.free()) {
-    Preempt(Victim());
+  while (decode_blocks_due() > free_blocks()) {
+    Preempt(running_.Victim());
     any = true;
   }
   return any;
-}
-
-RequestHandle WorkerState::Victim() const {
-  RequestHandle victim = running_tail_;
-  if (victim == kNoRequest || !scheduler_.victim->traits().looks_at_all) return victim;
-  RunningRequest worst = ViewOf(slab_[victim]);
-  for (RequestHandle h = slab_[victim].running_prev; h != kNoRequest; h = slab_[h].running_prev) {
-    const RunningRequest request = ViewOf(slab_[h]);
-    if (!victim_policy_->IsWorse(request, worst)) continue;
-    victim = h;
-    worst = request;
-  }
-  return victim;
-}
-
-RunningRequest WorkerState::ViewOf(const LiveRequest& r) const {
-  return {.priority = r.priority,
-          .arrival = r.arrival,
-          .client_class = r.client_class,
-          .input_tokens = r.input_tokens,
-          .generated = r.decoding ? decodes_.Generated(r) : r.generated,
-          .computed = r.decoding ? decodes_.Computed(r) : r.computed,
-          .preemptions = r.preemptions};
 }
 
 void WorkerState::Preempt(RequestHandle handle) {
@@ -224,47 +99,38 @@ void WorkerState::Preempt(RequestHandle handle) {
   if (decoding) {
     preemption.stay = LeaveDecodes(handle);
   } else {
-    pending_tokens_ -= r.prefill_target() - r.computed;
+    running_.StopPrefill(handle);
   }
   preemption.generated = r.generated;
-  RemoveRunning(handle);
-  if (handle == unfinished_) unfinished_ = kNoRequest;
-  const int64_t blocks = pool_.BlocksFor(r.computed);
-  const int32_t computed = r.computed;
-  Free(TakeHoldings(handle));
-  r.computed = 0;
+  running_.Remove(handle);
+  preemption.swapped_blocks = kv_.Drop(&r, decoding && swaps_);
   ++r.preemptions;
-  if (decoding && scheduler_.preemption == PreemptionMode::kSwap && host_.CanHold(blocks)) {
-    preemption.swapped_blocks = blocks;
-    host_.Allocate(blocks);
-    r.kv_source = KvSource::kHost;
-    r.kv_tokens = computed;
-    if (!config_.overlap_swap) batch_->swapped_blocks += blocks;
-  }
-  PushFront(handle);
+  if (!config_.overlap_swap) batch_->swapped_blocks += preemption.swapped_blocks;
+  queues_.PushFront(handle);
   batch_->changes.push_back(~static_cast<int32_t>(batch_->preempted.size()));
   batch_->preempted.push_back(preemption);
 }
 
 void WorkerState::ScheduleDecodes() {
-  pool_.Allocate(decodes_.blocks_due());
-  batch_->decodes = decodes_.count();
-  batch_->context = decodes_.computed_sum() + decodes_.count();
-  if (config_.tracks_longest) batch_->longest = decodes_.longest() + 1;
+  DecodeSet& decodes = running_.decodes();
+  kv_.pool().Allocate(decodes.blocks_due());
+  batch_->decodes = decodes.count();
+  batch_->context = decodes.computed_sum() + decodes.count();
+  if (config_.tracks_longest) batch_->longest = decodes.longest() + 1;
 }
 
 void WorkerState::AddLateDecode(RequestHandle handle) {
-  const int64_t due = decodes_.blocks_due();
+  DecodeSet& decodes = running_.decodes();
+  const int64_t due = decodes.blocks_due();
   Resume(handle);
-  pool_.Allocate(decodes_.blocks_due() - due);
+  kv_.pool().Allocate(decodes.blocks_due() - due);
   ++batch_->decodes;
-  batch_->context += slab_[handle].computed + 1;
-  if (config_.tracks_longest) batch_->longest = decodes_.longest() + 1;
+  batch_->context += ProgressOf(handle).computed + 1;
+  if (config_.tracks_longest) batch_->longest = decodes.longest() + 1;
 }
 
 void WorkerState::ContinuePrefill(RequestHandle handle, int32_t tokens) {
-  const LiveRequest& r = slab_[handle];
-  pool_.Allocate(pool_.BlocksFor(r.computed + tokens) - pool_.BlocksFor(r.computed));
+  kv_.Extend(slab_[handle], tokens);
   AddChunk(handle, tokens);
 }
 
@@ -275,60 +141,68 @@ void WorkerState::AddChunk(RequestHandle handle, int32_t tokens) {
   batch_->prefill_tokens += tokens;
   if (r.computed + tokens == r.prefill_target()) ++batch_->completed_prefills;
   // As vLLM: findable once scheduled, for the next request already.
-  RegisterBlocks(r, r.computed + tokens);
+  kv_.Register(&r, r.computed + tokens);
+}
+
+void WorkerState::AdmitFront(const Admission& admission, int32_t tokens) {
+  const RequestHandle handle = PopFront();
+  LiveRequest& r = slab_[handle];
+  kv_.Admit(&r, admission, tokens);
+  const int32_t pending = r.prefill_target() - r.computed;
+  Admit(handle, pending);
+  if (r.scheduled == kUnset) r.cached_tokens = std::min(admission.cached, r.input_tokens);
+  queues_.Charge(r.client_class, pending);
+  if (r.kv_source == KvSource::kPool) batch_->fetches.push_back({handle, r.kv_tokens});
+  AddChunk(handle, tokens);
+  if (tokens < pending) running_.set_unfinished(handle);
+}
+
+std::optional<int32_t> WorkerState::AdmitRemoteFront() {
+  const LiveRequest& next = front();
+  const int32_t tokens = next.resumes() ? next.kv_tokens + 1 : next.prefill_target();
+  if (!kv_.HasRoom(BlocksFor(tokens), !next.ran_here, slots_used() == 0)) return std::nullopt;
+  const RequestHandle handle = PopFront();
+  LiveRequest& r = slab_[handle];
+  if (r.kv_source == KvSource::kHost && !config_.overlap_swap) {
+    batch_->swapped_blocks += kv_.SwapIn(&r);
+    batch_->swapped_in.push_back(handle);
+    AddLateDecode(handle);
+    return 1;
+  }
+  kv_.BeginLoad(r);
+  queues_.BeginLoad(handle);
+  return 0;
 }
 
 // ---- What comes out of a batch
 
-void WorkerState::Start(const Batch& batch, SimTime begin, SimTime end) {
-  if (batch.decodes == 0) return;
-  // Decodes that an iteration of prompts held up wait since the last one they took part in.
-  const bool held_up = config_.pauses_decodes && last_decode_end_ < begin;
-  gaps_.Push(decodes_.next_iteration(), held_up ? end - last_decode_end_ : end - begin);
-  last_decode_end_ = end;
-  for (const RequestHandle handle : fresh_) {
-    LiveRequest& r = slab_[handle];
-    r.max_itl = std::max(r.max_itl, end - r.last_token);
-  }
-  fresh_.clear();
-}
-
 void WorkerState::Advance(Batch* batch, SimTime end) {
   if (batch->decodes > 0) {
-    decodes_.Advance();
-    for (RequestHandle handle = decodes_.NextFinished(); handle != kNoRequest;
-         handle = decodes_.NextFinished()) {
+    running_.Advance();
+    const DecodeSet& decodes = running_.decodes();
+    for (RequestHandle handle = decodes.NextFinished(); handle != kNoRequest;
+         handle = decodes.NextFinished()) {
       batch->finishing_decodes.push_back({handle, LeaveDecodes(handle)});
-      RemoveRunning(handle);
-      ++leaving_;
+      running_.BeginLeaving(handle);
     }
   }
   for (size_t i = 0; i < batch->chunks.size(); ++i) {
-    LiveRequest& r = slab_[batch->chunk_requests[i]];
-    r.computed += batch->chunks[i].new_tokens;
-    pending_tokens_ -= batch->chunks[i].new_tokens;
-    if (r.computed == r.prefill_target()) CompletePrefill(batch->chunk_requests[i], end, batch);
+    const RequestHandle handle = batch->chunk_requests[i];
+    if (running_.AddComputed(handle, batch->chunks[i].new_tokens)) {
+      CompletePrefill(handle, end, batch);
+    }
   }
 }
 
 void WorkerState::CompletePrefill(RequestHandle handle, SimTime end, Batch* batch) {
   LiveRequest& r = slab_[handle];
-  if (handle == unfinished_) unfinished_ = kNoRequest;
   ++r.generated;
-  if (r.first_token == kUnset) {
-    r.first_token = end;
-    batch->first_tokens.push_back(handle);
-  } else {
-    r.max_itl = std::max(r.max_itl, end - r.last_token);
-  }
-  r.last_token = end;
-  r.stay_token = end;
+  if (latency_.AddPromptToken(&r, end)) batch->first_tokens.push_back(handle);
   if (r.generated < r.output_tokens && !config_.hands_on_prefills) {
     Join(handle, config_.pauses_decodes);
     return;
   }
-  RemoveRunning(handle);
-  ++leaving_;
+  running_.BeginLeaving(handle);
   if (r.generated < r.output_tokens) {
     batch->prefilled.push_back(handle);
   } else {
@@ -336,43 +210,59 @@ void WorkerState::CompletePrefill(RequestHandle handle, SimTime end, Batch* batc
   }
 }
 
-RequestHandle WorkerState::TailDecode() const {
-  return running_tail_ != kNoRequest && slab_[running_tail_].decoding ? running_tail_ : kNoRequest;
+// ---- KV caches that come and go
+
+bool WorkerState::ReserveLoad(RequestHandle handle) {
+  const LiveRequest& r = slab_[handle];
+  if (has_waiting() || slots_used() >= max_num_seqs_ ||
+      !kv_.HasRoom(BlocksFor(r.kv_tokens + 1), /*is_new=*/true, slots_used() == 0)) {
+    return false;
+  }
+  kv_.ReserveLoad(r);
+  queues_.ReserveLoad(handle);
+  return true;
+}
+
+void WorkerState::FinishLoad(RequestHandle handle) {
+  LiveRequest& r = slab_[handle];
+  const bool resumes = r.resumes();
+  TOKENSIM_INVARIANT(resumes || r.kv_source == KvSource::kPool, "a load without a source");
+  kv_.FinishLoad(&r);
+  queues_.FinishLoad(handle, resumes);
+}
+
+void WorkerState::CancelLoad(RequestHandle handle) {
+  queues_.CancelLoad(handle);
+  kv_.CancelLoad(slab_[handle]);
 }
 
 Departure WorkerState::TakeTailDecode() {
-  const RequestHandle handle = running_tail_;
+  const RequestHandle handle = TailDecode();
   const Departure departure = {handle, LeaveDecodes(handle)};
-  RemoveRunning(handle);
+  running_.Remove(handle);
   return departure;
 }
 
 std::vector<Departure> WorkerState::Evacuate() {
-  std::vector<Departure> requests;
-  const auto drop = [&](RequestHandle handle) {
-    LiveRequest& r = slab_[handle];
-    Stay stay;
-    if (r.decoding) stay = LeaveDecodes(handle);
-    r.shared.clear();
-    r.registered_blocks = 0;
-    r.computed = 0;
-    if (r.kv_source == KvSource::kHost) r.kv_source = KvSource::kNone;
-    requests.push_back({handle, stay});
+  std::vector<Departure> departures;
+  std::vector<RequestHandle> handles;
+  const auto drop = [&] {
+    for (const RequestHandle handle : handles) {
+      LiveRequest& r = slab_[handle];
+      Stay stay;
+      if (r.decoding) stay = LeaveDecodes(handle);
+      KvManager::Forget(&r);
+      departures.push_back({handle, stay});
+    }
+    handles.clear();
   };
-  for (RequestHandle h = running_head_; h != kNoRequest; h = slab_[h].running_next) drop(h);
-  for (; !ready_.empty(); ready_.pop_front()) drop(ready_.front());
-  for (const RequestHandle handle : loading_requests_) drop(handle);
-  for (; !loaded_.empty(); loaded_.pop_front()) drop(loaded_.front());
-  for (; !waiting_.empty(); waiting_.pop_front()) drop(waiting_.front());
-  running_head_ = running_tail_ = unfinished_ = kNoRequest;
-  running_count_ = loading_ = outgoing_ = reserved_ = 0;
-  loading_requests_.clear();
-  loads_begun_.clear();
-  padding_.clear();
-  pending_tokens_ = promised_ = 0;
-  host_.Free(host_.used());
-  pool_ = BlockPool(config_.kv_blocks, config_.block_size, config_.prefix_caching);
-  return requests;
+  running_.AppendTo(&handles);
+  drop();  // first: the order of the queue may depend on what these were charged
+  queues_.Drain(&handles);
+  drop();
+  running_.Clear();
+  kv_.Clear();
+  return departures;
 }
 
 }  // namespace tokensim

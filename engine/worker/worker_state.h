@@ -1,52 +1,57 @@
-// The queues, KV blocks and next batch of one worker: what a local scheduler works on.
+// The requests of one worker, and the batch that is formed of them: what a local scheduler works on.
 //
-//   waiting   requests not in the running set, next to be admitted at the front. Their KV cache may
-//             be elsewhere (LiveRequest::kv_source): then it is loaded first
-//   loading   hold blocks into which their KV cache is moving
-//   loaded    the beginning of their prompt came from the memory pool: before the queue. Blocks for
-//             the rest are kept free, else those that hold some might wait for each other
-//   ready     loaded, to decode with the next batch
-//   running   admitted requests in order of admission; each holds KV blocks. Those with their whole
-//             prompt in the cache decode; some may still be in prefill
-//   leaving   out of the running set, their last iteration under way; they keep slot and blocks
-//   outgoing  gone to another worker, which has not got all their KV cache yet; they keep blocks
-//   batch     the iteration being formed: all decodes or none, and chunks of prompts
+// A request goes through these states, each kept by the type at the right:
 //
-// A scheduler's FormBatch calls the operations below; engine/worker/worker.cc runs the batch.
+//             Enqueue                                                        from another worker
+//                |                                                                    |
+//                v           AdmitRemoteFront                                    ReserveLoad
+//     +----> waiting ------------------------------> loading <------------------------+
+//     |      |    |                                  |     |
+//     |      |    | AdmitRemoteFront      FinishLoad |     | FinishLoad (its whole cache)   Queues
+//     |      |    | (swapped in at once) (beginning  |     |
+//     |      |    |                     of a prompt) v     v
+//     |      |    |                              loaded   ready
+//     |      |    |                                |       |
+//     |      | AdmitFront                AdmitFront|       | AdmitReady
+//     |      v    |                                |       |
+//     |    prefill|  <-----------------------------+       |
+//     |      |    |                                        |
+//     |      |    +--------------+                         |
+//     |      | Advance (prompt   |                         |                           RunningSet
+//     |      | complete)         v                         |
+//     |      +---------------> decode <--------------------+
+//     |      |                  | | |
+//     |      |    Preempt       | | |  TakeTailDecode, KeepOutgoing
+//     +------+------------------+ | +---------------------------------> outgoing         KvManager
+//            |                    |                                     ^    |
+//            | Advance (only one  | Advance (last token)                |    | FreeOutgoing
+//            | token to give, or  v                                     |    v
+//            | handed on) -----> leaving -------------------------------+   gone
+//                                 |        Leave, KeepOutgoing
+//                                 | TakeHoldings, Free, Leave
+//                                 v
+//                                gone
+//
+// CancelLoad takes a request out of loading; Evacuate takes out all of them, wherever they are.
+// Prefill and decode are the running set. The batch is the iteration being formed: all decodes or
+// none, and chunks of prompts. A scheduler's FormBatch calls the operations below;
+// engine/worker/worker.cc runs the batch.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include "engine/memory/block_pool.h"
-#include "engine/memory/host_tier.h"
 #include "engine/run/plan.h"
 #include "engine/worker/batch.h"
-#include "engine/worker/decode_set.h"
-#include "engine/worker/gap_maximum.h"
+#include "engine/worker/kv_manager.h"
+#include "engine/worker/latency_log.h"
 #include "engine/worker/live_request.h"
-#include "engine/worker/queue_order.h"
-#include "engine/worker/victim.h"
-#include "engine/worker/waiting_queue.h"
+#include "engine/worker/queues.h"
+#include "engine/worker/running_set.h"
 
 namespace tokensim {
-
-// The KV blocks of one request.
-struct Holdings {
-  int64_t blocks = 0;           // without findable content
-  std::vector<BlockId> shared;  // findable, in order of the prompt
-};
-
-// What the request at the front of the queue needs to be admitted.
-struct Admission {
-  int32_t target = 0;       // tokens to have in the cache before its next token
-  int32_t cached = 0;       // of them, there already
-  int64_t held_blocks = 0;  // it has already
-  int64_t free_hits = 0;    // cached blocks that count as free now
-};
 
 struct WorkerStateConfig {
   int64_t kv_blocks = 0;
@@ -65,23 +70,24 @@ class WorkerState {
  public:
   WorkerState(RequestSlab& slab, const WorkerStateConfig& config,
               const LocalSchedulerConfig& scheduler);
+  // Its parts refer to each other.
+  WorkerState(const WorkerState&) = delete;
+  WorkerState& operator=(const WorkerState&) = delete;
 
   // ---- For schedulers
 
-  [[nodiscard]] int64_t free_blocks() const { return pool_.free(); }
+  [[nodiscard]] int64_t free_blocks() const { return kv_.pool().free(); }
   // Of them, kept for the rest of prompts whose beginning loads or is loaded.
-  [[nodiscard]] int64_t promised_blocks() const { return promised_; }
-  [[nodiscard]] int64_t BlocksFor(int32_t tokens) const { return pool_.BlocksFor(tokens); }
+  [[nodiscard]] int64_t promised_blocks() const { return kv_.promised(); }
+  [[nodiscard]] int64_t BlocksFor(int32_t tokens) const { return kv_.BlocksFor(tokens); }
   // Requests that take a place of max_num_seqs.
-  [[nodiscard]] int32_t slots_used() const { return running_count_ + leaving_ + loading_; }
-  [[nodiscard]] int32_t running_count() const { return running_count_; }
-  [[nodiscard]] int32_t decode_count() const { return decodes_.count(); }
-  [[nodiscard]] int64_t decode_blocks_due() const { return decodes_.blocks_due(); }
+  [[nodiscard]] int32_t slots_used() const { return running_.places() + queues_.places(); }
+  [[nodiscard]] int32_t running_count() const { return running_.count(); }
+  [[nodiscard]] int32_t decode_count() const { return running_.decodes().count(); }
+  [[nodiscard]] int64_t decode_blocks_due() const { return running_.decodes().blocks_due(); }
 
-  [[nodiscard]] bool has_waiting() const { return !waiting_.empty() || !loaded_.empty(); }
-  [[nodiscard]] const LiveRequest& front() const {
-    return slab_[loaded_.empty() ? waiting_.front() : loaded_.front()];
-  }
+  [[nodiscard]] bool has_waiting() const { return queues_.has_waiting(); }
+  [[nodiscard]] const LiveRequest& front() const { return slab_[queues_.front()]; }
   // The KV cache of the front is elsewhere, and is loaded before it is scheduled.
   [[nodiscard]] bool front_is_remote() const {
     const KvSource source = front().kv_source;
@@ -91,8 +97,12 @@ class WorkerState {
   [[nodiscard]] bool front_is_swapped() const { return front().kv_source == KvSource::kHost; }
 
   // The first running request whose prompt is not complete; else kNoRequest.
-  [[nodiscard]] RequestHandle unfinished_prefill() const { return unfinished_; }
+  [[nodiscard]] RequestHandle unfinished_prefill() const { return running_.unfinished(); }
   [[nodiscard]] const LiveRequest& request(RequestHandle handle) const { return slab_[handle]; }
+  // How far a request is, which its own fields do not say while it decodes.
+  [[nodiscard]] TokenProgress ProgressOf(RequestHandle handle) const {
+    return running_.ProgressOf(slab_[handle]);
+  }
 
   // Takes the loaded requests into the running set. First of all.
   void AdmitReady();
@@ -106,11 +116,13 @@ class WorkerState {
   void ContinuePrefill(RequestHandle handle, int32_t tokens);
 
   // What the front, which is not remote, needs; looks into the prefix cache.
-  [[nodiscard]] Admission PlanFront();
+  [[nodiscard]] Admission PlanFront() { return kv_.Plan(front()); }
   // Whether `tokens` of the front's cache may be allocated: blocks, watermark and, for a request
   // that did not run here yet, max_memory_ratio. A worker where nothing runs or loads admits what
   // fits.
-  [[nodiscard]] bool Fits(const Admission& admission, int32_t tokens) const;
+  [[nodiscard]] bool Fits(const Admission& admission, int32_t tokens) const {
+    return kv_.Fits(front(), admission, tokens, slots_used() == 0);
+  }
   // Moves the front of the queue to the running set with the next `tokens` of its target.
   void AdmitFront(const Admission& admission, int32_t tokens);
   // Starts to load the remote front, or swaps it in to decode in this batch: the tokens of it that
@@ -118,10 +130,10 @@ class WorkerState {
   std::optional<int32_t> AdmitRemoteFront();
 
   // Static batching: rows and blocks of finished members, kept until the batch ends.
-  [[nodiscard]] int32_t padding_count() const { return static_cast<int32_t>(padding_.size()); }
-  void KeepAsPadding(Holdings holdings);
+  [[nodiscard]] int32_t padding_count() const { return kv_.padding_count(); }
+  void KeepAsPadding(Holdings holdings) { kv_.KeepAsPadding(std::move(holdings)); }
   void SchedulePadding() { batch_->padding = padding_count(); }
-  void ReleasePadding();
+  void ReleasePadding() { kv_.ReleasePadding(); }
 
   // ---- For the worker
 
@@ -134,128 +146,92 @@ class WorkerState {
     batch->swapped_blocks = 0;
   }
   // A batch begins to run, or is about to: notes its token gaps.
-  void Start(const Batch& batch, SimTime begin, SimTime end);
-  // Reckons with the outcome of a batch that ends at `end`.
+  void Start(const Batch& batch, SimTime begin, SimTime end) {
+    if (batch.decodes > 0) {
+      latency_.AddIteration(running_.decodes().next_iteration(), begin, end);
+    }
+  }
+  // Takes note of the outcome of a batch that ends at `end`.
   void Advance(Batch* batch, SimTime end);
+  // The same for a batch of decodes alone in which nobody finishes.
+  void AdvanceQuiet() { running_.Advance(); }
   // A request of batch.finishing or batch.prefilled gives up its slot.
-  void Leave() { --leaving_; }
+  void Leave() { running_.EndLeaving(); }
   // What a request holds; it holds nothing afterwards. Full blocks become findable.
-  [[nodiscard]] Holdings TakeHoldings(RequestHandle handle);
-  void Free(const Holdings& holdings);
+  [[nodiscard]] Holdings TakeHoldings(RequestHandle handle) { return kv_.Take(&slab_[handle]); }
+  void Free(const Holdings& holdings) { kv_.Free(holdings); }
   // Blocks kept for a request that is elsewhere.
-  void KeepOutgoing() { ++outgoing_; }
-  void FreeOutgoing(const Holdings& holdings);
+  void KeepOutgoing() { kv_.KeepOutgoing(); }
+  void FreeOutgoing(const Holdings& holdings) { kv_.FreeOutgoing(holdings); }
 
   void Enqueue(RequestHandle handle);
   // Room for the KV cache of a request that skips the queue, and still runs elsewhere.
   bool ReserveLoad(RequestHandle handle);
   // It runs there no longer.
-  void BeginReservedLoad() { --reserved_; }
+  void BeginReservedLoad() { queues_.BeginReservedLoad(); }
   // A KV cache arrived.
   void FinishLoad(RequestHandle handle);
-  // ... is lost. The request is the caller's again.
+  // A KV cache on its way is lost, and with it the request's place here: it is the caller's again.
   void CancelLoad(RequestHandle handle);
   // The last of the running set, if it decodes; else kNoRequest.
-  [[nodiscard]] RequestHandle TailDecode() const;
+  [[nodiscard]] RequestHandle TailDecode() const { return running_.TailDecode(); }
   // It leaves the running set, blocks and all.
   [[nodiscard]] Departure TakeTailDecode();
   // Empties the worker: every request it has, in order of service, without KV cache.
   [[nodiscard]] std::vector<Departure> Evacuate();
 
-  [[nodiscard]] int32_t waiting_count() const {
-    return static_cast<int32_t>(waiting_.size() + loaded_.size() + ready_.size());
-  }
+  [[nodiscard]] int32_t waiting_count() const { return queues_.waiting_loaded_and_ready(); }
   // Something other than an iteration of its own will change what fits.
-  [[nodiscard]] bool expects_blocks() const { return outgoing_ + loading_ > 0; }
+  [[nodiscard]] bool expects_blocks() const { return kv_.outgoing() + queues_.places() > 0; }
   [[nodiscard]] bool idle() const {
-    return slots_used() + outgoing_ == 0 && !has_waiting() && ready_.empty();
+    return slots_used() + kv_.outgoing() == 0 && !has_waiting() && !queues_.has_ready();
   }
-  [[nodiscard]] int32_t present_count() const { return running_count_ + leaving_; }
+  [[nodiscard]] int32_t present_count() const { return running_.places(); }
   // Requests that are here or come here with blocks reserved for them.
-  [[nodiscard]] int64_t requests() const {
-    return slots_used() + static_cast<int64_t>(waiting_.size() + loaded_.size());
-  }
-  [[nodiscard]] int32_t loading_count() const {
-    return static_cast<int32_t>(loading_requests_.size()) - reserved_;
-  }
-  [[nodiscard]] int32_t outgoing_count() const { return outgoing_; }
-  // First iteration that a running request may still ask gaps() for.
-  [[nodiscard]] int64_t OldestDecodeStart() const;
+  [[nodiscard]] int64_t requests() const { return slots_used() + queues_.waiting_and_loaded(); }
+  [[nodiscard]] int32_t loading_count() const { return queues_.loading_count(); }
+  [[nodiscard]] int32_t outgoing_count() const { return kv_.outgoing(); }
+  // First iteration that a running request may still ask the latency log for.
+  [[nodiscard]] int64_t OldestDecodeStart() const { return running_.OldestDecodeStart(); }
   // KV caches to load since the last call.
-  [[nodiscard]] const std::vector<RequestHandle>& loads_begun() const { return loads_begun_; }
-  void ClearLoadsBegun() { loads_begun_.clear(); }
+  [[nodiscard]] const std::vector<RequestHandle>& loads_begun() const {
+    return queues_.loads_begun();
+  }
+  void ClearLoadsBegun() { queues_.ClearLoadsBegun(); }
   // Tokens of prompts here that are not computed yet.
-  [[nodiscard]] int64_t pending_tokens() const { return pending_tokens_; }
+  [[nodiscard]] int64_t pending_tokens() const {
+    return queues_.pending_tokens() + running_.pending_tokens();
+  }
   // Of the prompt's beginning, found in the prefix cache.
-  [[nodiscard]] int32_t HitTokens(const LiveRequest& request) const;
+  [[nodiscard]] int32_t HitTokens(const LiveRequest& r) const { return kv_.HitTokens(r); }
 
-  BlockPool& pool() { return pool_; }
-  [[nodiscard]] const BlockPool& pool() const { return pool_; }
-  DecodeSet& decodes() { return decodes_; }
-  [[nodiscard]] const DecodeSet& decodes() const { return decodes_; }
-  GapMaximum& gaps() { return gaps_; }
-  [[nodiscard]] const HostTier& host() const { return host_; }
+  BlockPool& pool() { return kv_.pool(); }
+  [[nodiscard]] const BlockPool& pool() const { return kv_.pool(); }
+  [[nodiscard]] const DecodeSet& decodes() const { return running_.decodes(); }
+  [[nodiscard]] LatencyLog& latency() { return latency_; }
+  [[nodiscard]] const HostTier& host() const { return kv_.host(); }
 
  private:
-  void PushBack(RequestHandle handle);
-  void PushFront(RequestHandle handle);
+  // Takes the front out of its queue.
   RequestHandle PopFront();
-  void AppendRunning(RequestHandle handle);
-  void RemoveRunning(RequestHandle handle);
-  [[nodiscard]] RequestHandle Victim() const;
-  [[nodiscard]] RunningRequest ViewOf(const LiveRequest& r) const;
-  void ChargeClasses();
-  void ChargeDecodes(int32_t client_class);
+  // Into the running set.
+  void Admit(RequestHandle handle, int32_t pending_tokens);
   void Join(RequestHandle handle, bool first_gap_apart);
   Stay LeaveDecodes(RequestHandle handle);
+  // Its whole cache is here: it decodes.
   void Resume(RequestHandle handle);
   void AddChunk(RequestHandle handle, int32_t tokens);
   void AddLateDecode(RequestHandle handle);
   void CompletePrefill(RequestHandle handle, SimTime end, Batch* batch);
-  void RegisterBlocks(LiveRequest& r, int32_t tokens);
-  [[nodiscard]] bool HasRoom(int64_t blocks, bool is_new) const;
-  void StartLoad(RequestHandle handle);
-  void SwapIn(RequestHandle handle);
-  [[nodiscard]] uint64_t HashOf(const LiveRequest& r, int32_t block) const;
-  [[nodiscard]] int64_t KeyOf(const LiveRequest& r) const;
 
   RequestSlab& slab_;
   const WorkerStateConfig config_;
-  const LocalSchedulerConfig scheduler_;
-  const std::unique_ptr<QueueOrder> order_;
-  const std::unique_ptr<VictimPolicy> victim_policy_;
-  const int64_t watermark_blocks_;
-  const int64_t new_blocks_limit_;  // blocks in use after the admission of a new request
-  BlockPool pool_;
-  HostTier host_;
-  DecodeSet decodes_;
-  GapMaximum gaps_;
-  WaitingQueue waiting_;
-  RingQueue<RequestHandle> loaded_;
-  RingQueue<RequestHandle> ready_;
-  RequestHandle running_head_ = kNoRequest;
-  RequestHandle running_tail_ = kNoRequest;
-  RequestHandle unfinished_ = kNoRequest;
-  int32_t running_count_ = 0;
-  int32_t leaving_ = 0;
-  int32_t loading_ = 0;
-  int32_t outgoing_ = 0;
-  int32_t reserved_ = 0;  // of the loading, that still run elsewhere
-  int64_t promised_ = 0;  // blocks for the rest of the prompts that load or are loaded
-  std::vector<RequestHandle> loading_requests_;
-  std::vector<RequestHandle>
-      fresh_;  // decodes with a first gap apart, before their first iteration
-  std::vector<Holdings> padding_;
-  std::vector<RequestHandle> loads_begun_;
-  std::vector<BlockId> hits_;  // of the last PlanFront
-  int64_t pending_tokens_ = 0;
-  // Of each class, with queue_order fair: decodes, and the iteration up to which they are charged.
-  struct ClassDecodes {
-    int32_t count = 0;
-    int64_t charged = 0;
-  };
-  std::vector<ClassDecodes> class_decodes_;
-  SimTime last_decode_end_ = 0;  // of the last batch with decodes that was started
+  const int32_t max_num_seqs_;
+  const bool swaps_;  // preempted decodes, to the host memory
+  KvManager kv_;
+  Queues queues_;
+  RunningSet running_;
+  LatencyLog latency_;
   Batch* batch_ = nullptr;
 };
 

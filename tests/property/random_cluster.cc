@@ -9,6 +9,7 @@
 #include "engine/network/sharing_registry.h"
 #include "engine/policy/evict/registry.h"
 #include "engine/policy/global/registry.h"
+#include "engine/policy/local/registry.h"
 #include "engine/policy/order/registry.h"
 #include "tests/property/draws.h"
 #include "tests/property/random_plan.h"
