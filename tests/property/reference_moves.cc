@@ -126,8 +126,11 @@ std::optional<SimTime> ReferenceMoves::UnlimitedEnd(const ReferenceMove& move) c
     const LinkConfig& from = plan_.network.connections[static_cast<size_t>(move.from)];
     const LinkConfig& to = plan_.network.connections[static_cast<size_t>(move.to)];
     link.latency_seconds = std::max(from.latency_seconds, to.latency_seconds);
-    link.bandwidth_bytes_per_second =
-        std::max(from.bandwidth_bytes_per_second, to.bandwidth_bytes_per_second);
+    // Under fifo a port waits for a transfer whose other end is slow.
+    for (const LinkConfig& other : plan_.network.connections) {
+      if (other.bandwidth_bytes_per_second > 0) return std::nullopt;
+    }
+    link.bandwidth_bytes_per_second = 0;
   }
   if (link.bandwidth_bytes_per_second > 0) return std::nullopt;
   if (plan_.network.mode != TransferMode::kSequential) return std::nullopt;
