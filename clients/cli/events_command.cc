@@ -1,12 +1,15 @@
 // `tokensim events`: the events of a simulation, one JSON per line.
+#include <cctype>
 #include <iostream>
 #include <memory>
+#include <string>
 
 #include "clients/cli/commands.h"
 #include "clients/cli/json.h"
 #include "clients/cli/options.h"
 #include "clients/cli/remote_session.h"
 #include "clients/cli/talk.h"
+#include "google/protobuf/descriptor.h"
 
 namespace tokensim::cli {
 
@@ -16,10 +19,25 @@ constexpr char kExamples[] = R"(Examples:
   tokensim events nightly-17 > events.jsonl
   tokensim events nightly-17 --after 120000 >> events.jsonl      go on where a file ended
   tokensim events nightly-17 --kinds request_finished,request_rejected
-  tokensim events nightly-17 --requests 17,18 --workers 0
-Kinds: request_arrived, request_scheduled, first_token, token_batch, request_preempted,
-  request_finished, request_rejected, iteration, memory_snapshot, simulation_ended,
-  kv_transferred, request_swapped, request_dispatched, worker_changed, operator_log.)";
+  tokensim events nightly-17 --requests 17,18 --workers 0)";
+
+// The names that --kinds takes are those of the enumeration.
+std::string Footer() {
+  std::string text = std::string(kExamples) + "\nKinds:";
+  size_t line = text.size();  // where it begins
+  const google::protobuf::EnumDescriptor* kinds = v1::EventKind_descriptor();
+  for (int i = v1::EVENT_KIND_UNSPECIFIED + 1; i < kinds->value_count(); ++i) {
+    std::string kind = kinds->value(i)->name().substr(std::string("EVENT_KIND_").size());
+    for (char& c : kind) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    kind += i + 1 < kinds->value_count() ? ',' : '.';
+    if (text.size() - line + kind.size() > 78) {
+      line = text.size() + 1;
+      text += "\n ";
+    }
+    text += ' ' + kind;
+  }
+  return text;
+}
 
 struct EventsOptions {
   std::string name;
@@ -87,7 +105,7 @@ void AddEventsCommand(CLI::App& app, ExitCode* exit_code) {
   auto options = std::make_shared<EventsOptions>();
   CLI::App* command =
       app.add_subcommand("events", "Print the events of a simulation as JSON lines");
-  command->footer(kExamples);
+  command->footer(Footer());
   AddNameOption(command, &options->name);
   command->add_option("--after", options->after, "Start behind this sequence number")
       ->check(CLI::NonNegativeNumber.description(""))
