@@ -51,21 +51,6 @@ struct EventsOptions {
   TalkOptions talk;
 };
 
-bool SetKinds(const std::vector<std::string>& kinds, v1::EventFilter* filter) {
-  for (const std::string& kind : kinds) {
-    std::string name = "EVENT_KIND_";
-    for (const char c : kind)
-      name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    v1::EventKind value = v1::EVENT_KIND_UNSPECIFIED;
-    if (!v1::EventKind_Parse(name, &value) || value == v1::EVENT_KIND_UNSPECIFIED) {
-      PrintError("--kinds: unknown kind '" + kind + "'; `tokensim events --help` lists them");
-      return false;
-    }
-    filter->add_kinds(value);
-  }
-  return true;
-}
-
 ExitCode RunEvents(const EventsOptions& options) {
   v1::StreamEventsRequest request;
   request.set_name(FullName(options.name));
@@ -113,10 +98,7 @@ void AddEventsCommand(CLI::App& app, ExitCode* exit_code) {
   command->add_option("--until", options->until, "Last sequence number; 0: to the end")
       ->check(CLI::NonNegativeNumber.description(""))
       ->option_text("N");
-  command->add_option("--kinds", options->kinds, "Only these kinds of events")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->option_text("KIND,...");
+  AddKindsOption(command, &options->kinds);
   command->add_option("--workers", options->workers, "Only events of these workers")
       ->delimiter(',')
       ->allow_extra_args(false)

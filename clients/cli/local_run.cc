@@ -1,6 +1,7 @@
 #include "clients/cli/local_run.h"
 
 #include <chrono>
+#include <utility>
 
 #include "clients/cli/interrupt.h"
 #include "clients/cli/progress_bar.h"
@@ -31,7 +32,9 @@ ExitCode Interrupted() {
 ExitCode ReplayEvents(const std::shared_ptr<const Plan>& plan, const Interrupt& interrupt,
                       const TalkOptions& talk, ResultFiles* files) {
   ProgressBar bar(talk);
-  ReplayReader reader(plan, {});
+  ReplayOptions options;
+  options.filter = files->filter();
+  ReplayReader reader(plan, std::move(options));
   v1::EventBatch batch;
   for (;;) {
     const ReplayReader::Outcome outcome = reader.Read(kSliceEvents, &batch);

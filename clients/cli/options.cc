@@ -1,8 +1,11 @@
 #include "clients/cli/options.h"
 
+#include <cctype>
 #include <iostream>
 #include <map>
 #include <memory>
+
+#include "clients/cli/talk.h"
 
 namespace tokensim::cli {
 
@@ -75,7 +78,10 @@ void AddSpecOptions(CLI::App* command, SpecOptions* options) {
 }
 
 void AddOverrideOptions(CLI::App* command, SpecOptions* options) {
-  command->add_option("--set", options->sets, "Set a field: workers[0].count=4 (repeatable)")
+  command
+      ->add_option("--set", options->sets,
+                   "Set a field: workers.gpu.count=4, model=llama2-13b, "
+                   "workers[0].hardware.memory_bytes=x2 (repeatable)")
       ->allow_extra_args(false)
       ->check(CLI::Validator(KeyValueError, ""))
       ->option_text("PATH=VALUE");
@@ -96,12 +102,36 @@ void AddCreateOptions(CLI::App* command, CreateOptions* options) {
                     "Files in the spec are below the server's --data-dir: send their names only");
 }
 
+CLI::Option* AddKindsOption(CLI::App* command, std::vector<std::string>* kinds) {
+  return command->add_option("--kinds", *kinds, "Only these kinds of events")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->option_text("KIND,...");
+}
+
+bool SetKinds(const std::vector<std::string>& kinds, v1::EventFilter* filter) {
+  for (const std::string& kind : kinds) {
+    std::string name = "EVENT_KIND_";
+    for (const char c : kind)
+      name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    v1::EventKind value = v1::EVENT_KIND_UNSPECIFIED;
+    if (!v1::EventKind_Parse(name, &value) || value == v1::EVENT_KIND_UNSPECIFIED) {
+      PrintError("--kinds: unknown kind '" + kind + "'; `tokensim events --help` lists them");
+      return false;
+    }
+    filter->add_kinds(value);
+  }
+  return true;
+}
+
 void AddResultOptions(CLI::App* command, ResultOptions* options) {
   AddFormatOption(command, &options->format, {Format::kTable, Format::kJson, Format::kCsv});
   command->add_option("--requests", options->requests_file, "Write one row per request")
       ->option_text("FILE.csv|.jsonl");
-  command->add_option("--events", options->events_file, "Write every event, one JSON per line")
-      ->option_text("FILE.jsonl");
+  CLI::Option* events =
+      command->add_option("--events", options->events_file, "Write the events, one JSON per line")
+          ->option_text("FILE.jsonl");
+  AddKindsOption(command, &options->kinds)->needs(events);
   command
       ->add_option("--assert", options->assertions,
                    "Exit with 4 unless it holds, as 'ttft.p99 <= 500ms' (repeatable)")

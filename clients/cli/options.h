@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "clients/cpp/client.h"
+#include "tokensim/v1/events.pb.h"
 #include "tokensim/v1/simulation.pb.h"
 
 namespace tokensim::cli {
@@ -48,11 +49,16 @@ struct CreateOptions {
 };
 void AddCreateOptions(CLI::App* command, CreateOptions* options);
 
+// --kinds of events. SetKinds tells stderr when one is unknown.
+CLI::Option* AddKindsOption(CLI::App* command, std::vector<std::string>* kinds);
+[[nodiscard]] bool SetKinds(const std::vector<std::string>& kinds, v1::EventFilter* filter);
+
 // What to do with the results of a run.
 struct ResultOptions {
   Format format = Format::kTable;
   std::string requests_file;
   std::string events_file;
+  std::vector<std::string> kinds;  // of the events in the file; none: all
   std::vector<std::string> assertions;
   std::string junit_file;
 };

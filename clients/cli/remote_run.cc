@@ -48,7 +48,9 @@ std::optional<client::Error> StreamResults(client::Client& client, const std::st
                                            const TalkOptions& talk, ResultFiles* files) {
   v1::StreamEventsRequest request;
   request.set_name(name);
-  if (!files->wants_events()) {
+  if (files->wants_events()) {
+    *request.mutable_filter() = files->filter();
+  } else {
     request.mutable_filter()->add_kinds(v1::EVENT_KIND_REQUEST_FINISHED);
     request.mutable_filter()->add_kinds(v1::EVENT_KIND_REQUEST_REJECTED);
   }
@@ -73,7 +75,9 @@ std::string FailureText(const v1::Simulation& simulation) {
 
 ExitCode LoadSpecToSend(const SpecOptions& spec, const CreateOptions& create, bool quiet,
                         SpecInput* input) {
-  return create.server_files ? ReadSpec(spec, input) : LoadSpec(spec, quiet, input);
+  if (!create.server_files) return LoadSpec(spec, quiet, input);
+  const ExitCode code = ReadSpec(spec, input);
+  return code == ExitCode::kOk ? TellErrors(*input) : code;
 }
 
 std::string TooLargeText(const v1::Spec& sent, const client::Error& error,

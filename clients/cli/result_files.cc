@@ -3,7 +3,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "absl/strings/ascii.h"
 #include "clients/cli/json.h"
+#include "clients/cli/options.h"
 #include "clients/cli/talk.h"
 #include "engine/io/report/encode.h"
 #include "engine/report/export.h"
@@ -31,11 +33,21 @@ bool ResultFiles::File::Close() {
   return !stream.fail();
 }
 
-bool ResultFiles::Open(const std::string& requests_file, const std::string& events_file) {
+bool ResultFiles::Open(const std::string& requests_file, const std::string& events_file,
+                       const std::vector<std::string>& kinds) {
   if (!requests_file.empty() && !requests_file.ends_with(".csv") &&
       !requests_file.ends_with(".jsonl")) {
     PrintError("--requests " + requests_file + ": the name must end in .csv or .jsonl");
     return false;
+  }
+  if (!SetKinds(kinds, &filter_)) return false;
+  for (const std::string& kind : kinds) {
+    written_.insert(
+        v1::Event::descriptor()->FindFieldByName(absl::AsciiStrToLower(kind))->number());
+  }
+  if (!kinds.empty() && !requests_file.empty()) {  // whose rows come from these
+    filter_.add_kinds(v1::EVENT_KIND_REQUEST_FINISHED);
+    filter_.add_kinds(v1::EVENT_KIND_REQUEST_REJECTED);
   }
   return requests_.Open(requests_file) && events_.Open(events_file);
 }
@@ -49,7 +61,7 @@ void ResultFiles::AddBatch(const v1::EventBatch& batch) {
         records_.Add(FromProto(event.request_rejected().record()));
       }
     }
-    if (wants_events()) {
+    if (wants_events() && (written_.empty() || written_.count(event.body_case()) > 0)) {
       ToJson(event, JsonStyle::kLine, &line_);
       line_ += '\n';
       events_.stream.write(line_.data(), static_cast<std::streamsize>(line_.size()));

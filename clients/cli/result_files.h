@@ -7,6 +7,7 @@
 #pragma once
 
 #include <fstream>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,11 +19,16 @@ namespace tokensim::cli {
 
 class ResultFiles {
  public:
-  // Opens those that are named; tells stderr what is wrong with a name.
-  [[nodiscard]] bool Open(const std::string& requests_file, const std::string& events_file);
+  // Opens those that are named; tells stderr what is wrong with a name. The events file gets events of
+  // these kinds; none: of all.
+  [[nodiscard]] bool Open(const std::string& requests_file, const std::string& events_file,
+                          const std::vector<std::string>& kinds);
 
   [[nodiscard]] bool wants_requests() const { return requests_.stream.is_open(); }
   [[nodiscard]] bool wants_events() const { return events_.stream.is_open(); }
+
+  // Of the events that the files need, when there is an events file.
+  [[nodiscard]] const v1::EventFilter& filter() const { return filter_; }
 
   // Takes the events for the events file, and the ended requests for the requests file.
   void AddBatch(const v1::EventBatch& batch);
@@ -44,6 +50,8 @@ class ResultFiles {
 
   File requests_;
   File events_;
+  v1::EventFilter filter_;
+  std::set<int> written_;  // members of Event that the events file gets; none: all
   RequestTable records_;
   std::string line_;
 };

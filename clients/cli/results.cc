@@ -21,7 +21,7 @@ bool RunResults::Open() {
     }
     assertions_.push_back(*std::move(assertion));
   }
-  return files_.Open(options_.requests_file, options_.events_file);
+  return files_.Open(options_.requests_file, options_.events_file, options_.kinds);
 }
 
 ExitCode RunResults::Finish(const v1::Report& report) {

@@ -50,22 +50,31 @@ int LineOf(const FieldLines& lines, const std::string& field) {
   return line;
 }
 
-ExitCode ApplyOverrides(const SpecOptions& options, SpecInput* input) {
+constexpr char kSet[] = "--set ";  // what errors of --set have as their file
+
+void ApplyOverrides(const SpecOptions& options, SpecInput* input) {
   for (const std::string& set : options.sets) {
     const size_t equals = set.find('=');
     const std::string path = set.substr(0, equals);
-    const absl::Status status = SetField(path, set.substr(equals + 1), &input->spec);
-    if (!status.ok()) {
-      PrintError("--set " + set + ": " + std::string(status.message()));
-      return ExitCode::kUsage;
+    const std::string value = set.substr(equals + 1);
+    std::string field;
+    absl::Status status = SetField(path, value, &input->spec, nullptr, &field);
+    if (absl::IsFailedPrecondition(status)) {
+      // Relative to what a preset or a default says.
+      const PreparedSpec prepared = PrepareSpec(input->spec, TracePolicy::AnyPath(input->base_dir));
+      status = SetField(path, value, &input->spec, &prepared.resolved, &field);
     }
-    input->set_paths.push_back(path);
+    if (status.ok()) {
+      input->set_paths.push_back(field);
+    } else {
+      const std::string message(status.message());
+      input->errors.push_back({kSet + set, 0, "", message, {path}});
+    }
   }
   if (options.seed) {
     input->spec.set_seed(*options.seed);
     input->set_paths.push_back("seed");
   }
-  return ExitCode::kOk;
 }
 
 }  // namespace
@@ -90,22 +99,48 @@ ExitCode ReadSpec(const SpecOptions& options, SpecInput* input) {
   input->file = standard_input ? "<stdin>" : options.file;
   std::string text;
   if (!ReadText(options.file, &text)) return ExitCode::kUsage;
-  const std::vector<YamlError> errors = ParseYaml(text, input->file, &input->spec, &input->lines);
-  for (const YamlError& error : errors) std::cerr << error.ToString() << '\n';
-  if (!errors.empty()) return ExitCode::kSpecInvalid;
-  if (const ExitCode code = ApplyOverrides(options, input); code != ExitCode::kOk) return code;
-
   const std::filesystem::path path(standard_input ? "stdin" : options.file);
-  if (input->spec.name().empty()) input->spec.set_name(path.stem().string());
   input->base_dir = path.has_parent_path() ? path.parent_path().string() : ".";
+  input->errors = ParseYaml(text, input->file, &input->spec, &input->lines);
+  ApplyOverrides(options, input);
+  if (input->spec.name().empty()) input->spec.set_name(path.stem().string());
   return ExitCode::kOk;
 }
 
+ExitCode TellErrors(const SpecInput& input) {
+  ExitCode code = ExitCode::kOk;
+  for (const YamlError& error : input.errors) {
+    const bool from_set = error.file.starts_with(kSet);
+    if (from_set || code == ExitCode::kOk) {
+      code = from_set ? ExitCode::kUsage : ExitCode::kSpecInvalid;
+    }
+    std::cerr << (from_set ? "tokensim: " : "") << error.ToString() << '\n';
+  }
+  return code;
+}
+
 ExitCode CheckSpec(bool quiet, SpecInput* input) {
-  input->prepared = PrepareSpec(input->spec, TracePolicy::AnyPath(input->base_dir));
+  std::vector<std::string> unread;
+  std::vector<v1::Finding> errors;
+  for (const YamlError& error : input->errors) {
+    unread.insert(unread.end(), error.unread.begin(), error.unread.end());
+    v1::Finding& finding = errors.emplace_back();
+    finding.set_severity(v1::Finding::ERROR);
+    finding.set_field(error.field);
+    finding.set_message(error.message);
+    finding.set_reason("SPEC_INVALID");
+  }
+  const ExitCode read = TellErrors(*input);
+  input->prepared = PrepareSpec(input->spec, TracePolicy::AnyPath(input->base_dir), unread);
   for (const v1::Finding& finding : input->prepared.findings) {
     if (quiet && finding.severity() == v1::Finding::WARNING) continue;
     std::cerr << FindingText(*input, finding) << '\n';
+  }
+  std::vector<v1::Finding>& findings = input->prepared.findings;
+  findings.insert(findings.begin(), errors.begin(), errors.end());
+  if (read != ExitCode::kOk) {
+    input->prepared.plan = nullptr;
+    return read;
   }
   return input->prepared.ok() ? ExitCode::kOk : ExitCode::kSpecInvalid;
 }

@@ -22,13 +22,17 @@ struct SpecInput {
   v1::Spec spec;
   FieldLines lines;
   std::vector<std::string> set_paths;  // fields given by --set
+  std::vector<YamlError> errors;       // of what could not be read, of the file and of --set
   PreparedSpec prepared;
 };
 
-// Reads the file and applies --set and --seed; errors go to stderr. A spec without a name gets that
+// Reads the file and applies --set and --seed. What cannot be read becomes one of `errors`, which
+// CheckSpec tells together with the rest; not kOk: there is no file. A spec without a name gets that
 // of its file.
 [[nodiscard]] ExitCode ReadSpec(const SpecOptions& options, SpecInput* input);
-// Prepares what was read, which the caller may have changed; findings go to stderr.
+// Tells `errors` to stderr. Not kOk: there are some.
+[[nodiscard]] ExitCode TellErrors(const SpecInput& input);
+// Prepares what was read, which the caller may have changed; errors and findings go to stderr.
 [[nodiscard]] ExitCode CheckSpec(bool quiet, SpecInput* input);
 // Both. Errors and findings go to stderr. Not kOk: the exit code to end with.
 [[nodiscard]] ExitCode LoadSpec(const SpecOptions& options, bool quiet, SpecInput* input);

@@ -75,7 +75,10 @@ ExitCode RunValidate(const ValidateOptions& options) {
   if (code == ExitCode::kOk && !options.server.empty()) {
     code = EstimateRemotely(options, input, &estimate);
   }
-  if (code != ExitCode::kOk && code != ExitCode::kSpecInvalid) return code;
+  if (code == ExitCode::kUsage && input.errors.empty()) return code;  // there is no spec
+  if (code != ExitCode::kOk && code != ExitCode::kSpecInvalid && code != ExitCode::kUsage) {
+    return code;
+  }
   if (options.format == Format::kJson) {
     PrintJson(estimate);
   } else if (code == ExitCode::kOk) {

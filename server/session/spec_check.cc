@@ -16,21 +16,18 @@ void Refuse(const std::string& field, const std::string& has, int64_t limit,
   finding.set_field(field);
   finding.set_reason(reason::kSpecInvalid);
   finding.set_message(has + "; this server allows at most " + std::to_string(limit));
-  std::vector<v1::Finding> findings = std::move(prepared->findings);
-  findings.push_back(std::move(finding));
-  *prepared = PreparedSpec();
-  prepared->findings = std::move(findings);
+  prepared->findings.push_back(std::move(finding));
+  prepared->plan = nullptr;
 }
 
 }  // namespace
 
 PreparedSpec PrepareForServer(const v1::Spec& spec, const SpecLimits& limits) {
   PreparedSpec prepared = PrepareSpec(spec, limits.traces);
-  if (!prepared.ok()) return prepared;
-  const int64_t requests = prepared.plan->workload.num_requests;
-  const auto workers = static_cast<int64_t>(prepared.plan->workers.size());
+  const int64_t requests = prepared.num_requests;
+  const int64_t workers = prepared.num_workers;
   if (requests > limits.max_requests) {
-    const bool timed = prepared.plan->workload.duration != kNever;
+    const bool timed = spec.workload().has_duration_seconds();
     const std::string count = std::to_string(requests);
     Refuse(timed ? "workload.duration_seconds" : "workload.num_requests",
            timed ? "means about " + count + " requests" : "is " + count, limits.max_requests,

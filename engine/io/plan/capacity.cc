@@ -76,22 +76,31 @@ WorkerCapacity GroupCapacity(const std::string& path, const v1::Model& model,
   } else {
     capacity.kv_blocks = static_cast<int64_t>(computed) - null_blocks;
   }
+  capacity.known = true;
   return capacity;
 }
 
 }  // namespace
+
+bool GroupIsGood(const v1::Spec& spec, int index, const Findings& findings) {
+  if (findings.Broken(absl::StrCat("workers[", index, "]"))) return false;
+  for (const char* shared : {"memory", "local_scheduler", "calibration"}) {
+    if (findings.Broken(shared)) return false;
+  }
+  return spec.workers(index).has_model() || !findings.Broken("model");
+}
 
 std::vector<WorkerCapacity> ComputeCapacities(const v1::Spec& spec, Findings* findings) {
   std::vector<WorkerCapacity> capacities;
   for (int i = 0; i < spec.workers_size(); ++i) {
     const v1::WorkerGroup& group = spec.workers(i);
     const std::string path = absl::StrCat("workers[", i, "]");
-    const int64_t errors = findings->errors();
-    const WorkerCapacity capacity =
-        capacities.emplace_back(GroupCapacity(path, ModelOf(spec, group), group, findings));
+    WorkerCapacity& capacity = capacities.emplace_back();
+    if (!GroupIsGood(spec, i, *findings)) continue;
+    capacity = GroupCapacity(path, ModelOf(spec, group), group, findings);
     const int64_t tokens = capacity.kv_tokens(group);
     const int32_t max_model_len = group.local_scheduler().max_model_len();
-    if (findings->errors() == errors && tokens < max_model_len) {
+    if (capacity.known && tokens < max_model_len) {
       findings->Warning(JoinPath(path, "local_scheduler.max_model_len"),
                         absl::StrCat("is ", Grouped(max_model_len), ", but the KV cache holds ",
                                      Grouped(tokens), " tokens: longer requests are rejected"));

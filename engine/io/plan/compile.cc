@@ -125,16 +125,25 @@ DeviceConfig ToDevice(const v1::Hardware& hardware) {
   return device;
 }
 
-std::shared_ptr<const Plan> CompilePlan(const v1::Spec& resolved,
-                                        const std::vector<WorkerCapacity>& capacities) {
+GroupPlans CompileGroups(const v1::Spec& resolved, const std::vector<WorkerCapacity>& capacities,
+                         const Findings& findings) {
+  GroupPlans groups;
+  for (int i = 0; i < resolved.workers_size(); ++i) {
+    const WorkerCapacity& capacity = capacities[static_cast<size_t>(i)];
+    std::optional<WorkerPlan>& worker = groups.emplace_back();
+    if (!capacity.known || !GroupIsGood(resolved, i, findings)) continue;
+    worker = CompileWorker(resolved, resolved.workers(i), capacity);
+    worker->compute = MakeCompute(resolved, resolved.workers(i));
+  }
+  return groups;
+}
+
+std::shared_ptr<const Plan> CompilePlan(const v1::Spec& resolved, GroupPlans groups) {
   auto plan = std::make_shared<Plan>();
   plan->name = resolved.name();
   plan->seed = static_cast<uint64_t>(resolved.seed());
   for (int i = 0; i < resolved.workers_size(); ++i) {
-    const v1::WorkerGroup& group = resolved.workers(i);
-    WorkerPlan worker = CompileWorker(resolved, group, capacities[static_cast<size_t>(i)]);
-    worker.compute = MakeCompute(resolved, group);
-    AppendWorkers(resolved, i, std::move(worker), &plan->workers);
+    AppendWorkers(resolved, i, *std::move(groups[static_cast<size_t>(i)]), &plan->workers);
   }
   CompileGlobalScheduler(resolved, plan.get());
   plan->network = CompileNetwork(resolved);

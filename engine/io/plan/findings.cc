@@ -30,7 +30,34 @@ std::string Shown(double value) { return FormatReal(value, Units::kNone); }
 
 void Findings::Error(std::string field, std::string message, std::string_view reason) {
   ++errors_;
+  broken_.insert(field);
   Add(v1::Finding::ERROR, std::move(field), std::move(message), reason);
+}
+
+void Findings::Missing(std::string field, std::string message) {
+  const size_t dot = field.rfind('.');
+  const std::string some = JoinPath(dot == std::string::npos ? "" : field.substr(0, dot), "*");
+  const bool unread = std::any_of(unread_.begin(), unread_.end(), [&](const std::string& path) {
+    return Within(path, field) || path == some;
+  });
+  if (!unread) return Error(std::move(field), std::move(message));
+  ++errors_;
+  broken_.insert(std::move(field));
+}
+
+bool Findings::Broken(const std::string& field) const {
+  const auto begins = [&](const std::string& prefix) {
+    const auto found = broken_.lower_bound(prefix);
+    return found != broken_.end() && found->compare(0, prefix.size(), prefix) == 0;
+  };
+  if (broken_.count(field) > 0 || begins(field + ".") || begins(field + "[")) return true;
+  return Unread(field) || std::any_of(unread_.begin(), unread_.end(),
+                                      [&](const std::string& path) { return Within(path, field); });
+}
+
+bool Findings::Unread(const std::string& field) const {
+  return std::any_of(unread_.begin(), unread_.end(),
+                     [&](const std::string& path) { return Within(field, path); });
 }
 
 void Findings::Warning(std::string field, std::string message, std::string_view reason) {
@@ -39,6 +66,7 @@ void Findings::Warning(std::string field, std::string message, std::string_view 
 
 void Findings::Add(v1::Finding::Severity severity, std::string field, std::string message,
                    std::string_view reason) {
+  if (Unread(field)) return;
   if (findings_.size() >= kMaxFindings) {
     ++dropped_;
     return;
@@ -61,6 +89,12 @@ std::vector<v1::Finding> Findings::Take() {
     finding.set_reason(kSpecInvalid);
   }
   return std::move(findings_);
+}
+
+bool Within(std::string_view inner, std::string_view outer) {
+  return outer.empty() || (inner.substr(0, outer.size()) == outer &&
+                           (inner.size() == outer.size() || inner[outer.size()] == '.' ||
+                            inner[outer.size()] == '['));
 }
 
 std::string JoinPath(std::string_view a, std::string_view b) {
@@ -102,7 +136,7 @@ bool Checker::NotNegative(std::string_view field, double value, double max) cons
 }
 
 bool Checker::Required(std::string_view field, bool present, std::string_view what_for) const {
-  if (!present) Error(field, absl::StrCat("is missing: ", std::string(what_for)));
+  if (!present) Missing(field, absl::StrCat("is missing: ", std::string(what_for)));
   return present;
 }
 

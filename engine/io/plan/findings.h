@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,11 +23,25 @@ inline constexpr char kCatalogEntryNotFound[] = "CATALOG_ENTRY_NOT_FOUND";
 inline constexpr double kMaxSimulatedSeconds = 4e9;  // 126 years; SimTime holds the sum of two
 
 // At most 200; the rest is counted.
+//
+// One mistake gives one finding: of a field that could not be read nothing more is said, and who
+// needs a part that is wrong asks Broken first.
 class Findings {
  public:
+  Findings() = default;
+  // `unread`: fields of the spec that are not in the message, because their text was wrong. "a.*" is
+  // some field of a. "" is everything.
+  explicit Findings(std::vector<std::string> unread) : unread_(std::move(unread)) {}
+
   void Error(std::string field, std::string message, std::string_view reason = kSpecInvalid);
+  // An error because the field is absent, or a message without any: "is missing: ...".
+  void Missing(std::string field, std::string message);
   void Warning(std::string field, std::string message, std::string_view reason = kSpecInvalid);
 
+  // Whether there are errors in the field, or it or a part of it could not be read.
+  [[nodiscard]] bool Broken(const std::string& field) const;
+  // Whether the spec has neither errors nor fields that could not be read.
+  [[nodiscard]] bool good() const { return errors_ == 0 && unread_.empty(); }
   [[nodiscard]] int64_t errors() const { return errors_; }
   // In the order of the spec's fields.
   [[nodiscard]] std::vector<v1::Finding> Take();
@@ -34,12 +49,18 @@ class Findings {
  private:
   void Add(v1::Finding::Severity severity, std::string field, std::string message,
            std::string_view reason);
+  // It, or what it is part of, could not be read.
+  [[nodiscard]] bool Unread(const std::string& field) const;
 
+  std::vector<std::string> unread_;
+  std::set<std::string> broken_;  // fields with errors
   int64_t errors_ = 0;
   int64_t dropped_ = 0;
   std::vector<v1::Finding> findings_;
 };
 
+// Whether `inner` is `outer` or a part of it. Everything is a part of "".
+[[nodiscard]] bool Within(std::string_view inner, std::string_view outer);
 // a.b; b when a is empty.
 [[nodiscard]] std::string JoinPath(std::string_view a, std::string_view b);
 // 1,000,000.
@@ -64,6 +85,10 @@ class Checker {
              std::string_view reason = kSpecInvalid) const {
     findings_->Error(Path(field), std::move(message), reason);
   }
+  void Missing(std::string_view field, std::string message) const {
+    findings_->Missing(Path(field), std::move(message));
+  }
+  [[nodiscard]] bool Broken(std::string_view field) const { return findings_->Broken(Path(field)); }
   void Warning(std::string_view field, std::string message) const {
     findings_->Warning(Path(field), std::move(message));
   }

@@ -68,23 +68,29 @@ double LargestIterationSeconds(const WorkerPlan& worker) {
 }
 
 // Figures so far from any machine that simulated time would overflow.
-void CheckIterationTimes(const v1::Spec& spec, const Plan& plan, Findings* findings) {
+void CheckIterationTimes(const GroupPlans& groups, Findings* findings) {
   constexpr double kLongest = 1e6;
-  size_t worker = 0;  // the group's first
-  for (int i = 0; i < spec.workers_size(); ++i) {
-    const double seconds = LargestIterationSeconds(plan.workers[worker]);
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const double seconds = groups[i] ? LargestIterationSeconds(*groups[i]) : 0;
     if (!(seconds <= kLongest)) {
       findings->Error(absl::StrCat("workers[", i, "].compute"),
                       absl::StrCat("an iteration of the largest batch would take ", seconds,
                                    " seconds; at most ", kLongest, " are allowed"));
     }
-    worker += static_cast<size_t>(WorkersOf(spec.workers(i)));
   }
 }
 
 // What no worker can serve.
 void CheckShortestRequest(const v1::Spec& spec, const std::vector<WorkerCapacity>& capacities,
                           Findings* findings) {
+  for (const char* part : {"lengths", "trace", "classes", "prefix_groups"}) {
+    if (findings->Broken(JoinPath("workload", part))) return;
+  }
+  if (capacities.empty() ||
+      !std::all_of(capacities.begin(), capacities.end(),
+                   [](const WorkerCapacity& capacity) { return capacity.known; })) {
+    return;
+  }
   const int64_t shortest = ShortestRequest(spec.workload());
   int64_t model_len = 0;
   int64_t kv_tokens = 0;
@@ -100,6 +106,14 @@ void CheckShortestRequest(const v1::Spec& spec, const std::vector<WorkerCapacity
                                  Grouped(shortest), " tokens, input and output, and the largest ",
                                  too_long ? "max_model_len is " : "KV cache holds ",
                                  Grouped(too_long ? model_len : kv_tokens)));
+}
+
+void CountSizes(const v1::Spec& spec, const Findings& findings, PreparedSpec* prepared) {
+  if (!findings.Broken("workload.num_requests")) {
+    prepared->num_requests = spec.workload().num_requests();
+  }
+  if (findings.Broken("workers")) return;
+  for (const v1::WorkerGroup& group : spec.workers()) prepared->num_workers += WorkersOf(group);
 }
 
 // Removes sections that say nothing, so that leaving them out is the same.
@@ -187,31 +201,32 @@ void ResolveRest(v1::Spec* spec, Findings* findings) {
   check.Range("seed", spec->seed(), 0, max);
 }
 
-PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces) {
+PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces,
+                         const std::vector<std::string>& unread) {
   PreparedSpec prepared;
-  Findings findings;
+  Findings findings(unread);
   v1::Spec resolved = spec;
   ResolveWorkers(traces, &resolved, &findings);
   ResolveNetwork(&resolved, &findings);
-  std::vector<WorkerCapacity> capacities;
-  if (findings.errors() == 0) {
-    capacities = ComputeCapacities(resolved, &findings);
-    CheckKvBytes(resolved, capacities, &findings);
-  }
+  const std::vector<WorkerCapacity> capacities = ComputeCapacities(resolved, &findings);
+  CheckKvBytes(resolved, capacities, &findings);
   ResolveFaults(&resolved, &findings);
   ResolveWorkload(traces, resolved.mutable_workload(), &findings);
   ResolveMemoryPool(&resolved, &findings);
   ResolveRest(&resolved, &findings);
+  CheckShortestRequest(resolved, capacities, &findings);
+  GroupPlans groups = CompileGroups(resolved, capacities, findings);
+  CheckIterationTimes(groups, &findings);
+  CheckOperators(spec, groups, &findings);
+  CountSizes(resolved, findings, &prepared);
   std::shared_ptr<const Plan> plan;
-  if (findings.errors() == 0) {
-    CheckShortestRequest(resolved, capacities, &findings);
+  if (findings.good()) {
     DropEmpty(&resolved);
-    plan = CompilePlan(resolved, capacities);
-    CheckIterationTimes(resolved, *plan, &findings);
+    plan = CompilePlan(resolved, std::move(groups));
     CheckExpectedRequests(*plan, &findings);
-    CheckOperators(spec, resolved, *plan, &findings);
+    prepared.num_requests = plan->workload.num_requests;
   }
-  const bool good = findings.errors() == 0;
+  const bool good = findings.good();
   prepared.findings = findings.Take();
   if (!good) return prepared;
   prepared.plan = std::move(plan);

@@ -4,8 +4,9 @@
 //   if (prepared.plan == nullptr) Print(prepared.findings);
 //   Simulation simulation(prepared.plan);
 //
-// Steps: expand presets, read the trace file into rows, fill in every default, check everything
-// (all findings, not just the first), compile. Never throws, never crashes on any input message.
+// Steps: expand presets, read the trace file into rows, fill in every default, check everything,
+// compile. All findings are given, not just the first: a part with an error keeps only those checks
+// back that need it. Never throws, never crashes on any input message.
 // Thread-safe.
 #pragma once
 
@@ -35,6 +36,9 @@ struct TracePolicy {
 struct PreparedSpec {
   // Errors and warnings in the order of the spec's fields.
   std::vector<v1::Finding> findings;
+  // As far as known, also when there are errors; else 0.
+  int64_t num_requests = 0;
+  int64_t num_workers = 0;
   // The rest is set only when no finding is an ERROR.
   v1::Spec resolved;  // presets expanded, defaults filled, trace as rows: preparing it again gives
                       // the same plan and digest
@@ -46,7 +50,10 @@ struct PreparedSpec {
   [[nodiscard]] bool ok() const { return plan != nullptr; }
 };
 
-[[nodiscard]] PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces);
+// `unread`: fields that the text of the spec has, but the message has not (YamlError.unread), because
+// they could not be read. With any there is no plan, and nothing is said of them.
+[[nodiscard]] PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces,
+                                       const std::vector<std::string>& unread = {});
 
 // `prepared` as the answer of EstimateSimulation: findings, sizes, rough cost.
 [[nodiscard]] v1::Estimate ToEstimate(const PreparedSpec& prepared);

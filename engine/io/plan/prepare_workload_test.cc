@@ -116,7 +116,9 @@ TEST(PrepareLengthsTest, Presets) {
       FindingsOf({{"workload.lengths", "sharegpd"}}),
       ElementsAre("ERROR workload.lengths.preset: unknown lengths preset 'sharegpd'; did you "
                   "mean sharegpt?"));
-  EXPECT_THAT(FindingsOf({{"workload.lengths.preset", "sharegpt"}}),
+  v1::Spec both = GoodSpec();
+  both.mutable_workload()->mutable_lengths()->set_preset("sharegpt");
+  EXPECT_THAT(Texts(PrepareSpec(both, TracePolicy::NoPaths())),
               ElementsAre("ERROR workload.lengths.preset: excludes independent, joint and trace; "
                           "give one of them"));
   const PreparedSpec prepared = PrepareChanged({{"workload.lengths", "sharegpt"}});

@@ -32,6 +32,9 @@ inline constexpr int32_t kMaxLength = 1'000'000'000;  // tokens; input + output 
 inline constexpr int64_t kMaxRequests = 1'000'000'000;
 inline constexpr int64_t kUnboundedModelLen = 1'000'000;  // of a model that states no limit
 
+// Of each group, one of its workers; none of a group with errors.
+using GroupPlans = std::vector<std::optional<WorkerPlan>>;
+
 // `required`: every figure of the model must be known.
 void ResolveModel(const std::string& path, bool required, v1::Model* model, Findings* findings);
 
@@ -91,11 +94,12 @@ void ResolvePlacement(const Checker& check, int index, v1::WorkerGroup* group);
 // Role and breakpoints. `prefill: put_kv` and `dispatch: get_kv` become the role they stand for;
 // put_kv after an operator makes the network's transfers layer-wise.
 void ResolveBreakpoints(const Checker& check, v1::Network* network, v1::WorkerGroup* group);
+// No error touches what the groups' roles are.
+[[nodiscard]] bool RolesKnown(const v1::Spec& spec, const Findings& findings);
 // What the groups' roles need from each other.
 void CheckRoles(const v1::Spec& spec, Findings* findings);
 // Breakpoints name operators that the workers have. Findings name those of the spec as given.
-void CheckOperators(const v1::Spec& given, const v1::Spec& resolved, const Plan& plan,
-                    Findings* findings);
+void CheckOperators(const v1::Spec& given, const GroupPlans& groups, Findings* findings);
 
 // The model that a group serves.
 [[nodiscard]] const v1::Model& ModelOf(const v1::Spec& spec, const v1::WorkerGroup& group);
@@ -109,6 +113,7 @@ void ResolveFaults(v1::Spec* spec, Findings* findings);
 
 // What one worker of a group can hold.
 struct WorkerCapacity {
+  bool known = false;  // the group has no errors, and the model fits
   int64_t weight_bytes_per_device = 0;
   int64_t kv_bytes_per_token = 0;  // over all devices of a worker
   int64_t kv_blocks = 0;           // usable
@@ -117,7 +122,9 @@ struct WorkerCapacity {
     return kv_blocks * group.memory().block_size();
   }
 };
-// Of groups without errors so far; one entry per group. Errors: the model does not fit.
+// Whether neither the group nor what it takes from the spec has errors.
+[[nodiscard]] bool GroupIsGood(const v1::Spec& spec, int index, const Findings& findings);
+// One entry per group, known of groups without errors. Errors: the model does not fit.
 [[nodiscard]] std::vector<WorkerCapacity> ComputeCapacities(const v1::Spec& spec,
                                                             Findings* findings);
 
@@ -165,7 +172,11 @@ void AppendWorkers(const v1::Spec& spec, int index, WorkerPlan worker,
 [[nodiscard]] SloPlan CompileSlo(const v1::Slo& slo);
 // One entry per client class. Objectives that a class leaves out are the spec's.
 [[nodiscard]] std::vector<ClassPlan> CompileClasses(const v1::Spec& resolved);
-[[nodiscard]] std::shared_ptr<const Plan> CompilePlan(
-    const v1::Spec& resolved, const std::vector<WorkerCapacity>& capacities);
+// A worker of each group without errors.
+[[nodiscard]] GroupPlans CompileGroups(const v1::Spec& resolved,
+                                       const std::vector<WorkerCapacity>& capacities,
+                                       const Findings& findings);
+// Of a spec without errors.
+[[nodiscard]] std::shared_ptr<const Plan> CompilePlan(const v1::Spec& resolved, GroupPlans groups);
 
 }  // namespace tokensim

@@ -205,7 +205,7 @@ void ResolveDuration(const Checker& check, v1::DurationDistribution* duration) {
       return;
     }
     case v1::DurationDistribution::DISTRIBUTION_NOT_SET:
-      check.Error("", "is empty: give one of fixed_seconds, exponential, uniform");
+      check.Missing("", "is empty: give one of fixed_seconds, exponential, uniform");
   }
 }
 
@@ -221,7 +221,8 @@ void ResolveArrival(v1::Workload* workload, Findings* findings) {
   const Checker check(findings, "workload.arrival");
   const auto at = [&](std::string_view member) { return Checker(findings, check.Path(member)); };
   v1::Arrival* arrival = workload->mutable_arrival();
-  const int64_t requests = workload->num_requests();
+  // Unknown, nothing is said that depends on it.
+  const int64_t requests = findings->Broken("workload.num_requests") ? 0 : workload->num_requests();
   const bool endless = workload->has_duration_seconds();
   switch (arrival->process_case()) {
     case v1::Arrival::kPoisson:
@@ -250,9 +251,9 @@ void ResolveArrival(v1::Workload* workload, Findings* findings) {
     case v1::Arrival::kClosedLoop:
       return ResolveClosedLoop(at("closed_loop"), requests, arrival->mutable_closed_loop());
     case v1::Arrival::PROCESS_NOT_SET:
-      check.Error("",
-                  "is missing: give one of poisson, constant, uniform, burst, gamma, weibull, "
-                  "piecewise, closed_loop or, with a trace, trace");
+      check.Missing("",
+                    "is missing: give one of poisson, constant, uniform, burst, gamma, weibull, "
+                    "piecewise, closed_loop or, with a trace, trace");
   }
 }
 

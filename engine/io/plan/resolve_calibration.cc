@@ -26,16 +26,15 @@ v1::Calibration Over(v1::Calibration base, const v1::Calibration& own) {
   return base;
 }
 
-bool ExpandPreset(const Checker& check, v1::Calibration* calibration) {
-  if (calibration->preset().empty()) return true;
+void ExpandPreset(const Checker& check, v1::Calibration* calibration) {
+  if (calibration->preset().empty()) return;
   const v1::Calibration* preset = FindCalibrationPreset(calibration->preset());
   if (preset == nullptr) {
     check.NotFound("preset", "calibration preset", calibration->preset(), CalibrationPresetNames());
-    return false;
+    return;
   }
   *calibration = Over(*preset, *calibration);
   calibration->clear_preset();
-  return true;
 }
 
 bool ReadFile(const TracePolicy& policy, const Checker& check, v1::Calibration* calibration) {
@@ -50,14 +49,17 @@ bool ReadFile(const TracePolicy& policy, const Checker& check, v1::Calibration* 
   v1::Calibration read;
   const auto errors = ParseYaml(text.str(), calibration->path(), &read);
   if (!errors.empty()) {
-    check.Error("path",
-                policy.confine_to_base_dir ? "is not a calibration" : errors.front().ToString());
+    if (policy.confine_to_base_dir) {
+      check.Error("path", "is not a calibration");
+    } else {
+      for (const YamlError& error : errors) check.Error("path", error.ToString());
+    }
     return false;
   }
   read.clear_path();
   *calibration = Over(std::move(read), *calibration);
   calibration->clear_path();
-  return ExpandPreset(check, calibration);
+  return true;
 }
 
 bool Factor(const Checker& check, std::string_view field, double value) {
@@ -133,8 +135,8 @@ void CheckFigures(const Checker& check, const v1::Calibration& c) {
 
 void ResolveCalibration(const TracePolicy& policy, const Checker& check,
                         v1::Calibration* calibration) {
-  if (!ReadFile(policy, check, calibration)) return;
-  if (!ExpandPreset(check, calibration)) return;
+  // Without them too, the figures given beside them are checked.
+  if (ReadFile(policy, check, calibration)) ExpandPreset(check, calibration);
   CheckFigures(check, *calibration);
 }
 

@@ -68,7 +68,7 @@ v1::ProfileTables ToMessage(const ProfileTables& tables) {
 // Replaces the path by what is there.
 bool ReadTables(const TracePolicy& policy, const Checker& check, v1::Profile* profile) {
   if (profile->path().empty()) {
-    check.Error("", "is empty: give path (a profile bundle) or tables");
+    check.Missing("", "is empty: give path (a profile bundle) or tables");
     return false;
   }
   const auto path = LocateFile(policy, profile->path(), "profile bundle", /*directory=*/true);
@@ -105,7 +105,9 @@ void RefuseOutside(const Checker& check, const v1::WorkerGroup& group, const Pro
   within("the context of a request (max_model_len)", length, range.context);
 }
 
-void ResolveProfile(const TracePolicy& policy, const Checker& check, v1::WorkerGroup* group) {
+// `limits_known`: the group's model and local scheduler have no errors.
+void ResolveProfile(const TracePolicy& policy, const Checker& check, bool limits_known,
+                    v1::WorkerGroup* group) {
   v1::Profile* profile = group->mutable_compute()->mutable_profile();
   if (!profile->has_outside_range()) {
     profile->set_outside_range(v1::OUTSIDE_RANGE_EXTRAPOLATE);
@@ -122,7 +124,7 @@ void ResolveProfile(const TracePolicy& policy, const Checker& check, v1::WorkerG
   const absl::Status status = CheckProfile(tables);
   if (!status.ok()) {
     check.Error("tables", std::string(status.message()));
-  } else if (profile->outside_range() == v1::OUTSIDE_RANGE_REFUSE) {
+  } else if (profile->outside_range() == v1::OUTSIDE_RANGE_REFUSE && limits_known) {
     RefuseOutside(check, *group, RangeOf(tables));
   }
 }
@@ -184,7 +186,10 @@ void ResolveCompute(const TracePolicy& policy, const Checker& check, v1::WorkerG
   const int64_t errors = findings->errors();
   ResolveParameters(at, {Choice(Backends(), {entry})}, section);
   if (findings->errors() == errors) CheckTogether(at, *entry, *section);
-  if (compute->has_profile()) ResolveProfile(policy, at, group);
+  if (!compute->has_profile()) return;
+  const bool limits_known = !check.Broken("local_scheduler") && !check.Broken("model") &&
+                            !findings->Broken("local_scheduler") && !findings->Broken("model");
+  ResolveProfile(policy, at, limits_known, group);
 }
 
 }  // namespace tokensim

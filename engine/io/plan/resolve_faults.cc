@@ -1,5 +1,6 @@
 // Failures and scaling: each event by itself, then all of a group in order of time.
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <set>
@@ -23,9 +24,25 @@ Groups GroupsOf(const v1::Spec& spec) {
   return groups;
 }
 
-void CheckGroup(const Checker& check, const Groups& groups, const std::string& name) {
+bool NamesBroken(const Findings& findings, const v1::Spec& spec) {
+  bool broken = spec.workers_size() == 0;
+  for (int i = 0; i < spec.workers_size(); ++i) {
+    broken = broken || findings.Broken(absl::StrCat("workers[", i, "].name"));
+  }
+  return broken;
+}
+
+// How many workers the group has, and how many serve from the start, is known.
+bool SizeKnown(const Findings& findings, int group) {
+  const std::string path = absl::StrCat("workers[", group, "].");
+  return !findings.Broken(path + "count") && !findings.Broken(path + "initial_count") &&
+         !findings.Broken(path + "parallelism");
+}
+
+void CheckGroup(const Checker& check, const v1::Spec& spec, const Groups& groups,
+                const std::string& name) {
   if (!check.Required("group", !name.empty(), "name a group of workers")) return;
-  if (groups.count(name) > 0) return;
+  if (groups.count(name) > 0 || NamesBroken(*check.findings(), spec)) return;
   std::vector<std::string> names;
   for (const auto& [known, index] : groups) names.push_back(known);
   check.NotFound("group", "worker group", name, names, kSpecInvalid);
@@ -65,17 +82,21 @@ void ResolveEvent(const Checker& check, const v1::Spec& spec, const Groups& grou
   if (check.Required("at_seconds", event->has_at_seconds(), "when it happens")) {
     check.NotNegative("at_seconds", event->at_seconds(), kMaxSimulatedSeconds);
   }
-  CheckGroup(check, groups, event->group());
+  CheckGroup(check, spec, groups, event->group());
   if (!v1::WorkerAction_IsValid(event->action()) || event->action() == 0) {
-    check.Error("action", "is missing: allowed are fail, recover, scale_up, scale_down");
+    check.Missing("action", "is missing: allowed are fail, recover, scale_up, scale_down");
   } else if (const auto group = groups.find(event->group()); group != groups.end()) {
-    if (ToParallelism(spec.workers(group->second).parallelism()).data > 1) {
+    const bool shared = ToParallelism(spec.workers(group->second).parallelism()).data > 1;
+    if (shared && SizeKnown(*check.findings(), group->second)) {
       check.Error("group",
                   "has replicas that share their experts, which do not fail or scale alone");
       return;
     }
-    const int64_t workers = WorkersOf(spec.workers(group->second));
-    if (workers > 0) ResolveFields(check, workers, event);
+    // With the most that there can be, when the number has an error of its own.
+    const int64_t workers = SizeKnown(*check.findings(), group->second)
+                                ? WorkersOf(spec.workers(group->second))
+                                : std::numeric_limits<int32_t>::max();
+    ResolveFields(check, workers, event);
   }
 }
 
@@ -171,7 +192,10 @@ void ResolveFaults(v1::Spec* spec, Findings* findings) {
     ResolveEvent(Checker(findings, EventPath(i)), *spec, groups,
                  spec->mutable_faults()->mutable_events(i));
   }
-  if (findings->errors() == errors) CheckOrder(*spec, groups, findings);
+  bool known =
+      findings->errors() == errors && !findings->Broken("faults") && !NamesBroken(*findings, *spec);
+  for (int i = 0; i < spec->workers_size(); ++i) known = known && SizeKnown(*findings, i);
+  if (known) CheckOrder(*spec, groups, findings);
 }
 
 std::vector<WorkerEvent> CompileFaults(const v1::Spec& spec) {

@@ -75,7 +75,8 @@ void ResolveHardware(const std::string& path, HardwareNeeds needs, v1::Hardware*
   const Checker check(findings, path);
   const int64_t errors = findings->errors();
   ExpandPreset(check, hardware);
-  if (findings->errors() > errors) return;
+  // What the preset would have is not known.
+  if (findings->errors() > errors) needs = {.kernels = hardware->kernels_size() > 0};
   CheckFigures(check, *hardware);
   if (hardware->has_host_link()) {
     ResolveLink(check, "host_link", kDefaultHostLink, hardware->mutable_host_link());

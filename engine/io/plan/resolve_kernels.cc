@@ -79,9 +79,9 @@ void ResolveKernels(const Checker& check, bool used, v1::Hardware* hardware) {
     return;
   }
   if (hardware->kernels_size() == 0) {
-    check.Error("kernels",
-                "is missing: the compute model `kernels` needs measured efficiencies; "
-                "use roofline, or hardware that has them");
+    check.Missing("kernels",
+                  "is missing: the compute model `kernels` needs measured efficiencies; "
+                  "use roofline, or hardware that has them");
     return;
   }
   if (!check.Range("kernels", hardware->kernels_size(), 1, kMaxSurfaces)) return;

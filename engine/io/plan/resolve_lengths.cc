@@ -97,8 +97,8 @@ void ResolveDistribution(const std::string& path, bool present, v1::LengthDistri
     case v1::LengthDistribution::DISTRIBUTION_NOT_SET:
       break;
   }
-  check.Error("", absl::StrCat(present ? "is empty" : "is missing",
-                               ": give one of fixed, uniform, lognormal, poisson, quantiles"));
+  check.Missing("", absl::StrCat(present ? "is empty" : "is missing",
+                                 ": give one of fixed, uniform, lognormal, poisson, quantiles"));
 }
 
 void ResolveJoint(const Checker& check, v1::JointLengths* joint) {
@@ -195,7 +195,7 @@ void ResolveLengths(const std::string& path, v1::Lengths* lengths, Findings* fin
   const Checker check(findings, path);
   const int64_t errors = findings->errors();
   ExpandPreset(check, lengths);
-  if (findings->errors() > errors) return;
+  if (findings->errors() > errors && lengths->source_case() == v1::Lengths::SOURCE_NOT_SET) return;
   check.Length("description", lengths->description(), 4000);
   switch (lengths->source_case()) {
     case v1::Lengths::kIndependent: {
@@ -214,9 +214,9 @@ void ResolveLengths(const std::string& path, v1::Lengths* lengths, Findings* fin
       if (!lengths->trace().has_resample()) lengths->mutable_trace()->set_resample(false);
       return;
     case v1::Lengths::SOURCE_NOT_SET:
-      check.Error("",
-                  "is missing: give a preset (`tokensim catalog lengths`), independent, joint "
-                  "or, with a trace, trace");
+      check.Missing("",
+                    "is missing: give a preset (`tokensim catalog lengths`), independent, joint "
+                    "or, with a trace, trace");
   }
 }
 

@@ -32,8 +32,8 @@ void ResolveTiers(const Checker& check, bool swaps, v1::Memory* m) {
   if (!m->overlap_swap()) m->clear_overlap_swap();
   check.Range("host_memory_bytes", m->host_memory_bytes(), 0, kMaxBytes);
   if (swaps && m->host_memory_bytes() == 0) {
-    check.Error("host_memory_bytes",
-                "is missing: preemption_mode swap needs room for the KV caches it moves out");
+    check.Missing("host_memory_bytes",
+                  "is missing: preemption_mode swap needs room for the KV caches it moves out");
   }
   if (m->host_memory_bytes() == 0) m->clear_host_memory_bytes();
 }
@@ -68,6 +68,7 @@ void CheckKvBytes(const v1::Spec& spec, const std::vector<WorkerCapacity>& capac
   constexpr char kUnknown[] =
       "needs the size of the KV cache of a token: give the worker's model, or a preset";
   for (size_t i = 0; i < capacities.size(); ++i) {
+    if (!capacities[i].known) continue;
     const v1::WorkerGroup& group = spec.workers(static_cast<int>(i));
     const Checker check(findings, absl::StrCat("workers[", i, "]"));
     const int64_t token_bytes = capacities[i].kv_bytes_per_token;

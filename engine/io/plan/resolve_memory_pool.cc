@@ -49,7 +49,8 @@ void ResolveMemoryPool(v1::Spec* spec, Findings* findings) {
     check.Error("load", "is not a way to load; allowed are async, blocking");
   }
   if (pool->load() == v1::POOL_LOAD_ASYNC) pool->clear_load();
-  if (!HasConversations(spec->workload())) {
+  if (!HasConversations(spec->workload()) && !findings->Broken("workload.conversations") &&
+      !findings->Broken("workload.trace")) {
     check.Warning("", "is not used: the workload has no conversations");
   }
 }

@@ -49,8 +49,8 @@ void ResolveHeads(const Checker& check, v1::Model* m) {
   }
   if (m->has_head_dim() || !m->has_hidden_size() || m->hidden_size() < 1) return;
   if (m->hidden_size() % heads != 0) {
-    check.Error("head_dim", absl::StrCat("is missing: hidden_size ", m->hidden_size(),
-                                         " is not a multiple of num_attention_heads ", heads));
+    check.Missing("head_dim", absl::StrCat("is missing: hidden_size ", m->hidden_size(),
+                                           " is not a multiple of num_attention_heads ", heads));
     return;
   }
   m->set_head_dim(m->hidden_size() / heads);
@@ -74,14 +74,14 @@ void ResolveModel(const std::string& path, bool required, v1::Model* model, Find
   const Checker check(findings, path);
   const int64_t errors = findings->errors();
   ExpandPreset(check, model);
-  if (findings->errors() > errors) return;
+  const bool expanded = findings->errors() == errors;
   CheckFigures(check, *model);
   ResolveHeads(check, model);
   ResolveExperts(check, model);
   if (!model->has_gated_mlp()) model->set_gated_mlp(true);
   if (!model->has_tie_word_embeddings()) model->set_tie_word_embeddings(false);
   if (!model->has_weight_dtype()) model->set_weight_dtype(v1::DATA_TYPE_BF16);
-  if (!required) return;
+  if (!required || !expanded) return;
   constexpr char kHint[] = "give it or a preset (`tokensim catalog models`)";
   check.Required("num_layers", model->has_num_layers(), kHint);
   check.Required("hidden_size", model->has_hidden_size(), kHint);

@@ -144,7 +144,8 @@ void ResolveNetwork(v1::Spec* spec, Findings* findings) {
   if (!moves && spec->network().ByteSizeLong() == 0) spec->clear_network();
   if (!moves && !spec->has_network()) return;
   const Checker check(findings, "network");
-  if (!moves) check.Warning("", "is not used: no worker hands its requests on");
+  if (!moves && RolesKnown(*spec, *findings))
+    check.Warning("", "is not used: no worker hands its requests on");
   FillNetwork(check, spec->mutable_network());
 }
 

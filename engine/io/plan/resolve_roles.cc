@@ -1,5 +1,6 @@
 // Where workers are, what they do, and what happens at places of their work.
 #include <algorithm>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -181,9 +182,17 @@ v1::Model KvLayout(const v1::Model& model) {
 }
 
 void CheckKvLayouts(const v1::Spec& spec, std::string_view why, Findings* findings) {
+  const auto known = [&](int i) {
+    const std::string path = absl::StrCat("workers[", i, "].");
+    return !findings->Broken(path + "model") && !findings->Broken(path + "memory") &&
+           !findings->Broken("memory") &&
+           (spec.workers(i).has_model() || !findings->Broken("model"));
+  };
+  if (!known(0)) return;
   const v1::WorkerGroup& first = spec.workers(0);
   const std::string model = KvLayout(ModelOf(spec, first)).SerializeAsString();
   for (int i = 1; i < spec.workers_size(); ++i) {
+    if (!known(i)) continue;
     const v1::WorkerGroup& group = spec.workers(i);
     const Checker check(findings, absl::StrCat("workers[", i, "]"));
     const std::string because =
@@ -200,10 +209,11 @@ void CheckKvLayouts(const v1::Spec& spec, std::string_view why, Findings* findin
 void ResolvePlacement(const Checker& check, int index, v1::WorkerGroup* group) {
   const int64_t node = group->has_node() ? group->node() : index;
   bool good = check.Range("node", node, 0, kMaxNode);
+  const bool count_known = !check.Broken("count") && !check.Broken("parallelism");
   if (group->has_workers_per_node()) {
     good =
         check.Range("workers_per_node", group->workers_per_node(), 1, kMaxWorkersPerNode) && good;
-    if (good) {
+    if (good && count_known) {
       const int64_t last = node + (WorkersOf(*group) - 1) / group->workers_per_node();
       if (last > kMaxNode) {
         check.Error(
@@ -214,7 +224,8 @@ void ResolvePlacement(const Checker& check, int index, v1::WorkerGroup* group) {
     }
   }
   if (group->has_initial_count()) {
-    check.Range("initial_count", group->initial_count(), 0, group->count());
+    check.Range("initial_count", group->initial_count(), 0,
+                count_known ? group->count() : std::numeric_limits<int32_t>::max());
     if (group->initial_count() == group->count()) group->clear_initial_count();
   }
   if (node == index) group->clear_node();
@@ -234,7 +245,7 @@ void ResolveBreakpoints(const Checker& check, v1::Network* network, v1::WorkerGr
     const Checker inner(check.findings(), check.Path(absl::StrCat("breakpoints[", i, "]")));
     good = CheckBreakpoint(inner, group->breakpoints(i), network) && good;
   }
-  if (!good) return;
+  if (!good || check.Broken("breakpoints")) return;
   for (const v1::Breakpoint& breakpoint : group->breakpoints()) {
     ApplyRole(check, RoleOfAction(breakpoint.action()), group);
   }
@@ -246,7 +257,18 @@ void ResolveBreakpoints(const Checker& check, v1::Network* network, v1::WorkerGr
   if (group->role() == v1::ROLE_BOTH) group->clear_role();
 }
 
+bool RolesKnown(const v1::Spec& spec, const Findings& findings) {
+  for (int i = 0; i < spec.workers_size(); ++i) {
+    const std::string path = absl::StrCat("workers[", i, "].");
+    for (const char* field : {"role", "breakpoints", "count", "initial_count", "parallelism"}) {
+      if (findings.Broken(path + field)) return false;
+    }
+  }
+  return spec.workers_size() > 0 && !findings.Broken("global_scheduler.migrate_on_pressure");
+}
+
 void CheckRoles(const v1::Spec& spec, Findings* findings) {
+  if (!RolesKnown(spec, *findings)) return;
   bool prefills = false;
   bool decodes = false;
   bool hands_on = false;
@@ -289,19 +311,17 @@ void CheckRoles(const v1::Spec& spec, Findings* findings) {
   }
 }
 
-void CheckOperators(const v1::Spec& given, const v1::Spec& resolved, const Plan& plan,
-                    Findings* findings) {
-  size_t worker = 0;  // the group's first
-  for (int i = 0; i < resolved.workers_size(); ++i) {
+void CheckOperators(const v1::Spec& given, const GroupPlans& groups, Findings* findings) {
+  for (int i = 0; i < static_cast<int>(groups.size()); ++i) {
     const v1::WorkerGroup& group = given.workers(i);
-    const WorkerPlan& first = plan.workers[worker];
-    worker += static_cast<size_t>(WorkersOf(resolved.workers(i)));
+    const std::optional<WorkerPlan>& worker = groups[static_cast<size_t>(i)];
+    if (!worker) continue;
     std::vector<OperatorInfo> operators;
     for (int b = 0; b < group.breakpoints_size(); ++b) {
       if (!IsOperator(group.breakpoints(b).after())) continue;
-      if (operators.empty()) operators = OperatorsOf(*first.compute);
+      if (operators.empty()) operators = OperatorsOf(*worker->compute);
       CheckOperator(Checker(findings, absl::StrCat("workers[", i, "].breakpoints[", b, "]")),
-                    operators, first.num_layers, group.breakpoints(b));
+                    operators, worker->num_layers, group.breakpoints(b));
     }
   }
 }

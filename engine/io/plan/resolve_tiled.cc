@@ -46,8 +46,8 @@ void CheckFigures(const Checker& check, const v1::TiledDevice& t) {
        t.global_buffer_bytes_per_second(), 1e21);
 }
 
-// The buffers hold what one array works on, and the arrays make the peak.
-void CheckTogether(const Checker& check, const v1::TiledDevice& t, const v1::Hardware& hardware) {
+// The buffers hold what one array works on, and the arrays make the peak. 0: it is not known.
+void CheckTogether(const Checker& check, const v1::TiledDevice& t, double peak_flops) {
   const double rows = t.systolic_rows();
   const double columns = t.systolic_columns();
   const double accumulators = rows * columns * kAccumulatorBytes;
@@ -66,13 +66,12 @@ void CheckTogether(const Checker& check, const v1::TiledDevice& t, const v1::Har
   }
   constexpr double kTolerance = 0.1;
   const double arrays = ToTiledDevice(t).array_flops();
-  if (hardware.has_peak_flops() &&
-      std::abs(arrays - hardware.peak_flops()) > kTolerance * hardware.peak_flops()) {
+  if (peak_flops > 0 && std::abs(arrays - peak_flops) > kTolerance * peak_flops) {
     check.Error("", absl::StrFormat(
                         "its arrays make %.4g TFLOPS (2 x cores x lanes x systolic_rows x "
                         "systolic_columns x frequency_hertz), peak_flops is %.4g TFLOPS; they may "
                         "differ by 10 %%",
-                        arrays * 1e-12, hardware.peak_flops() * 1e-12));
+                        arrays * 1e-12, peak_flops * 1e-12));
   }
 }
 
@@ -81,9 +80,9 @@ void CheckTogether(const Checker& check, const v1::TiledDevice& t, const v1::Har
 void CheckTiled(const Checker& check, bool needed, const v1::Hardware& hardware) {
   if (!hardware.has_tiled()) {
     if (needed) {
-      check.Error("tiled", absl::StrCat("is missing: `compute: {tiled: {}}` needs the hardware's "
-                                        "arrays and buffers; presets that have them: ",
-                                        absl::StrJoin(PresetsWithTiles(), ", ")));
+      check.Missing("tiled", absl::StrCat("is missing: `compute: {tiled: {}}` needs the hardware's "
+                                          "arrays and buffers; presets that have them: ",
+                                          absl::StrJoin(PresetsWithTiles(), ", ")));
     }
     return;
   }
@@ -92,7 +91,7 @@ void CheckTiled(const Checker& check, bool needed, const v1::Hardware& hardware)
   CheckFigures(tiled, hardware.tiled());
   // A what-if of the roofline may change the peak alone.
   if (needed && check.findings()->errors() == errors) {
-    CheckTogether(tiled, hardware.tiled(), hardware);
+    CheckTogether(tiled, hardware.tiled(), check.Broken("peak_flops") ? 0 : hardware.peak_flops());
   }
 }
 

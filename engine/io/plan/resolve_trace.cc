@@ -187,12 +187,12 @@ void ResolveTrace(const TracePolicy& policy, v1::Trace* trace, Findings* finding
   const int64_t max = std::numeric_limits<int64_t>::max();
   const bool offset = check.Range("offset", slice.offset, 0, max);
   const bool limit = check.Range("limit", slice.limit, 1, max);
-  if (!offset || !limit) return;
+  if (!offset || !limit || check.Broken("rows")) return trace->clear_rows();
   if (trace->has_rows()) {
     if (!CheckColumns(check, trace->mutable_rows())) return trace->clear_rows();
     SliceRows(slice, trace->mutable_rows());
   } else if (trace->path().empty()) {
-    check.Error("", "is empty: give path or rows");
+    check.Missing("", "is empty: give path or rows");
     return;
   } else {
     ReadRows(policy, slice, check, trace);

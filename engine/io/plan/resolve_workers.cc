@@ -12,11 +12,13 @@ namespace {
 constexpr int kMaxGroups = 1'000;
 constexpr int64_t kMaxWorkers = 100'000;
 
-void ResolveTensor(const Checker& check, const v1::Model& model, v1::Parallelism* p) {
+// The model of parallelism is null when it has errors.
+void ResolveTensor(const Checker& check, const v1::Model* model, v1::Parallelism* p) {
   if (!p->has_tensor()) p->set_tensor(1);
-  if (!check.Range("tensor", p->tensor(), 1, 1'024) || !model.has_num_attention_heads()) return;
-  const int32_t heads = model.num_attention_heads();
-  const int32_t kv_heads = model.num_kv_heads();
+  if (!check.Range("tensor", p->tensor(), 1, 1'024)) return;
+  if (model == nullptr || !model->has_num_attention_heads()) return;
+  const int32_t heads = model->num_attention_heads();
+  const int32_t kv_heads = model->num_kv_heads();
   if (heads % p->tensor() != 0) {
     check.Error("tensor", absl::StrCat("is ", p->tensor(),
                                        "; it must divide the model's attention heads, ", heads));
@@ -27,12 +29,12 @@ void ResolveTensor(const Checker& check, const v1::Model& model, v1::Parallelism
   }
 }
 
-void ResolvePipeline(const Checker& check, const v1::Model& model, v1::Parallelism* p) {
-  if (p->has_pipeline() && check.Range("pipeline", p->pipeline(), 1, 1'024) &&
-      model.has_num_layers() && model.num_layers() % p->pipeline() != 0) {
+void ResolvePipeline(const Checker& check, const v1::Model* model, v1::Parallelism* p) {
+  if (p->has_pipeline() && check.Range("pipeline", p->pipeline(), 1, 1'024) && model != nullptr &&
+      model->has_num_layers() && model->num_layers() % p->pipeline() != 0) {
     check.Error("pipeline",
                 absl::StrCat("is ", p->pipeline(), "; it must divide the model's layers, ",
-                             model.num_layers()));
+                             model->num_layers()));
   }
   if (p->pipeline() <= 1) {
     p->clear_pipeline();
@@ -46,9 +48,9 @@ void ResolvePipeline(const Checker& check, const v1::Model& model, v1::Paralleli
   check.Range("micro_batches", p->micro_batches(), 1, 1'024);
 }
 
-void ResolveExperts(const Checker& check, const v1::Model& model, v1::Parallelism* p) {
+void ResolveExperts(const Checker& check, const v1::Model* model, v1::Parallelism* p) {
   if (p->has_expert() && check.Range("expert", p->expert(), 1, 1'024) && p->expert() > 1) {
-    const int32_t experts = model.moe().num_experts();
+    const int32_t experts = model == nullptr ? 0 : model->moe().num_experts();
     const int64_t replicas = p->has_data() ? p->data() : 1;
     const bool lockstep = replicas > 1 && p->expert() == p->tensor() * replicas;
     if (p->expert() != p->tensor() && !lockstep) {
@@ -57,7 +59,9 @@ void ResolveExperts(const Checker& check, const v1::Model& model, v1::Parallelis
       check.Error("expert", absl::StrCat("is ", p->expert(), "; it must be ", allowed));
     } else if (lockstep && p->has_pipeline()) {
       check.Error("pipeline", "and replicas that share their experts do not go together");
-    } else if (!model.has_moe()) {
+    } else if (model == nullptr) {
+      // Whether it has that many experts is not known.
+    } else if (!model->has_moe()) {
       check.Error("expert", "needs a model with experts (model.moe)");
     } else if (experts % p->expert() != 0) {
       check.Error("expert", absl::StrCat("is ", p->expert(),
@@ -69,7 +73,7 @@ void ResolveExperts(const Checker& check, const v1::Model& model, v1::Parallelis
 
 // The devices of one worker, and its replicas. What is 1 stays or becomes absent, except tensor, so
 // that specs without these fields keep their digest.
-void ResolveParallelism(const std::string& path, const v1::Model& model, v1::Parallelism* p,
+void ResolveParallelism(const std::string& path, const v1::Model* model, v1::Parallelism* p,
                         Findings* findings) {
   const Checker check(findings, path);
   ResolveTensor(check, model, p);
@@ -134,7 +138,8 @@ void CheckLockstep(const Checker& check, const v1::WorkerGroup& group) {
   constexpr char kWhy[] =
       "does not go with replicas that share their experts (expert = tensor x "
       "data)";
-  if (!TraitsOf(group.local_scheduler()).runs_in_lockstep) {
+  if (!TraitsOf(group.local_scheduler()).runs_in_lockstep &&
+      !check.Broken("local_scheduler.policy")) {
     check.Error("local_scheduler.policy", absl::StrCat(kWhy, "; ", LockstepPolicies()));
   }
   if (group.has_role() && group.role() != v1::ROLE_BOTH) check.Error("role", kWhy);
@@ -154,22 +159,27 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
   if (group->compute().backend_case() == v1::Compute::BACKEND_NOT_SET) {
     group->mutable_compute()->mutable_roofline();
   }
-  const bool figures = NeedsFigures(*group);
+  // What a compute model that could not be read would need is not known.
+  const bool known =
+      !check.Broken("compute") && !check.Broken("memory") && !findings->Broken("memory");
+  const bool figures = known && NeedsFigures(*group);
   if (group->has_model()) {
     ResolveModel(check.Path("model"), figures, group->mutable_model(), findings);
   }
   const v1::Model& model = ModelOf(*spec, *group);
-  ResolveParallelism(check.Path("parallelism"), model, group->mutable_parallelism(), findings);
-  const bool operators = PricesOperators(group->compute());
+  const bool model_known = !findings->Broken(group->has_model() ? check.Path("model") : "model");
+  ResolveParallelism(check.Path("parallelism"), model_known ? &model : nullptr,
+                     group->mutable_parallelism(), findings);
+  const bool operators = known && PricesOperators(group->compute());
   if (figures && !group->has_hardware()) {
-    check.Error("hardware", "is missing: name a preset (`tokensim catalog hardware`)");
+    check.Missing("hardware", "is missing: name a preset (`tokensim catalog hardware`)");
   } else if (group->has_hardware()) {
     const v1::Parallelism& split = group->parallelism();
     const bool several = split.tensor() > 1 || split.pipeline() > 1 || split.expert() > 1;
     const HardwareNeeds needs = {.compute = operators,
                                  .tiled = TraitsOf(group->compute()).needs_tiles,
                                  .kernels = TraitsOf(group->compute()).needs_surfaces,
-                                 .memory = !group->memory().has_kv_blocks(),
+                                 .memory = known && !group->memory().has_kv_blocks(),
                                  .interconnect = operators && several};
     ResolveHardware(check.Path("hardware"), needs, group->mutable_hardware(), findings);
   }
@@ -204,15 +214,17 @@ void CheckNames(const v1::Spec& spec, Findings* findings) {
 // The spec's own model must be complete when a group relies on it.
 void ResolveSharedModel(v1::Spec* spec, Findings* findings) {
   bool needed = false;
-  for (const v1::WorkerGroup& group : spec->workers()) {
-    v1::WorkerGroup merged = group;
+  for (int i = 0; i < spec->workers_size(); ++i) {
+    const Checker check(findings, absl::StrCat("workers[", i, "]"));
+    if (check.Broken("compute") || check.Broken("memory") || check.Broken("model")) continue;
+    v1::WorkerGroup merged = spec->workers(i);
     Inherit(spec->memory(), merged.mutable_memory());
-    needed = needed || (!group.has_model() && NeedsFigures(merged));
+    needed = needed || (!merged.has_model() && NeedsFigures(merged));
   }
   if (spec->has_model()) {
     ResolveModel("model", needed, spec->mutable_model(), findings);
   } else if (needed) {
-    findings->Error("model", "is missing: name a preset (`tokensim catalog models`)");
+    findings->Missing("model", "is missing: name a preset (`tokensim catalog models`)");
   }
 }
 
@@ -235,11 +247,12 @@ int64_t InitialWorkersOf(const v1::WorkerGroup& group) {
 void ResolveWorkers(const TracePolicy& policy, v1::Spec* spec, Findings* findings) {
   ResolveGlobalScheduler(spec, findings);
   if (spec->workers_size() == 0) {
-    findings->Error("workers", "is missing: at least one group of workers is needed");
+    findings->Missing("workers", "is missing: at least one group of workers is needed");
   }
   if (spec->workers_size() > kMaxGroups) {
     findings->Error("workers", absl::StrCat("has ", spec->workers_size(), " groups; at most ",
                                             Grouped(kMaxGroups), " are allowed"));
+    spec->clear_workers();
     return;
   }
   ResolveSharedModel(spec, findings);
@@ -258,7 +271,7 @@ void ResolveWorkers(const TracePolicy& policy, v1::Spec* spec, Findings* finding
     findings->Error("workers", absl::StrCat("are ", Grouped(workers), " in all; at most ",
                                             Grouped(kMaxWorkers), " are allowed"));
   }
-  if (findings->errors() == 0) CheckRoles(*spec, findings);
+  CheckRoles(*spec, findings);
   // Of the spec's calibration only the front end is not the groups'.
   if (spec->has_calibration()) KeepFrontEnd(spec);
   spec->clear_local_scheduler();

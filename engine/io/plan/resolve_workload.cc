@@ -29,6 +29,7 @@ std::string ClassPath(int index) { return absl::StrCat("workload.classes[", inde
 // What a trace stands for when the spec leaves it out, and whether it is used at all.
 void ResolveTraceUse(const TracePolicy& policy, v1::Workload* workload, Findings* findings) {
   const bool has_trace = workload->has_trace();
+  const bool unread = !has_trace && findings->Broken("workload.trace");
   if (has_trace && workload->arrival().process_case() == v1::Arrival::PROCESS_NOT_SET) {
     workload->mutable_arrival()->mutable_trace();
   }
@@ -39,7 +40,7 @@ void ResolveTraceUse(const TracePolicy& policy, v1::Workload* workload, Findings
   bool used = false;
   const auto use = [&](bool uses, const std::string& path) {
     used = used || uses;
-    if (uses && !has_trace) findings->Error(path, kMissing);
+    if (uses && !has_trace && !unread) findings->Error(path, kMissing);
   };
   use(workload->arrival().has_trace(), "workload.arrival.trace");
   use(workload->lengths().has_trace(), "workload.lengths.trace");
@@ -205,8 +206,8 @@ void ResolveExtent(const Checker& check, v1::Workload* workload) {
   if (!workload->has_num_requests() && rows > 0) workload->set_num_requests(rows);
   if (workload->has_num_requests()) {
     check.Range("num_requests", workload->num_requests(), 1, kMaxRequests);
-  } else if (!workload->has_trace()) {
-    check.Error("num_requests", "is missing: how many requests to simulate, or duration_seconds");
+  } else if (!workload->has_trace() && !check.Broken("trace")) {
+    check.Missing("num_requests", "is missing: how many requests to simulate, or duration_seconds");
   }
 }
 

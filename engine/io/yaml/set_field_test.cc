@@ -56,6 +56,78 @@ TEST(SetFieldTest, AMessageReplacesTheWhole) {
   EXPECT_TRUE(spec.slo().has_e2e_seconds());
 }
 
+TEST(SetFieldTest, ElementsByName) {
+  v1::Spec spec;
+  EXPECT_EQ(Set("workers", "[{name: a}, {name: b.c, count: 3}, {}]", &spec), "");
+  std::string canonical;
+  EXPECT_TRUE(SetField("workers.a.count", "4", &spec, nullptr, &canonical).ok());
+  EXPECT_EQ(canonical, "workers[0].count");
+  EXPECT_EQ(Set("workers.b.c.hardware.memory_bytes", "40GiB", &spec), "");
+  EXPECT_EQ(spec.workers(0).count(), 4);
+  EXPECT_EQ(spec.workers(1).hardware().memory_bytes(), int64_t{40} << 30);
+  EXPECT_EQ(Set("workers.d.count", "1", &spec),
+            "workers.d.count: workers is a list: write workers[0] or workers.a, workers.b.c");
+}
+
+TEST(SetFieldTest, RelativeNumbers) {
+  v1::Spec spec;
+  EXPECT_EQ(
+      Set("workers", "[{count: 4, hardware: {memory_bytes: 40GiB, peak_flops: 3TFLOPS}}]", &spec),
+      "");
+  EXPECT_EQ(Set("workers[0].count", "x2", &spec), "");
+  EXPECT_EQ(Set("workers[0].hardware.memory_bytes", "x0.5", &spec), "");
+  EXPECT_EQ(Set("workers[0].hardware.peak_flops", "/8", &spec), "");
+  EXPECT_EQ(Set("name", "x2", &spec), "");
+  EXPECT_EQ(spec.workers(0).count(), 8);
+  EXPECT_EQ(spec.workers(0).hardware().memory_bytes(), int64_t{20} << 30);
+  EXPECT_EQ(spec.workers(0).hardware().peak_flops(), 375e9);
+  EXPECT_EQ(spec.name(), "x2");
+  v1::Spec base;
+  EXPECT_EQ(Set("output.timeline_points", "256", &base), "");
+  EXPECT_TRUE(SetField("output.timeline_points", "/2", &spec, &base).ok());
+  EXPECT_EQ(spec.output().timeline_points(), 128);
+}
+
+TEST(SetFieldTest, RelativeNumbersThatHaveNoMeaning) {
+  v1::Spec spec;
+  EXPECT_EQ(Set("workers", "[{count: 3}]", &spec), "");
+  EXPECT_EQ(Set("workers[0].count", "x0.5", &spec),
+            "workers[0].count: 3 x 0.5 is 1.5, which is not a whole number");
+  EXPECT_EQ(
+      Set("workers[0].count", "/0", &spec),
+      "workers[0].count: expected x and a number, as x2 or x0.5, or / and a number above 0, as "
+      "/8; got '/0'");
+  EXPECT_EQ(Set("workers[0].count", "x1e9", &spec),
+            "workers[0].count: '3000000000' is outside -2147483648 .. 2147483647");
+  EXPECT_EQ(Set("seed", "x2", &spec),
+            "seed: is not in the spec, so 'x2' of it is not known: write the number itself");
+  EXPECT_EQ(spec.workers(0).count(), 3);
+}
+
+TEST(SetFieldTest, FlowMapsNeedNoBlanks) {
+  v1::Spec spec;
+  EXPECT_EQ(Set("workload.lengths.independent", "{input:{uniform:{min:1,max:2}},output: {fixed:3}}",
+                &spec),
+            "");
+  EXPECT_EQ(spec.workload().lengths().independent().input().uniform().max(), 2);
+  EXPECT_EQ(spec.workload().lengths().independent().output().fixed(), 3);
+  EXPECT_EQ(Set("workers", "[{name:'a:b',hardware:{source:c:d}}]", &spec), "");
+  EXPECT_EQ(spec.workers(0).name(), "a:b");
+  EXPECT_EQ(spec.workers(0).hardware().source(), "c:d");
+}
+
+TEST(SetFieldTest, APresetAndWhatItStandsForReplaceEachOther) {
+  v1::Spec spec;
+  EXPECT_EQ(Set("workload.lengths", "sharegpt", &spec), "");
+  EXPECT_EQ(Set("workload.lengths.independent.input.fixed", "3", &spec), "");
+  EXPECT_EQ(spec.workload().lengths().preset(), "");
+  EXPECT_EQ(Set("workload.lengths.preset", "sharegpt", &spec), "");
+  EXPECT_FALSE(spec.workload().lengths().has_independent());
+  EXPECT_EQ(Set("model", "llama2-7b", &spec), "");
+  EXPECT_EQ(Set("model.num_layers", "3", &spec), "");
+  EXPECT_EQ(spec.model().preset(), "llama2-7b");
+}
+
 TEST(SetFieldTest, ErrorsNameThePathAndChangeNothing) {
   v1::Spec spec;
   ASSERT_EQ(Set("seed", "5", &spec), "");

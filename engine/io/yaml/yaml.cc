@@ -22,7 +22,7 @@ std::vector<YamlError> ParseYaml(std::string_view text, const std::string& file,
   YamlTree tree;
   int line = 0;
   if (absl::Status status = ParseYamlTree(text, &tree, &line); !status.ok()) {
-    return {{file, line, "", std::string(status.message())}};
+    return {{file, line, "", std::string(status.message()), {""}}};
   }
   YamlReader reader(tree, file, lines);
   reader.ReadDocument(message);

@@ -126,19 +126,20 @@ absl::Status StoreScalar(const std::string& text, const FieldDescriptor& field, 
 
 bool YamlReader::full() const { return errors_.size() > kMaxErrors || exhausted_; }
 
-void YamlReader::Error(int line, const std::string& path, std::string message) {
+void YamlReader::Error(int line, const std::string& path, std::string message,
+                       std::vector<std::string> unread) {
   if (full()) return;
   if (errors_.size() == kMaxErrors) {
-    errors_.push_back({file_, line, "", "more errors follow"});
+    errors_.push_back({file_, line, "", "more errors follow", {""}});
     return;
   }
-  errors_.push_back({file_, line, path, std::move(message)});
+  errors_.push_back({file_, line, path, std::move(message), std::move(unread)});
 }
 
 bool YamlReader::Count(const YamlNode& node, const std::string& path) {
   if (exhausted_) return false;
   if (++values_ <= kMaxValues) return true;
-  Error(node.line, path, absl::StrCat("more than ", kMaxValues, " values, aliases expanded"));
+  Error(node.line, path, absl::StrCat("more than ", kMaxValues, " values, aliases expanded"), {""});
   exhausted_ = true;
   return false;
 }
@@ -178,14 +179,23 @@ void YamlReader::Unknown(const YamlNode& key, const Descriptor& type, const std:
   const std::vector<std::string> names = FieldNames(type);
   std::string message = absl::StrCat("unknown field ", Quote(key.scalar));
   const std::string suggestion = DidYouMean(key.scalar, names);
-  if (!suggestion.empty()) {
+  const size_t colon = key.scalar.find(':');
+  std::vector<std::string> unread;
+  for (const std::string& name : NearestNames(key.scalar.substr(0, colon), names)) {
+    unread.push_back(Join(path, name));
+  }
+  if (unread.empty()) unread.push_back(Join(path, "*"));
+  if (colon != std::string::npos && type.FindFieldByName(key.scalar.substr(0, colon)) != nullptr) {
+    absl::StrAppend(&message, "; a colon needs a blank behind it: ", key.scalar.substr(0, colon),
+                    ": ", key.scalar.substr(colon + 1));
+  } else if (!suggestion.empty()) {
     message += suggestion;
   } else if (names.empty()) {
     message += "; it has no fields: write {}";
   } else {
     absl::StrAppend(&message, "; fields are ", absl::StrJoin(names, ", "));
   }
-  Error(key.line, path, std::move(message));
+  Error(key.line, path, std::move(message), std::move(unread));
 }
 
 void YamlReader::ReadFields(const YamlNode& map, Message* message, const std::string& path) {
@@ -195,7 +205,7 @@ void YamlReader::ReadFields(const YamlNode& map, Message* message, const std::st
   for (size_t i = 0; i + 1 < map.children.size() && !full(); i += 2) {
     const YamlNode& key = tree_.Get(map.children[i]);
     if (key.kind != YamlNode::Kind::kScalar) {
-      Error(key.line, path, "a field name must be a single word");
+      Error(key.line, path, "a field name must be a single word", {Join(path, "*")});
       continue;
     }
     const FieldDescriptor* field = type.FindFieldByName(key.scalar);
@@ -206,7 +216,7 @@ void YamlReader::ReadFields(const YamlNode& map, Message* message, const std::st
     const std::string field_path = Join(path, field->name());
     const auto [first, is_new] = seen.emplace(field, key.line);
     if (!is_new) {
-      Error(key.line, field_path, absl::StrCat("given twice; first at line ", first->second));
+      Error(key.line, field_path, absl::StrCat("given twice; first at line ", first->second), {});
       continue;
     }
     if (const OneofDescriptor* oneof = field->real_containing_oneof()) {
@@ -214,7 +224,8 @@ void YamlReader::ReadFields(const YamlNode& map, Message* message, const std::st
       if (!first_member) {
         Error(key.line, Join(path, member->second->name()),
               absl::StrCat(member->second->name(), " and ", field->name(),
-                           " exclude each other; give one of them"));
+                           " exclude each other; give one of them"),
+              {});
         continue;
       }
     }
@@ -271,7 +282,7 @@ void YamlReader::ReadMap(const YamlNode& node, const FieldDescriptor& field, Mes
     const auto [first, is_new] = seen.emplace(key.scalar, key.line);
     if (!is_new) {
       Error(key.line, Join(path, key.scalar),
-            absl::StrCat("given twice; first at line ", first->second));
+            absl::StrCat("given twice; first at line ", first->second), {});
       continue;
     }
     Message* entry = message->GetReflection()->AddMessage(message, &field);
@@ -284,15 +295,17 @@ void YamlReader::ReadMap(const YamlNode& node, const FieldDescriptor& field, Mes
 void YamlReader::ReadScalar(const YamlNode& node, const FieldDescriptor& field, Message* message,
                             const std::string& path) {
   if (!Count(node, path)) return;
+  // An element that is not read changes what the others are: the whole list is not read.
+  const std::string unread = field.is_repeated() ? path.substr(0, path.rfind('[')) : path;
   if (node.kind != YamlNode::Kind::kScalar) {
-    Error(node.line, path, absl::StrCat("expected a value, got ", KindName(node)));
+    Error(node.line, path, absl::StrCat("expected a value, got ", KindName(node)), {unread});
     return;
   }
   if (field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {
     return ReadEnum(node, field, message, path);
   }
   const absl::Status status = StoreScalar(node.scalar, field, message);
-  if (!status.ok()) Error(node.line, path, std::string(status.message()));
+  if (!status.ok()) Error(node.line, path, std::string(status.message()), {unread});
 }
 
 void YamlReader::ReadEnum(const YamlNode& node, const FieldDescriptor& field, Message* message,

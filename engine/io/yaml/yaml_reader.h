@@ -43,7 +43,12 @@ class YamlReader {
   // Counts a value read; false when too many were, aliases expanded.
   bool Count(const YamlNode& node, const std::string& path);
   [[nodiscard]] bool full() const;
-  void Error(int line, const std::string& path, std::string message);
+  // What was at the path is not in the message.
+  void Error(int line, const std::string& path, std::string message) {
+    Error(line, path, std::move(message), {path});
+  }
+  void Error(int line, const std::string& path, std::string message,
+             std::vector<std::string> unread);
   void Unknown(const YamlNode& key, const google::protobuf::Descriptor& type,
                const std::string& path);
 
