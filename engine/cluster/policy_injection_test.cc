@@ -8,10 +8,10 @@
 #include "engine/cluster/simulation.h"
 #include "engine/compute/affine.h"
 #include "engine/policy/global/global_scheduler.h"
+#include "engine/worker/batch_builder.h"
 #include "engine/worker/local_scheduler.h"
 #include "engine/worker/queue_order.h"
 #include "engine/worker/victim.h"
-#include "engine/worker/worker_state.h"
 
 namespace tokensim {
 namespace {
@@ -66,7 +66,7 @@ class OneAtATime final : public LocalScheduler {
       : formed_(formed) {
     made->push_back(limits);
   }
-  void FormBatch(WorkerState& state) override {
+  void FormBatch(BatchBuilder& state) override {
     ++*formed_;
     state.ScheduleDecodes();
     if (state.running_count() > 0 || !state.has_waiting()) return;

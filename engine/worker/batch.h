@@ -1,7 +1,7 @@
 // One iteration of a worker: what runs in it, and what comes out of it.
 //
-// A batch is formed by a local scheduler (WorkerState), started, advanced and retired by the
-// worker. To advance a batch is to reckon with its outcome: prompts that end in it, last tokens. A
+// A batch is formed by a local scheduler (BatchBuilder), started, advanced and retired by the
+// worker. To advance a batch is to take note of its outcome: prompts that end in it, last tokens. A
 // worker that forms batches ahead advances one when it starts, since the next is formed on that
 // outcome; it retires, giving back slots and blocks, when it ends.
 #pragma once

@@ -2,7 +2,7 @@
 //
 // Requests are named by 32-bit handles into one slab per simulation; a finished request's slot is
 // reused. While a request decodes, its progress is implied by the worker's iteration count
-// (DecodeSet), so an iteration does not touch it.
+// (DecodeSet), so an iteration does not touch it: RunningSet::ProgressOf says how far it is.
 #pragma once
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // Forms the batch of each iteration of one worker: the interface of local schedulers.
 //
 // A local scheduler moves requests between the worker's waiting queue and its running set through
-// WorkerState (engine/worker/worker_state.h) and fills the iteration's shape. The policies are in
+// BatchBuilder (engine/worker/batch_builder.h) and fills the iteration's shape. The policies are in
 // engine/policy/local, one file each, named after what it reproduces. docs/schedulers.md.
 #pragma once
 
@@ -11,13 +11,13 @@
 
 namespace tokensim {
 
-class WorkerState;
+class BatchBuilder;
 
 class LocalScheduler {
  public:
   virtual ~LocalScheduler() = default;
-  // Decides what runs next. Leaves the state's iteration empty when there is nothing to run.
-  virtual void FormBatch(WorkerState& state) = 0;
+  // Decides what runs next. Leaves the batch empty when there is nothing to run.
+  virtual void FormBatch(BatchBuilder& builder) = 0;
 };
 
 // What others must know of a local scheduler. The defaults are safe for any.

@@ -84,15 +84,8 @@ bool Worker::Wake() {
   return was_idle;
 }
 
-SimTime Worker::Run(SimTime now, SimTime horizon, int64_t limit) {
-  bool running = iterating() && Quiet() ? QuietBoundary(now) : Boundary(now);
-  while (running && end_ < horizon && messages_.empty() && --limit > 0) {
-    running = Quiet() ? QuietBoundary(end_) : Boundary(end_);
-  }
-  return running ? end_ : kNever;
-}
-
-bool Worker::Boundary(SimTime now) {
+bool Worker::Prepare(SimTime now) {
+  stand_by_end_ = kUnset;
   Account(now);
   if (iterating()) Complete(now);
   begin_ = now;
@@ -100,7 +93,21 @@ bool Worker::Boundary(SimTime now) {
     messages_.push_back({.kind = WorkerMessage::Kind::kFailed});
     return GoIdle();
   }
-  return Begin(now);
+  return Pick(now);
+}
+
+SimTime Worker::Run(SimTime now, SimTime horizon, int64_t limit) {
+  bool running = iterating() && Quiet() ? QuietCycle(now) : Cycle(now);
+  while (running && end_ < horizon && messages_.empty() && --limit > 0) {
+    running = Quiet() ? QuietCycle(end_) : Cycle(end_);
+  }
+  return running ? end_ : kNever;
+}
+
+bool Worker::Cycle(SimTime now) {
+  if (!Prepare(now)) return false;
+  LaunchAlone(now);
+  return true;
 }
 
 void Worker::Complete(SimTime now) {
@@ -126,12 +133,6 @@ void Worker::Complete(SimTime now) {
   }
   Retire(now);
   TrimLogs();
-}
-
-bool Worker::Begin(SimTime now) {
-  if (!Pick(now)) return false;
-  Launch(now, BatchSeconds(0), FetchFromPool(now));
-  return true;
 }
 
 bool Worker::Pick(SimTime now) {
@@ -165,14 +166,6 @@ void Worker::Launch(SimTime now, double seconds, SimTime fetch) {
     Form(now, &next_);
   }
   Publish();
-}
-
-bool Worker::Prepare(SimTime now) {
-  stand_by_end_ = kUnset;
-  Account(now);
-  if (iterating()) Complete(now);
-  begin_ = now;
-  return Pick(now);
 }
 
 bool Worker::GoIdle() {
@@ -318,13 +311,17 @@ bool Worker::Quiet() const {
          next_.swapped_blocks == 0;
 }
 
-bool Worker::QuietBoundary(SimTime now) {
+bool Worker::QuietCycle(SimTime now) {
   Account(now);
   CountIteration();
   begin_ = now;
   if (plan_.scheduler.async_depth == 1) {
     state_.AdvanceQuiet();
-    if (state_.decode_blocks_due() > state_.free_blocks()) return Begin(now);
+    if (state_.decode_blocks_due() > state_.free_blocks()) {
+      if (!Pick(now)) return false;
+      LaunchAlone(now);
+      return true;
+    }
     ScheduleQuiet(now, &current_);
     Start(now, BatchSeconds(0), 0);
   } else {

@@ -1,7 +1,17 @@
 // One worker: runs the batches its local scheduler forms.
 //
-// Between two of its boundaries a worker does nothing but compute; at a boundary it completes the
-// iteration that ends and begins the next. A request decodes without being touched: its tokens are
+// Between two of its boundaries a worker does nothing but compute. At a boundary every worker goes
+// through the same cycle:
+//
+//   Prepare               completes the iteration that ends, and picks the next batch
+//   BatchSeconds,         how long the batch takes to compute and, before that, to fetch
+//   FetchFromPool
+//   Launch                the iteration begins, as long as that
+//
+// Ranks in lock-step agree on the durations between Prepare and Launch. Run is the cycle of a
+// worker that has nobody to agree with, repeated as long as nothing can disturb it.
+//
+// A request decodes without being touched: its tokens are
 // implied by the iterations it took part in (engine/worker/decode_set.h), and it is visited when
 // it joins, finishes or leaves.
 //
@@ -90,25 +100,24 @@ class Worker {
   // `total`: input and output.
   [[nodiscard]] RejectReason CheckFits(int32_t prompt_tokens, int64_t total_tokens) const;
 
-  // Completes the iteration that ends at `now`, if any, and begins the next. Then goes on by
-  // itself, for at most `limit` iterations, while they end before `horizon` and there is no
-  // message: until then nothing from outside can reach this worker. Returns the end of the
-  // iteration that runs, or kNever when there is nothing to do.
-  SimTime Run(SimTime now, SimTime horizon, int64_t limit);
-
-  // Ranks in lock-step have these instead of Run, for they agree on how long they take.
   // Completes the iteration that ends at `now`, if any, and picks the next batch. False: none.
   [[nodiscard]] bool Prepare(SimTime now);
   // Of the batch that was picked; without one, of the single token that a rank then computes.
+  // `gathered_tokens`: of all ranks.
   [[nodiscard]] double BatchSeconds(int64_t gathered_tokens) const;
   [[nodiscard]] int64_t BatchTokens() const;
   // Begins to fetch from the memory pool what the picked batch needs; how long that takes.
   [[nodiscard]] SimTime FetchFromPool(SimTime now);
+  // The picked batch begins to run.
   void Launch(SimTime now, double seconds, SimTime fetch);
+  // The whole cycle. Then goes on by itself, for at most `limit` iterations, while they end before
+  // `horizon` and there is no message: until then nothing from outside can reach this worker.
+  // Returns the end of the iteration that runs, or kNever when there is nothing to do.
+  SimTime Run(SimTime now, SimTime horizon, int64_t limit);
   // Has no batch, and takes in requests at `end`.
   void StandBy(SimTime end) { stand_by_end_ = end; }
 
-  // Messages of the last Run, in order. The caller clears them.
+  // Messages of the last cycle, in order. The caller clears them.
   std::vector<WorkerMessage>& messages() { return messages_; }
 
   // A request of kPrefilled or kMigrates is on its way: its blocks, kept until FreeOutgoing.
@@ -146,11 +155,12 @@ class Worker {
   [[nodiscard]] bool iterating() const { return end_ != kUnset; }
   // When it takes in requests next; kUnset: at once.
   [[nodiscard]] SimTime busy_until() const { return iterating() ? end_ : stand_by_end_; }
-  bool Boundary(SimTime now);
   // The iteration that runs ends.
   void Complete(SimTime now);
-  // Begins the next. False when there is nothing to run.
-  bool Begin(SimTime now);
+  // Launches the picked batch with its own durations.
+  void LaunchAlone(SimTime now) { Launch(now, BatchSeconds(0), FetchFromPool(now)); }
+  // One cycle. False when there is nothing to run.
+  bool Cycle(SimTime now);
   // Makes the next batch the current one. False when there is nothing to run.
   bool Pick(SimTime now);
   bool GoIdle();
@@ -164,9 +174,9 @@ class Worker {
   void CountIteration();
   [[nodiscard]] Occupancy occupancy() const;
   // In a quiet iteration only decodes run, nobody waits and nobody finishes: a scheduler with
-  // steady decodes lets them go on. QuietBoundary does then just what Boundary would.
+  // steady decodes lets them go on. QuietCycle does then just what Cycle would.
   [[nodiscard]] bool Quiet() const;
-  bool QuietBoundary(SimTime now);
+  bool QuietCycle(SimTime now);
   void ScheduleQuiet(SimTime now, Batch* batch);
   void Retire(SimTime now);
   void Finish(RequestHandle handle, SimTime now);

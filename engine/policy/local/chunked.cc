@@ -19,8 +19,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "engine/worker/batch_builder.h"
 #include "engine/worker/local_scheduler.h"
-#include "engine/worker/worker_state.h"
 
 namespace tokensim {
 namespace {
@@ -30,42 +30,42 @@ class ChunkedScheduler final : public LocalScheduler {
   ChunkedScheduler(const BatchLimits& limits, bool reserve_full_prompt)
       : limits_(limits), reserve_full_prompt_(reserve_full_prompt) {}
 
-  void FormBatch(WorkerState& state) override {
-    state.AdmitReady();
-    bool preempted = state.PreemptForDecodes();
-    state.ScheduleDecodes();
-    int32_t budget = limits_.max_num_batched_tokens - state.decode_count();
-    const RequestHandle unfinished = state.unfinished_prefill();
+  void FormBatch(BatchBuilder& builder) override {
+    builder.AdmitReady();
+    bool preempted = builder.PreemptForDecodes();
+    builder.ScheduleDecodes();
+    int32_t budget = limits_.max_num_batched_tokens - builder.decode_count();
+    const RequestHandle unfinished = builder.unfinished_prefill();
     if (unfinished != kNoRequest && budget > 0) {
-      const LiveRequest& r = state.request(unfinished);
+      const LiveRequest& r = builder.request(unfinished);
       const int32_t tokens = std::min(r.prefill_target() - r.computed, budget);
-      if (state.BlocksFor(r.computed + tokens) - state.BlocksFor(r.computed) >
-          state.free_blocks()) {
-        state.Preempt(unfinished);
+      if (builder.BlocksFor(r.computed + tokens) - builder.BlocksFor(r.computed) >
+          builder.free_blocks()) {
+        builder.Preempt(unfinished);
         preempted = true;
       } else {
-        state.ContinuePrefill(unfinished, tokens);
+        builder.ContinuePrefill(unfinished, tokens);
         budget -= tokens;
       }
     }
-    if (!preempted) Admit(state, budget);
+    if (!preempted) Admit(builder, budget);
   }
 
  private:
-  void Admit(WorkerState& state, int32_t budget) const {
-    while (state.has_waiting() && state.slots_used() < limits_.max_num_seqs && budget > 0) {
-      if (state.front_is_remote()) {
-        const std::optional<int32_t> tokens = state.AdmitRemoteFront();
+  void Admit(BatchBuilder& builder, int32_t budget) const {
+    while (builder.has_waiting() && builder.slots_used() < limits_.max_num_seqs && budget > 0) {
+      if (builder.front_is_remote()) {
+        const std::optional<int32_t> tokens = builder.AdmitRemoteFront();
         if (!tokens) break;
         budget -= *tokens;
         continue;
       }
-      const Admission admission = state.PlanFront();
+      const Admission admission = builder.PlanFront();
       const int32_t tokens = std::min(admission.target - admission.cached, budget);
-      const bool whole = reserve_full_prompt_ || state.slots_used() == 0;
+      const bool whole = reserve_full_prompt_ || builder.slots_used() == 0;
       const int32_t held = whole ? admission.target : admission.cached + tokens;
-      if (!state.Fits(admission, held)) break;
-      state.AdmitFront(admission, tokens);
+      if (!builder.Fits(admission, held)) break;
+      builder.AdmitFront(admission, tokens);
       budget -= tokens;
     }
   }

@@ -8,8 +8,8 @@
 #include <optional>
 
 #include "engine/policy/local/whole_prompts.h"
+#include "engine/worker/batch_builder.h"
 #include "engine/worker/local_scheduler.h"
-#include "engine/worker/worker_state.h"
 
 namespace tokensim {
 namespace {
@@ -18,20 +18,20 @@ class OrcaScheduler final : public LocalScheduler {
  public:
   explicit OrcaScheduler(const BatchLimits& limits) : limits_(limits) {}
 
-  void FormBatch(WorkerState& state) override {
-    state.AdmitReady();
-    const bool preempted = state.PreemptForDecodes();
-    state.ScheduleDecodes();
+  void FormBatch(BatchBuilder& builder) override {
+    builder.AdmitReady();
+    const bool preempted = builder.PreemptForDecodes();
+    builder.ScheduleDecodes();
     if (preempted) return;
-    int64_t batched = state.decode_count();
-    while (state.has_waiting() && state.slots_used() < limits_.max_num_seqs) {
-      if (state.front_is_remote()) {
-        const std::optional<int32_t> tokens = state.AdmitRemoteFront();
+    int64_t batched = builder.decode_count();
+    while (builder.has_waiting() && builder.slots_used() < limits_.max_num_seqs) {
+      if (builder.front_is_remote()) {
+        const std::optional<int32_t> tokens = builder.AdmitRemoteFront();
         if (!tokens) break;
         batched += *tokens;
         continue;
       }
-      const int32_t tokens = AdmitWholePrompt(limits_, batched, &state);
+      const int32_t tokens = AdmitWholePrompt(limits_, batched, &builder);
       if (tokens == 0) break;
       batched += tokens;
     }

@@ -8,8 +8,8 @@
 #include <optional>
 
 #include "engine/policy/local/whole_prompts.h"
+#include "engine/worker/batch_builder.h"
 #include "engine/worker/local_scheduler.h"
-#include "engine/worker/worker_state.h"
 
 namespace tokensim {
 namespace {
@@ -18,31 +18,31 @@ class StaticScheduler final : public LocalScheduler {
  public:
   explicit StaticScheduler(const BatchLimits& limits) : limits_(limits) {}
 
-  void FormBatch(WorkerState& state) override {
-    state.PreemptForDecodes();
-    if (state.running_count() > 0) {
-      state.ScheduleDecodes();
-      state.SchedulePadding();
+  void FormBatch(BatchBuilder& builder) override {
+    builder.PreemptForDecodes();
+    if (builder.running_count() > 0) {
+      builder.ScheduleDecodes();
+      builder.SchedulePadding();
       return;
     }
-    state.ReleasePadding();
-    state.AdmitReady();
-    const bool preempted = state.PreemptForDecodes();
-    state.ScheduleDecodes();
-    if (!preempted) Fill(state);
+    builder.ReleasePadding();
+    builder.AdmitReady();
+    const bool preempted = builder.PreemptForDecodes();
+    builder.ScheduleDecodes();
+    if (!preempted) Fill(builder);
   }
 
  private:
-  void Fill(WorkerState& state) const {
-    int64_t batched = state.decode_count();
-    while (state.has_waiting() && state.slots_used() < limits_.max_num_seqs) {
-      if (state.front_is_remote()) {
-        const std::optional<int32_t> tokens = state.AdmitRemoteFront();
+  void Fill(BatchBuilder& builder) const {
+    int64_t batched = builder.decode_count();
+    while (builder.has_waiting() && builder.slots_used() < limits_.max_num_seqs) {
+      if (builder.front_is_remote()) {
+        const std::optional<int32_t> tokens = builder.AdmitRemoteFront();
         if (!tokens) break;
         batched += *tokens;
         continue;
       }
-      const int32_t tokens = AdmitWholePrompt(limits_, batched, &state);
+      const int32_t tokens = AdmitWholePrompt(limits_, batched, &builder);
       if (tokens == 0) break;
       batched += tokens;
     }

@@ -10,8 +10,8 @@
 // A swap is copied before the iteration computes, so it lengthens it; with memory.overlap_swap it
 // does not, and a request is back when its copy is done.
 #include "engine/policy/local/whole_prompts.h"
+#include "engine/worker/batch_builder.h"
 #include "engine/worker/local_scheduler.h"
-#include "engine/worker/worker_state.h"
 
 namespace tokensim {
 namespace {
@@ -20,29 +20,29 @@ class VllmV0Scheduler final : public LocalScheduler {
  public:
   explicit VllmV0Scheduler(const BatchLimits& limits) : limits_(limits) {}
 
-  void FormBatch(WorkerState& state) override {
-    if (AdmitPrompts(state)) return;
-    state.AdmitReady();
-    const bool preempted = state.PreemptForDecodes();
-    state.ScheduleDecodes();
+  void FormBatch(BatchBuilder& builder) override {
+    if (AdmitPrompts(builder)) return;
+    builder.AdmitReady();
+    const bool preempted = builder.PreemptForDecodes();
+    builder.ScheduleDecodes();
     if (preempted) return;
-    while (HasPlace(state) && state.front_is_remote() && state.AdmitRemoteFront()) {
+    while (HasPlace(builder) && builder.front_is_remote() && builder.AdmitRemoteFront()) {
     }
   }
 
  private:
-  [[nodiscard]] bool HasPlace(const WorkerState& state) const {
-    return state.has_waiting() && state.slots_used() < limits_.max_num_seqs;
+  [[nodiscard]] bool HasPlace(const BatchBuilder& builder) const {
+    return builder.has_waiting() && builder.slots_used() < limits_.max_num_seqs;
   }
 
-  bool AdmitPrompts(WorkerState& state) const {
+  bool AdmitPrompts(BatchBuilder& builder) const {
     int64_t batched = 0;
-    while (HasPlace(state) && !state.front_is_swapped()) {
-      if (state.front_is_remote()) {
-        if (!state.AdmitRemoteFront()) break;
+    while (HasPlace(builder) && !builder.front_is_swapped()) {
+      if (builder.front_is_remote()) {
+        if (!builder.AdmitRemoteFront()) break;
         continue;
       }
-      const int32_t tokens = AdmitWholePrompt(limits_, batched, &state);
+      const int32_t tokens = AdmitWholePrompt(limits_, batched, &builder);
       if (tokens == 0) break;
       batched += tokens;
     }

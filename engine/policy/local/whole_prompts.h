@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
+#include "engine/worker/batch_builder.h"
 #include "engine/worker/local_scheduler.h"
-#include "engine/worker/worker_state.h"
 
 namespace tokensim {
 
@@ -12,13 +12,13 @@ namespace tokensim {
 // of `batched` tokens so far (a prompt above the limit: in an empty one) and in the KV cache.
 // Returns its tokens to compute; 0: it does not fit.
 [[nodiscard]] inline int32_t AdmitWholePrompt(const BatchLimits& limits, int64_t batched,
-                                              WorkerState* state) {
-  const Admission admission = state->PlanFront();
+                                              BatchBuilder* builder) {
+  const Admission admission = builder->PlanFront();
   const int32_t tokens = admission.target - admission.cached;
   const bool within = limits.max_num_batched_tokens == 0 || batched == 0 ||
                       batched + tokens <= limits.max_num_batched_tokens;
-  if (!within || !state->Fits(admission, admission.target)) return 0;
-  state->AdmitFront(admission, tokens);
+  if (!within || !builder->Fits(admission, admission.target)) return 0;
+  builder->AdmitFront(admission, tokens);
   return tokens;
 }
 

@@ -1,0 +1,153 @@
+// What a local scheduler works on: the requests of a worker, and the batch to fill.
+//
+//   void FormBatch(BatchBuilder& builder) override {
+//     builder.AdmitReady();
+//     builder.PreemptForDecodes();
+//     builder.ScheduleDecodes();
+//     while (builder.has_waiting() && builder.slots_used() < limits_.max_num_seqs) {
+//       const Admission admission = builder.PlanFront();
+//       if (!builder.Fits(admission, admission.target)) break;
+//       builder.AdmitFront(admission, admission.target - admission.cached);
+//     }
+//   }
+//
+// The batch is the iteration that comes next: all decodes or none, and chunks of prompts. The states
+// of a request are drawn in engine/worker/worker_state.h. WorkerState is the builder of a worker;
+// what it adds is for the worker alone.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "engine/base/invariant.h"
+#include "engine/run/plan.h"
+#include "engine/worker/batch.h"
+#include "engine/worker/kv_manager.h"
+#include "engine/worker/latency_log.h"
+#include "engine/worker/live_request.h"
+#include "engine/worker/queues.h"
+#include "engine/worker/running_set.h"
+
+namespace tokensim {
+
+struct WorkerStateConfig {
+  int64_t kv_blocks = 0;
+  int32_t block_size = 16;
+  bool prefix_caching = false;
+  int64_t host_blocks = 0;
+  bool overlap_swap = false;
+  bool blocks_on_pool = false;     // what the memory pool has is fetched before the batch starts
+  bool hands_on_prefills = false;  // a request leaves for another worker after its prompt
+  bool pauses_decodes = false;     // some iterations run prompts only
+  bool tracks_longest = false;     // batches say the longest context of their decodes
+  int32_t classes = 1;             // of clients
+};
+
+class BatchBuilder {
+ public:
+  // Its parts refer to each other.
+  BatchBuilder(const BatchBuilder&) = delete;
+  BatchBuilder& operator=(const BatchBuilder&) = delete;
+
+  [[nodiscard]] int64_t free_blocks() const { return kv_.pool().free(); }
+  // Of them, kept for the rest of prompts whose beginning loads or is loaded.
+  [[nodiscard]] int64_t promised_blocks() const { return kv_.promised(); }
+  [[nodiscard]] int64_t BlocksFor(int32_t tokens) const { return kv_.BlocksFor(tokens); }
+  // Requests that take a place of max_num_seqs.
+  [[nodiscard]] int32_t slots_used() const { return running_.places() + queues_.places(); }
+  [[nodiscard]] int32_t running_count() const { return running_.count(); }
+  [[nodiscard]] int32_t decode_count() const { return running_.decodes().count(); }
+  [[nodiscard]] int64_t decode_blocks_due() const { return running_.decodes().blocks_due(); }
+
+  [[nodiscard]] bool has_waiting() const { return queues_.has_waiting(); }
+  [[nodiscard]] const LiveRequest& front() const { return slab_[queues_.front()]; }
+  // The KV cache of the front is elsewhere, and is loaded before it is scheduled.
+  [[nodiscard]] bool front_is_remote() const {
+    const KvSource source = front().kv_source;
+    return source != KvSource::kNone && !(config_.blocks_on_pool && source == KvSource::kPool);
+  }
+  // ... in the host memory of this worker.
+  [[nodiscard]] bool front_is_swapped() const { return front().kv_source == KvSource::kHost; }
+
+  // The first running request whose prompt is not complete; else kNoRequest.
+  [[nodiscard]] RequestHandle unfinished_prefill() const { return running_.unfinished(); }
+  // A request that does not decode; of one that does, the fields do not say how far it is.
+  [[nodiscard]] const LiveRequest& request(RequestHandle handle) const {
+    TOKENSIM_INVARIANT(!slab_[handle].decoding, "a look at a request that decodes");
+    return slab_[handle];
+  }
+  // How far any request of the running set is.
+  [[nodiscard]] TokenProgress ProgressOf(RequestHandle handle) const {
+    return running_.ProgressOf(slab_[handle]);
+  }
+
+  // Takes the loaded requests into the running set. First of all.
+  void AdmitReady();
+  // Preempts until the decodes have the blocks they need. True if any was preempted.
+  bool PreemptForDecodes();
+  // A running request's KV cache is dropped or swapped out, and it goes to the front of the queue.
+  void Preempt(RequestHandle handle);
+  // Every decode gets its block, if due, and one token in this batch.
+  void ScheduleDecodes();
+  // The next `tokens` of a running request's prompt.
+  void ContinuePrefill(RequestHandle handle, int32_t tokens);
+
+  // What the front, which is not remote, needs; looks into the prefix cache.
+  [[nodiscard]] Admission PlanFront() { return kv_.Plan(front()); }
+  // Whether `tokens` of the front's cache may be allocated: blocks, watermark and, for a request
+  // that did not run here yet, max_memory_ratio. A worker where nothing runs or loads admits what
+  // fits.
+  [[nodiscard]] bool Fits(const Admission& admission, int32_t tokens) const {
+    return kv_.Fits(front(), admission, tokens, slots_used() == 0);
+  }
+  // Moves the front of the queue to the running set with the next `tokens` of its target.
+  void AdmitFront(const Admission& admission, int32_t tokens);
+  // Starts to load the remote front, or swaps it in to decode in this batch: the tokens of it that
+  // this batch computes, 0 or 1. Nothing: there is no room. Call after ScheduleDecodes.
+  std::optional<int32_t> AdmitRemoteFront();
+
+  // Static batching: rows and blocks of finished members, kept until the batch ends.
+  [[nodiscard]] int32_t padding_count() const { return kv_.padding_count(); }
+  void SchedulePadding() { batch_->padding = padding_count(); }
+  void ReleasePadding() { kv_.ReleasePadding(); }
+
+ protected:
+  BatchBuilder(RequestSlab& slab, const WorkerStateConfig& config,
+               const LocalSchedulerConfig& scheduler);
+  ~BatchBuilder() = default;
+
+  [[nodiscard]] RequestSlab& slab() { return slab_; }
+  [[nodiscard]] const WorkerStateConfig& config() const { return config_; }
+  [[nodiscard]] KvManager& kv() { return kv_; }
+  [[nodiscard]] const KvManager& kv() const { return kv_; }
+  [[nodiscard]] Queues& queues() { return queues_; }
+  [[nodiscard]] const Queues& queues() const { return queues_; }
+  [[nodiscard]] RunningSet& running() { return running_; }
+  [[nodiscard]] const RunningSet& running() const { return running_; }
+  [[nodiscard]] LatencyLog& latency_log() { return latency_; }
+  void set_batch(Batch* batch) { batch_ = batch; }
+  // A running request decodes from the next iteration on, or no longer.
+  void Join(RequestHandle handle, bool first_gap_apart);
+  Stay LeaveDecodes(RequestHandle handle);
+
+ private:
+  // Takes the front out of its queue.
+  RequestHandle PopFront();
+  // Into the running set.
+  void Admit(RequestHandle handle, int32_t pending_tokens);
+  // Its whole cache is here: it decodes.
+  void Resume(RequestHandle handle);
+  void AddChunk(RequestHandle handle, int32_t tokens);
+  void AddLateDecode(RequestHandle handle);
+
+  RequestSlab& slab_;
+  const WorkerStateConfig config_;
+  const bool swaps_;  // preempted decodes, to the host memory
+  KvManager kv_;
+  Queues queues_;
+  RunningSet running_;
+  LatencyLog latency_;
+  Batch* batch_ = nullptr;
+};
+
+}  // namespace tokensim
