@@ -132,7 +132,6 @@ class Worker {
   void CancelLoad(RequestHandle handle, SimTime now);
   // Counts what the worker has up to `now`; before every change of it, and last.
   void Account(SimTime now);
-  void AddUnavailable(SimTime duration) { stats_.unavailable += duration; }
 
   // Stops when the iteration under way has ended. True if there is none: stopped at once.
   [[nodiscard]] bool Fail();
