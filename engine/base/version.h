@@ -3,7 +3,7 @@
 
 namespace tokensim {
 
-inline constexpr const char kEngineVersion[] = "1";
+inline constexpr const char kEngineVersion[] = "2";
 inline constexpr const char kReleaseVersion[] = "0.1.0";
 
 }  // namespace tokensim
