@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/compute/backend_registry.h"
+#include "engine/io/trace/trace_format.h"
 #include "engine/network/sharing_registry.h"
 #include "engine/policy/evict/registry.h"
 #include "engine/policy/global/registry.h"
@@ -82,6 +83,15 @@ TEST(PolicyDocsTest, Tables) {
   CheckRegistry("memory.md", Evictions());
   CheckRegistry("network.md", SharingRules());
   CheckRegistry("compute.md", Backends());
+}
+
+// What their rows look like is written by hand.
+TEST(PolicyDocsTest, EveryTraceFormatHasARow) {
+  const std::string text = ReadAll(std::string(TOKENSIM_SOURCE_DIR) + "/docs/workloads.md");
+  for (const TraceFormat& format : TraceFormats()) {
+    const std::string row = "\n| `" + std::string(format.name) + "` | ";
+    EXPECT_NE(text.find(row), std::string::npos) << "docs/workloads.md has no row " << format.name;
+  }
 }
 
 }  // namespace
