@@ -1,7 +1,7 @@
 // At most a few whole prompts join an iteration, so that those that decode never wait long.
 #include "engine/policy/local/whole_prompts.h"
+#include "engine/worker/batch_builder.h"
 #include "engine/worker/local_scheduler.h"
-#include "engine/worker/worker_state.h"
 
 namespace tokensim {
 namespace {
@@ -10,19 +10,19 @@ class FewPrompts final : public LocalScheduler {
  public:
   FewPrompts(const BatchLimits& limits, int64_t prompts) : limits_(limits), prompts_(prompts) {}
 
-  void FormBatch(WorkerState& state) override {
-    state.AdmitReady();
-    const bool preempted = state.PreemptForDecodes();
-    state.ScheduleDecodes();
+  void FormBatch(BatchBuilder& builder) override {
+    builder.AdmitReady();
+    const bool preempted = builder.PreemptForDecodes();
+    builder.ScheduleDecodes();
     if (preempted) return;
-    int64_t batched = state.decode_count();
-    for (int64_t left = prompts_; left > 0 && state.has_waiting(); --left) {
-      if (state.slots_used() >= limits_.max_num_seqs) return;
-      if (state.front_is_remote()) {  // its KV cache is loaded, not computed
-        if (!state.AdmitRemoteFront()) return;
+    int64_t batched = builder.decode_count();
+    for (int64_t left = prompts_; left > 0 && builder.has_waiting(); --left) {
+      if (builder.slots_used() >= limits_.max_num_seqs) return;
+      if (builder.front_is_remote()) {  // its KV cache is loaded, not computed
+        if (!builder.AdmitRemoteFront()) return;
         continue;
       }
-      const int32_t tokens = AdmitWholePrompt(limits_, batched, &state);
+      const int32_t tokens = AdmitWholePrompt(limits_, batched, &builder);
       if (tokens == 0) return;
       batched += tokens;
     }
