@@ -27,14 +27,14 @@ std::vector<std::string> FindingsOfText(const std::string& yaml, int* read_error
 TEST(FindingsTest, LaterStagesCheckWhatDoesNotDependOnAnError) {
   // The second group does not fit and the first has a mistake; so have workload and faults.
   EXPECT_THAT(
-      FindingsOf({{"workers[0].local_scheduler.max_num_seqs", "0"},
+      FindingsOf({{"workers[0].local_scheduler.max_num_seqs", "-1"},
                   {"workers[1]", "{name: small, hardware: a100-80g, model: llama2-70b}"},
                   {"workers[2]",
                    "{name: odd, hardware: a100-80g, memory: {host_memory_bytes: 1}, "
                    "breakpoints: [{after: nothing, action: log}]}"},
                   {"faults.events", "[{at_seconds: 1, group: small, worker: 5, action: fail}]"},
                   {"workload.num_requests", "0"}}),
-      ElementsAre(HasSubstr("workers[0].local_scheduler.max_num_seqs: is 0"),
+      ElementsAre(HasSubstr("workers[0].local_scheduler.max_num_seqs: is -1"),
                   HasSubstr("workers[1].hardware.memory_bytes: the model does not fit"),
                   HasSubstr("workers[2].memory.host_memory_bytes: is 1; one KV block has"),
                   HasSubstr("workload.num_requests: is 0"),
