@@ -5,37 +5,10 @@ namespace tokensim {
 Queues::Queues(RequestSlab& slab, const QueueOrderFactory& order, int32_t classes)
     : slab_(slab), order_(order.Make({})), waiting_(order.traits().queue, classes) {}
 
-int64_t Queues::KeyOf(const LiveRequest& r) const {
-  if (waiting_.kind() != QueueKind::kKeyed) return 0;
-  return order_->Key({.tokens = r.prefill_target(),
-                      .priority = r.priority,
-                      .arrival = r.arrival,
-                      .deadline = r.deadline,
-                      .client_class = r.client_class,
-                      .output_tokens = r.output_tokens});
-}
-
-void Queues::PushBack(RequestHandle handle) {
-  const LiveRequest& r = slab_[handle];
-  waiting_.push_back(handle, KeyOf(r), r.client_class);
-  pending_tokens_ += PendingTokens(r);
-}
-
 void Queues::PushFront(RequestHandle handle) {
   const LiveRequest& r = slab_[handle];
   waiting_.push_front(handle, KeyOf(r), r.client_class);
   pending_tokens_ += PendingTokens(r);
-}
-
-RequestHandle Queues::PopFront() {
-  const RequestHandle handle = front();
-  if (loaded_.empty()) {
-    waiting_.pop_front();
-  } else {
-    loaded_.pop_front();
-  }
-  pending_tokens_ -= PendingTokens(slab_[handle]);
-  return handle;
 }
 
 void Queues::BeginLoad(RequestHandle handle) {
@@ -65,14 +38,6 @@ void Queues::CancelLoad(RequestHandle handle) {
   std::erase(loading_, handle);
   --places_;
   if (slab_[handle].kv_source == KvSource::kNone) --reserved_;  // it still runs elsewhere
-}
-
-RequestHandle Queues::PopReady() {
-  if (ready_.empty()) return kNoRequest;
-  const RequestHandle handle = ready_.front();
-  ready_.pop_front();
-  --places_;
-  return handle;
 }
 
 void Queues::Drain(std::vector<RequestHandle>* requests) {

@@ -99,4 +99,39 @@ class Queues {
   int64_t pending_tokens_ = 0;
 };
 
+inline int64_t Queues::KeyOf(const LiveRequest& r) const {
+  if (waiting_.kind() != QueueKind::kKeyed) return 0;
+  return order_->Key({.tokens = r.prefill_target(),
+                      .priority = r.priority,
+                      .arrival = r.arrival,
+                      .deadline = r.deadline,
+                      .client_class = r.client_class,
+                      .output_tokens = r.output_tokens});
+}
+
+inline void Queues::PushBack(RequestHandle handle) {
+  const LiveRequest& r = slab_[handle];
+  waiting_.push_back(handle, KeyOf(r), r.client_class);
+  pending_tokens_ += PendingTokens(r);
+}
+
+inline RequestHandle Queues::PopFront() {
+  const RequestHandle handle = front();
+  if (loaded_.empty()) {
+    waiting_.pop_front();
+  } else {
+    loaded_.pop_front();
+  }
+  pending_tokens_ -= PendingTokens(slab_[handle]);
+  return handle;
+}
+
+inline RequestHandle Queues::PopReady() {
+  if (ready_.empty()) return kNoRequest;
+  const RequestHandle handle = ready_.front();
+  ready_.pop_front();
+  --places_;
+  return handle;
+}
+
 }  // namespace tokensim

@@ -14,49 +14,10 @@ RunningSet::RunningSet(RequestSlab& slab, const RunningSetConfig& config,
   if (charged_->is_fair()) classes_.resize(static_cast<size_t>(config.classes));
 }
 
-void RunningSet::Append(RequestHandle handle, int32_t pending) {
-  LiveRequest& r = slab_[handle];
-  r.ran_here = true;
-  r.running_prev = tail_;
-  r.running_next = kNoRequest;
-  if (tail_ != kNoRequest) {
-    slab_[tail_].running_next = handle;
-  } else {
-    head_ = handle;
-  }
-  tail_ = handle;
-  ++count_;
-  pending_tokens_ += pending;
-}
-
-void RunningSet::Remove(RequestHandle handle) {
-  const LiveRequest& r = slab_[handle];
-  if (r.running_prev != kNoRequest) {
-    slab_[r.running_prev].running_next = r.running_next;
-  } else {
-    head_ = r.running_next;
-  }
-  if (r.running_next != kNoRequest) {
-    slab_[r.running_next].running_prev = r.running_prev;
-  } else {
-    tail_ = r.running_prev;
-  }
-  --count_;
-}
-
 void RunningSet::StopPrefill(RequestHandle handle) {
   const LiveRequest& r = slab_[handle];
   pending_tokens_ -= r.prefill_target() - r.computed;
   if (handle == unfinished_) unfinished_ = kNoRequest;
-}
-
-bool RunningSet::AddComputed(RequestHandle handle, int32_t tokens) {
-  LiveRequest& r = slab_[handle];
-  r.computed += tokens;
-  pending_tokens_ -= tokens;
-  const bool complete = r.computed == r.prefill_target();
-  if (complete && handle == unfinished_) unfinished_ = kNoRequest;
-  return complete;
 }
 
 int64_t RunningSet::OldestDecodeStart() const {
@@ -72,24 +33,6 @@ void RunningSet::AppendTo(std::vector<RequestHandle>* requests) const {
 }
 
 // ---- Decodes
-
-void RunningSet::Join(RequestHandle handle) {
-  if (!classes_.empty()) {
-    const int32_t client_class = slab_[handle].client_class;
-    ChargeClass(client_class);
-    ++classes_[static_cast<size_t>(client_class)].count;
-  }
-  decodes_.Join(handle);
-}
-
-void RunningSet::Leave(RequestHandle handle) {
-  if (!classes_.empty()) {
-    const int32_t client_class = slab_[handle].client_class;
-    ChargeClass(client_class);
-    --classes_[static_cast<size_t>(client_class)].count;
-  }
-  decodes_.Leave(handle);
-}
 
 // Virtual Token Counter: an output token counts twice a prompt token. Tokens are charged when
 // somebody asks, not as they come: a class gets one for each decode and iteration.
