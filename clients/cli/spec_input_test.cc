@@ -80,11 +80,11 @@ seed: -1
 spec.yaml:6: workload.arrival.poisson.rate_per_second: takes a number without a unit, got 'parsecs'
 spec.yaml:7: workload.lengths.independent.output: unknown field 'fixd'; did you mean fixed?
 tokensim: --set slo.ttft_seconds=soon: slo.ttft_seconds: expected a number, as 800ns or 15s; got 'soon'
-spec.yaml:3: workers[0].hardware.preset: unknown hardware preset 'a100-80'; did you mean a100-80g?
 spec.yaml:3: workers[0].count: is 0; allowed are 1 .. 100,000
+spec.yaml:3: workers[0].hardware.preset: unknown hardware preset 'a100-80'; did you mean a100-80g or a100-40g or a100-80g-tiled?
 spec.yaml:7: workload.lengths.independent.input.fixed: is 0; allowed are 1 .. 1,000,000,000
-spec.yaml:8: seed: is -1; allowed are 0 .. 9,223,372,036,854,775,807
 --set: output.timeline_points: is 1; allowed are 2 .. 4,096
+spec.yaml:8: seed: is -1; allowed are 0 .. 9,223,372,036,854,775,807
 )");
   EXPECT_EQ(code, ExitCode::kUsage);
   EXPECT_FALSE(input.prepared.ok());

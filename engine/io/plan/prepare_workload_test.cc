@@ -279,8 +279,8 @@ TEST_F(TraceFileTest, UnknownFormats) {
 }
 
 TEST(PrepareLengthsTest, Poisson) {
-  constexpr char kInput[] = "workload.lengths.independent.input";
-  const PreparedSpec prepared = PrepareChanged({{kInput, "{poisson: {mean: 128}}"}});
+  constexpr char kField[] = "workload.lengths.independent.input";
+  const PreparedSpec prepared = PrepareChanged({{kField, "{poisson: {mean: 128}}"}});
   ASSERT_TRUE(prepared.ok());
   const auto& lengths = std::get<IndependentLengths>(prepared.plan->workload.lengths);
   const auto& input = std::get<PoissonLength>(lengths.input);
@@ -288,10 +288,10 @@ TEST(PrepareLengthsTest, Poisson) {
   EXPECT_EQ(input.min, 1);
   EXPECT_EQ(input.max, 1'000'000);
   EXPECT_EQ(PrepareSpec(prepared.resolved, TracePolicy::NoPaths()).digest, prepared.digest);
-  EXPECT_THAT(FindingsOf({{kInput, "{poisson: {}}"}}),
+  EXPECT_THAT(FindingsOf({{kField, "{poisson: {}}"}}),
               ElementsAre("ERROR workload.lengths.independent.input.poisson.mean: is missing: the "
                           "mean length"));
-  EXPECT_THAT(FindingsOf({{kInput, "{poisson: {mean: 0, min: 5, max: 4}}"}}),
+  EXPECT_THAT(FindingsOf({{kField, "{poisson: {mean: 0, min: 5, max: 4}}"}}),
               ElementsAre(HasSubstr("poisson.mean: is 0; it must be above 0"),
                           HasSubstr("poisson.max: is 4; allowed are 5 .. 1,000,000,000")));
 }
