@@ -2,6 +2,7 @@
 #include <cctype>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "clients/cli/commands.h"
@@ -46,7 +47,7 @@ struct EventsOptions {
   std::vector<std::string> kinds;
   std::vector<int32_t> workers;
   std::vector<int64_t> requests;
-  double sample = 0;
+  std::optional<double> sample;
   ServerOptions server;
   TalkOptions talk;
 };
@@ -59,10 +60,10 @@ ExitCode RunEvents(const EventsOptions& options) {
   v1::EventFilter* filter = request.mutable_filter();
   if (!SetKinds(options.kinds, filter)) return ExitCode::kUsage;
   filter->mutable_workers()->Assign(options.workers.begin(), options.workers.end());
-  if (!options.requests.empty() || options.sample > 0) {
+  if (!options.requests.empty() || options.sample) {
     v1::RequestSelector* selector = filter->mutable_requests();
     selector->mutable_ids()->Assign(options.requests.begin(), options.requests.end());
-    selector->set_sample_fraction(options.sample);
+    if (options.sample) selector->set_sample_fraction(*options.sample);
   }
   std::ios::sync_with_stdio(false);
   RemoteSession session(options.server, options.talk);
@@ -93,10 +94,10 @@ void AddEventsCommand(CLI::App& app, ExitCode* exit_code) {
   command->footer(Footer());
   AddNameOption(command, &options->name);
   command->add_option("--after", options->after, "Start behind this sequence number")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(WholeNumber())
       ->option_text("N");
   command->add_option("--until", options->until, "Last sequence number; 0: to the end")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(WholeNumber())
       ->option_text("N");
   AddKindsOption(command, &options->kinds);
   command->add_option("--workers", options->workers, "Only events of these workers")
@@ -108,7 +109,8 @@ void AddEventsCommand(CLI::App& app, ExitCode* exit_code) {
       ->allow_extra_args(false)
       ->option_text("ID,...");
   command->add_option("--sample", options->sample, "Only this share of the requests, whole")
-      ->check(CLI::Range(0.0, 1.0).description(""))
+      ->check(
+          RealNumber("a number above 0 and at most 1", [](double s) { return s > 0 && s <= 1; }))
       ->option_text("FRACTION");
   AddServerOptions(command, &options->server);
   AddTalkOptions(command, &options->talk);

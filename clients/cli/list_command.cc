@@ -119,7 +119,7 @@ void AddListCommand(CLI::App& app, ExitCode* exit_code) {
   command->footer(kExamples);
   command->add_option("--filter", options->filter, "Only those that match")->option_text("EXPR");
   command->add_option("--limit", options->limit, "At most this many; 0: all")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(WholeNumber(INT32_MAX))
       ->option_text("N=50");
   AddFormatOption(command, &options->format, {Format::kTable, Format::kJson, Format::kCsv});
   AddServerOptions(command, &options->server);

@@ -1,10 +1,13 @@
 #include "clients/cli/options.h"
 
 #include <cctype>
+#include <charconv>
 #include <iostream>
 #include <map>
 #include <memory>
+#include <utility>
 
+#include "absl/strings/numbers.h"
 #include "clients/cli/talk.h"
 
 namespace tokensim::cli {
@@ -21,6 +24,30 @@ std::string KeyValueError(const std::string& text) {
 }
 
 }  // namespace
+
+CLI::Validator WholeNumber(int64_t max) {
+  const auto check = [max](const std::string& text) -> std::string {
+    int64_t value = 0;
+    const char* end = text.data() + text.size();
+    const auto [read, error] = std::from_chars(text.data(), end, value);
+    const bool number = read == end && error != std::errc::invalid_argument;
+    if (number && error == std::errc() && value >= 0 && value <= max) return "";
+    const bool too_large = number && !text.starts_with('-');
+    return "expected a whole number from 0" + (too_large ? " to " + std::to_string(max) : "") +
+           "; got '" + text + "'";
+  };
+  return CLI::Validator(check, "");
+}
+
+CLI::Validator RealNumber(std::string expected, std::function<bool(double)> good) {
+  const auto check = [expected = std::move(expected),
+                      good = std::move(good)](const std::string& text) -> std::string {
+    double value = 0;
+    if (absl::SimpleAtod(text, &value) && good(value)) return "";
+    return "expected " + expected + "; got '" + text + "'";
+  };
+  return CLI::Validator(check, "");
+}
 
 void AddFormatOption(CLI::App* command, Format* format, const std::vector<Format>& formats) {
   *format = formats.front();
@@ -52,7 +79,7 @@ void AddServerOptions(CLI::App* command, ServerOptions* options) {
   command
       ->add_option("--max-wait", options->max_wait_seconds,
                    "How long to retry when the server is away or busy")
-      ->check(CLI::Range(0.0, 86'400.0).description(""))
+      ->check(RealNumber("seconds from 0 to 86400", [](double s) { return s >= 0 && s <= 86'400; }))
       ->option_text("SECONDS=5");
 }
 
@@ -86,7 +113,7 @@ void AddOverrideOptions(CLI::App* command, SpecOptions* options) {
       ->check(CLI::Validator(KeyValueError, ""))
       ->option_text("PATH=VALUE");
   command->add_option("--seed", options->seed, "Seed of the run; default: the spec's, else 0")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(WholeNumber())
       ->option_text("N");
 }
 

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,11 @@ namespace tokensim::cli {
 inline constexpr char kDefaultServer[] = "127.0.0.1:50051";
 
 enum class Format { kTable, kJson, kCsv };
+
+// Accepts digits that are a whole number from 0 to `max`.
+[[nodiscard]] CLI::Validator WholeNumber(int64_t max = INT64_MAX);
+// Accepts the numbers that are `good`; `expected` says which: "a number above 0".
+[[nodiscard]] CLI::Validator RealNumber(std::string expected, std::function<bool(double)> good);
 
 // -o. `formats` are those the command has; the first is the default.
 void AddFormatOption(CLI::App* command, Format* format, const std::vector<Format>& formats);

@@ -59,8 +59,15 @@ class Lexer {
              c == '/';
     };
     while (at_ < text_.size() && is_word(text_[at_])) token.text += text_[at_++];
-    if (token.text.empty()) return {Token::kBad, std::string("unexpected ") + text_[at_], false};
+    if (token.text.empty()) return {Token::kBad, "unexpected " + Character(), false};
     return token;
+  }
+
+  // The UTF-8 character here, whole.
+  [[nodiscard]] std::string Character() const {
+    size_t end = at_ + 1;
+    while (end < text_.size() && (static_cast<unsigned char>(text_[end]) & 0xC0) == 0x80) ++end;
+    return std::string(text_.substr(at_, end - at_));
   }
 
   std::string_view text_;

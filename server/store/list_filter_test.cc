@@ -47,6 +47,15 @@ TEST(ListFilter, RefusesNonsense) {
   EXPECT_FALSE(ParseListFilter(std::string(5000, 'a')).ok());
 }
 
+TEST(ListFilter, ErrorsHoldWholeCharacters) {
+  for (const auto& [filter, character] :
+       {std::pair("labels.\u00FCn\u00EF = x", "\u00FC"), std::pair("state = \u20AC", "\u20AC"),
+        std::pair("state > x", ">")}) {
+    const std::string message(ParseListFilter(filter).status().message());
+    EXPECT_TRUE(message.ends_with(std::string("unexpected ") + character)) << message;
+  }
+}
+
 TEST(PageToken, StandsForOneQuery) {
   const std::string token = MakePageToken(42, "default|state = RUNNING");
   EXPECT_EQ(ParsePageToken(token, "default|state = RUNNING").value(), 42);

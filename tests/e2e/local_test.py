@@ -4,11 +4,12 @@ import csv
 import io
 import json
 import signal
+import subprocess
 import time
 import unittest
 import xml.etree.ElementTree as ET
 
-from harness import EXAMPLE, SMALL_SPEC, TestCase, without_execution
+from harness import CLI, EXAMPLE, SMALL_SPEC, TIMEOUT_SECONDS, TestCase, without_execution
 
 COMMANDS = ["run", "submit", "watch", "events", "requests", "report", "get", "list", "cancel",
             "delete", "validate", "catalog", "server-info", "version"]
@@ -33,6 +34,29 @@ class Usage(TestCase):
         self.run_cli("run", self.small, "--local", "--events", "no/such/folder/e.jsonl", code=2)
         done = self.run_cli("run", "missing.yaml", "--local", code=2)
         self.assertIn("missing.yaml: No such file", done.stderr)
+
+    def test_a_full_disk_is_an_error(self):
+        for args, code in [(["catalog"], 1), (["--help"], 1), (["run", self.small, "--local", "-q"], 1)]:
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([CLI, *args], stdout=full, stderr=subprocess.PIPE, text=True,
+                                      cwd=self.dir, timeout=TIMEOUT_SECONDS)
+            self.assertEqual(done.returncode, code, args)
+            self.assertIn("cannot write to standard output", done.stderr)
+
+    def test_numbers_are_checked(self):
+        whole = "expected a whole number from 0"
+        for args, text in [(["events", "x", "--after", "-1"], whole), (["list", "--limit", "-1"], whole),
+                           (["events", "x", "--until", "1.5"], whole),
+                           (["run", self.small, "--local", "--seed", "x"], whole),
+                           (["run", self.small, "--local", "--seed", "9" * 20], whole),
+                           (["list", "--limit", "3000000000"], whole),
+                           (["events", "x", "--sample", "0"], "above 0 and at most 1"),
+                           (["events", "x", "--sample", "nan"], "above 0 and at most 1"),
+                           (["events", "x", "--sample", "1.1"], "above 0 and at most 1"),
+                           (["list", "--max-wait", "nan"], "seconds from 0 to 86400")]:
+            done = self.run_cli(*args, code=2)
+            self.assertIn(text, done.stderr, args)
+            self.assertIn(args[-1], done.stderr, args)
 
     def test_version(self):
         self.assertRegex(self.run_cli("version").stdout, r"^tokensim \d+\.\d+\.\d+ \(engine \w+\)\n$")

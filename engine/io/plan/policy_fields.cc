@@ -248,8 +248,9 @@ class Resolver {
         for (const Parameter& p : policy->parameters) names.emplace_back(p.name);
       }
     }
-    check_.Error(PathInMap(name), absl::StrCat("is no parameter", DidYouMean(name, names), "; ",
-                                               absl::StrJoin(takes, ", ")));
+    check_.Error(PathInMap(name),
+                 absl::StrCat("is no parameter", DidYouMean(name, names), takes.empty() ? "" : "; ",
+                              absl::StrJoin(takes, ", ")));
   }
 
   static std::string PathInMap(const std::string& name) { return absl::StrCat(kMap, ".", name); }
@@ -275,7 +276,8 @@ std::string PolicyName(const Checker& check, std::string_view field, std::string
   const std::string name = reflection.GetString(message, named);
   if (!reflection.HasField(message, chosen)) return name.empty() ? std::string(default_name) : name;
   if (!name.empty()) {
-    check.Error(name_field, absl::StrCat("and ", std::string(field), " do not go together"));
+    check.Error(name_field,
+                absl::StrCat("does not go with ", std::string(field), ": give one of them"));
   }
   return ShortEnumName(*reflection.GetEnum(message, chosen));
 }

@@ -186,7 +186,7 @@ TEST(PrepareMemoryPoolTest, EvictionsHaveNames) {
               ElementsAre("ERROR memory_pool.eviction_policy: unknown eviction 'fifp'; did you "
                           "mean fifo?"));
   EXPECT_THAT(findings("{eviction: lru, eviction_policy: fifo}"),
-              ElementsAre("ERROR memory_pool.eviction_policy: and eviction do not go together"));
+              ElementsAre("ERROR memory_pool.eviction_policy: does not go with eviction: give one of them"));
   EXPECT_THAT(findings("{parameters: {size: 1}}"),
               ElementsAre("ERROR memory_pool.parameters.size: is no parameter; eviction lru takes "
                           "no parameters"));

@@ -69,7 +69,7 @@ TEST(PrepareNetworkTest, SharingRulesHaveNames) {
   EXPECT_EQ(Texts(prepare("{sharing_policy: fiar}")).at(0),
             "ERROR network.sharing_policy: unknown sharing rule 'fiar'; did you mean fair?");
   EXPECT_EQ(Texts(prepare("{sharing: fifo, sharing_policy: fair}")).at(0),
-            "ERROR network.sharing_policy: and sharing do not go together");
+            "ERROR network.sharing_policy: does not go with sharing: give one of them");
 }
 
 TEST(PrepareNetworkTest, EveryField) {

@@ -29,6 +29,24 @@ TEST(PrepareSchedulersTest, QueueOrders) {
   EXPECT_EQ(Compiled({{"local_scheduler.queue_order", "fair"}}).queue_order->name(), "fair");
 }
 
+TEST(PrepareSchedulersTest, AWrongNameHidesNoOtherFinding) {
+  EXPECT_THAT(
+      FindingsOf({{"local_scheduler",
+                   "{policy: chnked, queue_order: fcsf, preemption_victim: last_admited, "
+                   "max_num_seqs: -1, watermark: 2, async_scheduling_depth: 2, "
+                   "parameters: {nope: 1}}"}}),
+      ElementsAre(HasSubstr("policy: unknown local scheduler 'chnked'; did you mean chunked?"),
+                  HasSubstr("max_num_seqs: is -1; allowed are"),
+                  HasSubstr("queue_order: unknown queue order 'fcsf'; did you mean fcfs?"),
+                  HasSubstr("preemption_victim: unknown preemption victim 'last_admited'"),
+                  HasSubstr("parameters.nope: is no parameter"),
+                  HasSubstr("watermark: is 2; it must be")));
+  EXPECT_THAT(FindingsOf({{"local_scheduler", "{policy: chnked, reserve_full_prompt: false}"}}),
+              ElementsAre(HasSubstr("policy: unknown local scheduler 'chnked'")));
+  EXPECT_THAT(FindingsOf({{"local_scheduler.queue_order", "fcsf"}}),
+              ElementsAre(HasSubstr("queue_order: unknown queue order 'fcsf'")));
+}
+
 TEST(PrepareSchedulersTest, TheOutputLengthIsForSjf) {
   EXPECT_THAT(FindingsOf({{"local_scheduler.oracle_output_length", "true"}}),
               ElementsAre("WARNING workers[0].local_scheduler.oracle_output_length: does not apply "

@@ -56,22 +56,31 @@ void ResolveBatch(const Checker& check, const LocalSchedulerTraits& traits, v1::
   }
 }
 
+// None for a policy that is not known.
+std::vector<const PolicyInfo*> Chosen(const PolicyInfo* policy) {
+  return policy == nullptr ? std::vector<const PolicyInfo*>() : std::vector{policy};
+}
+
 // The policies by name and their parameters. What is the default stays out of the resolved spec.
 void ResolvePolicies(const Checker& check, v1::LocalScheduler* s) {
+  const LocalSchedulerEntry* policy_entry = LocalSchedulers().Find(s->policy());
   const std::string order = s->queue_order().empty() ? kDefaultQueueOrder : s->queue_order();
   const QueueOrderEntry* order_entry = QueueOrders().Find(order);
-  if (!CheckPolicyName(check, "queue_order", order, QueueOrders())) return;
-  const std::string default_victim(DefaultVictim(order_entry->traits));
+  bool known = CheckPolicyName(check, "queue_order", order, QueueOrders());
+  // Of an unknown order the victim is not known, unless it is named.
+  const std::string default_victim(known ? DefaultVictim(order_entry->traits) : "");
   const std::string victim =
       s->preemption_victim().empty() ? default_victim : s->preemption_victim();
-  if (!CheckPolicyName(check, "preemption_victim", victim, Victims())) return;
-  const LocalSchedulerEntry* policy_entry = LocalSchedulers().Find(s->policy());
   const VictimEntry* victim_entry = Victims().Find(victim);
+  if (!victim.empty()) known &= CheckPolicyName(check, "preemption_victim", victim, Victims());
+  known &= policy_entry != nullptr;
   const int64_t errors = check.findings()->errors();
-  ResolveParameters(check,
-                    {Choice(LocalSchedulers(), {policy_entry}),
-                     Choice(QueueOrders(), {order_entry}), Choice(Victims(), {victim_entry})},
-                    s);
+  ResolveParameters(
+      check,
+      {Choice(LocalSchedulers(), Chosen(policy_entry)), Choice(QueueOrders(), Chosen(order_entry)),
+       Choice(Victims(), Chosen(victim_entry))},
+      s);
+  if (!known) return;
   if (check.findings()->errors() == errors) {
     CheckTogether(check, *policy_entry, *s);
     CheckTogether(check, *order_entry, *s);
@@ -105,7 +114,8 @@ std::string ThoseThatFormAhead() {
 void ResolveModes(const Checker& check, v1::LocalScheduler* s) {
   if (s->has_async_scheduling_depth()) {
     const int32_t depth = s->async_scheduling_depth();
-    if (check.Range("async_scheduling_depth", depth, 1, 2) && depth > 1 &&
+    const bool known = LocalSchedulers().Find(s->policy()) != nullptr;
+    if (check.Range("async_scheduling_depth", depth, 1, 2) && depth > 1 && known &&
         !TraitsOf(*s).forms_ahead) {
       check.Error("async_scheduling_depth",
                   absl::StrCat("is ", depth, ", but the policy ", s->policy(),
@@ -135,7 +145,7 @@ void ResolveLocalScheduler(const std::string& path, const v1::Model& model, v1::
                            Findings* findings) {
   const Checker check(findings, path);
   if (s->policy().empty()) s->set_policy(kDefaultLocalScheduler);
-  if (!CheckPolicyName(check, "policy", s->policy(), LocalSchedulers())) return;
+  CheckPolicyName(check, "policy", s->policy(), LocalSchedulers());
   ResolveModelLen(check, model, s);
   ResolveBatch(check, TraitsOf(*s), s);
   ResolvePolicies(check, s);

@@ -103,6 +103,25 @@ absl::StatusOr<Message*> Descend(Message* message, const Step& step) {
   return reflection->MutableRepeatedMessage(message, *field, *step.index);
 }
 
+// The map with text as keys that the step means, or null.
+const FieldDescriptor* TextMap(const Message& message, const Step& step) {
+  const FieldDescriptor* field = message.GetDescriptor()->FindFieldByName(step.name);
+  const bool is_map = !step.index && field != nullptr && field->is_map();
+  if (!is_map) return nullptr;
+  const FieldDescriptor* key = field->message_type()->map_key();
+  return key->cpp_type() == FieldDescriptor::CPPTYPE_STRING ? field : nullptr;
+}
+
+// The entry of a map, or -1.
+int EntryIndex(const Message& message, const FieldDescriptor& map, const std::string& key) {
+  const Reflection& reflection = *message.GetReflection();
+  for (int i = 0; i < reflection.FieldSize(message, &map); ++i) {
+    const Message& entry = reflection.GetRepeatedMessage(message, &map, i);
+    if (entry.GetReflection()->GetString(entry, map.message_type()->map_key()) == key) return i;
+  }
+  return -1;
+}
+
 // The list whose elements have names that the step means, or null.
 const FieldDescriptor* NamedList(const Message& message, const Step& step) {
   const FieldDescriptor* field = message.GetDescriptor()->FindFieldByName(step.name);
@@ -339,6 +358,23 @@ absl::Status SetLeaf(YamlTree* tree, std::string_view path, const Step& step, co
                     : absl::StrCat(inner.substr(inner.front() == '.'), ": ", error.message));
 }
 
+// Sets one key of a map, which may be new.
+absl::Status SetEntry(YamlTree* tree, std::string_view path, const FieldDescriptor& map,
+                      const std::string& key, const Message* base, Message* message) {
+  if (key.empty()) return absl::InvalidArgumentError(absl::StrCat(map.name(), " has no empty key"));
+  const Reflection* reflection = message->GetReflection();
+  const int in_base = base == nullptr ? -1 : EntryIndex(*base, map, key);
+  const Message* base_entry =
+      in_base < 0 ? nullptr : &base->GetReflection()->GetRepeatedMessage(*base, &map, in_base);
+  const int at = EntryIndex(*message, map, key);
+  const bool is_new = at < 0;
+  Message* entry = is_new ? reflection->AddMessage(message, &map)
+                          : reflection->MutableRepeatedMessage(message, &map, at);
+  if (is_new) entry->GetReflection()->SetString(entry, map.message_type()->map_key(), key);
+  return SetLeaf(tree, path, {map.message_type()->map_value()->name(), std::nullopt}, base_entry,
+                 entry);
+}
+
 }  // namespace
 
 absl::Status SetField(std::string_view path, std::string_view value, Message* message,
@@ -360,6 +396,14 @@ absl::Status SetField(std::string_view path, std::string_view value, Message* me
     if (!step.ok()) return At(path, step.status());
     if (i + 1 == parts.size()) {
       absl::Status status = SetLeaf(&tree, path, *step, Follow(parts, base), at);
+      if (!status.ok()) return At(path, status);
+      break;
+    }
+    if (const FieldDescriptor* map = TextMap(*at, *step)) {
+      const auto key = parts.begin() + static_cast<std::ptrdiff_t>(i) + 1;
+      const Message* holder = Follow({parts.begin(), key}, base);
+      absl::Status status =
+          SetEntry(&tree, path, *map, absl::StrJoin(key, parts.end(), "."), holder, at);
       if (!status.ok()) return At(path, status);
       break;
     }

@@ -128,6 +128,27 @@ TEST(SetFieldTest, APresetAndWhatItStandsForReplaceEachOther) {
   EXPECT_EQ(spec.model().preset(), "llama2-7b");
 }
 
+TEST(SetFieldTest, KeysOfMaps) {
+  v1::Spec spec;
+  EXPECT_EQ(Set("workers[0].local_scheduler.parameters.x", "3", &spec), "");
+  EXPECT_EQ(Set("workers[0].local_scheduler.parameters.a.b", "1", &spec), "");
+  EXPECT_EQ(Set("workers[0].local_scheduler.parameters.x", "4", &spec), "");
+  EXPECT_EQ(Set("workers[0].local_scheduler.parameters.x", "x2", &spec), "");
+  const auto& parameters = spec.workers(0).local_scheduler().parameters();
+  EXPECT_EQ(parameters.size(), 2U);
+  EXPECT_EQ(parameters.at("x"), 8);
+  EXPECT_EQ(parameters.at("a.b"), 1);
+  EXPECT_EQ(Set("local_scheduler.parameters.y", "maybe", &spec),
+            "local_scheduler.parameters.y: expected a number; got 'maybe'");
+  EXPECT_EQ(Set("local_scheduler.parameters.", "1", &spec),
+            "local_scheduler.parameters.: parameters has no empty key");
+  EXPECT_EQ(
+      Set("local_scheduler.parameters.y", "x2", &spec),
+      "local_scheduler.parameters.y: is not in the spec, so 'x2' of it is not known: write the "
+      "number itself");
+  EXPECT_FALSE(spec.has_local_scheduler());
+}
+
 TEST(SetFieldTest, ErrorsNameThePathAndChangeNothing) {
   v1::Spec spec;
   ASSERT_EQ(Set("seed", "5", &spec), "");
