@@ -10,6 +10,7 @@
 #include "clients/cli/talk.h"
 #include "clients/cli/text_table.h"
 #include "clients/cli/units.h"
+#include "engine/base/nearest.h"
 #include "engine/io/presets/catalog.h"
 #include "engine/io/yaml/yaml.h"
 
@@ -136,8 +137,12 @@ ExitCode PrintEntry(const std::vector<Section>& sections, const CatalogOptions& 
       return ExitCode::kOk;
     }
   }
-  PrintError("no '" + options.name + "' in " + options.kind + "; `tokensim catalog " +
-             options.kind + "` lists what there is");
+  std::vector<std::string> names;
+  for (const Section& section : sections) {
+    for (const Section::Entry& entry : section.entries) names.push_back(entry.name);
+  }
+  PrintError("no " + Quote(options.name) + " in " + options.kind + DidYouMean(options.name, names) +
+             "; `tokensim catalog " + options.kind + "` lists what there is");
   return ExitCode::kUsage;
 }
 
@@ -177,7 +182,10 @@ ExitCode RunCatalog(const CatalogOptions& options) {
     if (Selected(section, options.kind)) selected.push_back(std::move(section));
   }
   if (selected.empty()) {
-    PrintError("unknown kind '" + options.kind + "'; `tokensim catalog --help` lists them");
+    std::vector<std::string> kinds = {"schedulers"};
+    for (const Section& section : Sections(catalog)) kinds.push_back(section.kind);
+    PrintError("unknown kind " + Quote(options.kind) + DidYouMean(options.kind, kinds) +
+               "; `tokensim catalog --help` lists them");
     return ExitCode::kUsage;
   }
   if (!options.name.empty()) return PrintEntry(selected, options);

@@ -7,8 +7,11 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "clients/cli/talk.h"
+#include "engine/base/nearest.h"
+#include "google/protobuf/descriptor.h"
 
 namespace tokensim::cli {
 
@@ -143,7 +146,14 @@ bool SetKinds(const std::vector<std::string>& kinds, v1::EventFilter* filter) {
       name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     v1::EventKind value = v1::EVENT_KIND_UNSPECIFIED;
     if (!v1::EventKind_Parse(name, &value) || value == v1::EVENT_KIND_UNSPECIFIED) {
-      PrintError("--kinds: unknown kind '" + kind + "'; `tokensim events --help` lists them");
+      std::vector<std::string> names;
+      for (int i = v1::EVENT_KIND_UNSPECIFIED + 1; i < v1::EventKind_descriptor()->value_count();
+           ++i) {
+        const std::string& full = v1::EventKind_descriptor()->value(i)->name();
+        names.push_back(absl::AsciiStrToLower(full.substr(std::string("EVENT_KIND_").size())));
+      }
+      PrintError("--kinds: unknown kind " + Quote(kind) + DidYouMean(kind, names) +
+                 "; `tokensim events --help` lists them");
       return false;
     }
     filter->add_kinds(value);

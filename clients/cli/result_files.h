@@ -39,10 +39,19 @@ class ResultFiles {
   [[nodiscard]] bool Close(const v1::Report& report);
 
  private:
+  // Written as FILE.part, which replaces FILE when it is complete: a run that fails leaves the older
+  // file alone. What is no plain file, as /dev/stdout, is written in place.
   struct File {
     std::string path;
+    std::string target;        // what the part replaces
+    std::string part;          // empty: written in place
     std::vector<char> buffer;  // outlives stream
     std::ofstream stream;
+
+    File() = default;
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    ~File();
 
     [[nodiscard]] bool Open(const std::string& name);
     [[nodiscard]] bool Close();

@@ -51,7 +51,7 @@ void NoteEarlyStop(const Report& report, std::vector<std::string>* notes) {
     const int64_t ended = report.finished + report.rejected();
     const std::string stop = absl::StrFormat(
         "The run was stopped by %s after %.3f s: of %d requests %d had not finished",
-        report.end_reason == EndReason::kMaxEvents ? "max_events" : "max_simulated_time",
+        report.end_reason == EndReason::kMaxEvents ? "max_events" : "max_simulated_seconds",
         report.simulated_seconds, report.total, report.unfinished);
     const std::string more =
         report.duration_seconds == 0

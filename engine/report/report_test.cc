@@ -129,10 +129,11 @@ TEST(BuildReport, EarlyStopCountsWhatIsLeft) {
   const Report report = BuildReport(plan, results);
   EXPECT_EQ(report.unfinished, 5);
   EXPECT_DOUBLE_EQ(report.span_seconds, 4);
-  EXPECT_THAT(report.notes,
-              ElementsAre("The run was stopped by max_simulated_time after 5.000 s: of 10 requests "
-                          "5 had not finished and 4 had not arrived. Latencies are those of "
-                          "finished requests."));
+  EXPECT_THAT(
+      report.notes,
+      ElementsAre("The run was stopped by max_simulated_seconds after 5.000 s: of 10 "
+                  "requests 5 had not finished and 4 had not arrived. Latencies are those of "
+                  "finished requests."));
 }
 
 TEST(BuildReport, PlainPlansHaveNoneOfTheOptionalParts) {

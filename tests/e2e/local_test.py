@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import pathlib
 import signal
 import subprocess
 import time
@@ -43,6 +44,23 @@ class Usage(TestCase):
             self.assertEqual(done.returncode, code, args)
             self.assertIn("cannot write to standard output", done.stderr)
 
+    def test_a_run_that_fails_keeps_the_older_files(self):
+        self.write("old.jsonl", "old")
+        self.run_cli("run", self.small, "--local", "-q", "--requests", "old.jsonl", "--events",
+                     "no/e.jsonl", code=2)
+        self.run_cli("run", self.small, "--server", "127.0.0.1:1", "--max-wait", "0", "-q", "--events",
+                     "old.jsonl", code=5)
+        folder = pathlib.Path(self.dir)
+        self.assertEqual((folder / "old.jsonl").read_text(), "old")
+        self.assertEqual(list(folder.glob("*.part")), [])
+        (folder / "link.jsonl").symlink_to("old.jsonl")
+        self.run_cli("run", self.small, "--local", "-q", "--events", "link.jsonl")
+        self.assertTrue((folder / "link.jsonl").is_symlink())
+        self.assertIn("simulation_ended", (folder / "old.jsonl").read_text())
+        self.assertEqual(list(folder.glob("*.part")), [])
+        self.run_cli("run", self.small, "--local", "-q", "--events", "/dev/null")
+        self.run_cli("run", self.small, "--local", "-q", "--events", "/dev/full", code=1)
+
     def test_numbers_are_checked(self):
         whole = "expected a whole number from 0"
         for args, text in [(["events", "x", "--after", "-1"], whole), (["list", "--limit", "-1"], whole),
@@ -72,6 +90,12 @@ class Catalog(TestCase):
                               ["models"][0])[0], "preset")
         self.run_cli("catalog", "cars", code=2)
         self.run_cli("catalog", "models", "llama9", code=2)
+
+    def test_a_misspelt_name_is_answered_with_the_nearest(self):
+        for args, name in [(["model"], "models"), (["models", "llama2-7"], "llama2-7b")]:
+            self.assertIn(f"did you mean {name}?", self.run_cli("catalog", *args, code=2).stderr)
+        done = self.run_cli("events", "x", "--kinds", "first_tokn", code=2)
+        self.assertIn("did you mean first_token?", done.stderr)
 
     def test_an_entry_can_be_put_into_a_spec(self):
         text = self.run_cli("catalog", "models", "llama2-7b").stdout
