@@ -1,6 +1,7 @@
 #include "clients/cli/spec_input.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -40,7 +41,9 @@ TEST(FindingText, NamesSetWhenTheFieldCameFromThere) {
 // Writes the spec, reads it and gives what was told of it.
 std::string Told(const std::string& yaml, const std::vector<std::string>& sets, SpecInput* input,
                  ExitCode* code) {
-  const std::string file = ::testing::TempDir() + "/spec_input_test.yaml";
+  // Tests run beside each other, each in a process of its own.
+  const std::string file =
+      ::testing::TempDir() + "/spec_input_test." + std::to_string(getpid()) + ".yaml";
   std::ofstream(file) << yaml;
   SpecOptions options;
   options.file = file;

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -349,7 +350,8 @@ INSTANTIATE_TEST_SUITE_P(JsonRows, BadTraceTest, testing::ValuesIn(BadJsonRows()
 // ---- Files
 
 TEST(ReadTraceFile, ReadsAndNamesTheFile) {
-  const std::string path = testing::TempDir() + "/trace_reader_test.csv";
+  const std::string path =
+      testing::TempDir() + "/trace_reader_test." + std::to_string(getpid()) + ".csv";
   std::ofstream(path) << "input_tokens,output_tokens\n1,2\n";
   const auto table = ReadTraceFile(path, nullptr, {});
   ASSERT_TRUE(table.ok()) << table.status().ToString();
