@@ -5,8 +5,6 @@
 // allocated as tokens come, and the tail is preempted (recompute) when they run out. With
 // max_num_batched_tokens, prompts join only while the batch stays within it; one that is larger
 // than the limit runs when there is nothing else in the batch.
-#include <optional>
-
 #include "engine/policy/local/whole_prompts.h"
 #include "engine/worker/batch_builder.h"
 #include "engine/worker/local_scheduler.h"
@@ -22,19 +20,7 @@ class OrcaScheduler final : public LocalScheduler {
     builder.AdmitReady();
     const bool preempted = builder.PreemptForDecodes();
     builder.ScheduleDecodes();
-    if (preempted) return;
-    int64_t batched = builder.decode_count();
-    while (builder.has_waiting() && builder.slots_used() < limits_.max_num_seqs) {
-      if (builder.front_is_remote()) {
-        const std::optional<int32_t> tokens = builder.AdmitRemoteFront();
-        if (!tokens) break;
-        batched += *tokens;
-        continue;
-      }
-      const int32_t tokens = AdmitWholePrompt(limits_, batched, &builder);
-      if (tokens == 0) break;
-      batched += tokens;
-    }
+    if (!preempted) AdmitWholePrompts(limits_, &builder);
   }
 
  private:

@@ -5,8 +5,6 @@
 // its KV blocks stay taken until the batch ends, though its answer is complete at its own last
 // token. When decodes find no block, the last unfinished member is preempted (recompute) and waits
 // for the next batch. KV caches that are loaded join the next batch, too.
-#include <optional>
-
 #include "engine/policy/local/whole_prompts.h"
 #include "engine/worker/batch_builder.h"
 #include "engine/worker/local_scheduler.h"
@@ -29,25 +27,10 @@ class StaticScheduler final : public LocalScheduler {
     builder.AdmitReady();
     const bool preempted = builder.PreemptForDecodes();
     builder.ScheduleDecodes();
-    if (!preempted) Fill(builder);
+    if (!preempted) AdmitWholePrompts(limits_, &builder);
   }
 
  private:
-  void Fill(BatchBuilder& builder) const {
-    int64_t batched = builder.decode_count();
-    while (builder.has_waiting() && builder.slots_used() < limits_.max_num_seqs) {
-      if (builder.front_is_remote()) {
-        const std::optional<int32_t> tokens = builder.AdmitRemoteFront();
-        if (!tokens) break;
-        batched += *tokens;
-        continue;
-      }
-      const int32_t tokens = AdmitWholePrompt(limits_, batched, &builder);
-      if (tokens == 0) break;
-      batched += tokens;
-    }
-  }
-
   const BatchLimits limits_;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "engine/worker/batch_builder.h"
 #include "engine/worker/local_scheduler.h"
@@ -20,6 +21,23 @@ namespace tokensim {
   if (!within || !builder->Fits(admission, admission.target)) return 0;
   builder->AdmitFront(admission, tokens);
   return tokens;
+}
+
+// Admits from the front of the queue while slots, the limit of tokens and blocks last; a KV cache
+// that is elsewhere begins to load. Call after ScheduleDecodes.
+inline void AdmitWholePrompts(const BatchLimits& limits, BatchBuilder* builder) {
+  int64_t batched = builder->decode_count();
+  while (builder->has_waiting() && builder->slots_used() < limits.max_num_seqs) {
+    if (builder->front_is_remote()) {
+      const std::optional<int32_t> tokens = builder->AdmitRemoteFront();
+      if (!tokens) break;
+      batched += *tokens;
+      continue;
+    }
+    const int32_t tokens = AdmitWholePrompt(limits, batched, builder);
+    if (tokens == 0) break;
+    batched += tokens;
+  }
 }
 
 }  // namespace tokensim
