@@ -133,7 +133,7 @@ class DecodeSet {
   }
 
   RequestSlab& slab_;
-  std::vector<int64_t> phase_;  // indexed by iteration modulo block size
+  std::vector<int32_t> phase_;  // indexed by iteration modulo block size
   std::vector<RequestHandle> calendar_;
   uint32_t cursor_ = 0;  // next_iteration_ modulo block size
   int32_t count_ = 0;

@@ -22,6 +22,7 @@ WorkerStateConfig StateConfig(const WorkerPlan& plan, const Worker::Context& con
 }
 
 RequestRecord RecordOf(const LiveRequest& r, SimTime finish, SimTime response_delay) {
+  const RequestExtras* const extras = r.extras;
   return {.request_id = r.id,
           .arrival = r.arrival,
           .queued = r.queued,
@@ -39,8 +40,8 @@ RequestRecord RecordOf(const LiveRequest& r, SimTime finish, SimTime response_de
           .turn = r.turn,
           .prefill_worker = r.prefill_worker,
           .conversation = r.conversation,
-          .kv_transfer = r.kv_transfer,
-          .decode_queueing = r.decode_queueing};
+          .kv_transfer = extras == nullptr ? kUnset : extras->kv_transfer,
+          .decode_queueing = extras == nullptr ? kUnset : extras->decode_queueing};
 }
 
 }  // namespace
