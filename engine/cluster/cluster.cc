@@ -185,12 +185,12 @@ void Cluster::EndRequest(RequestHandle handle, bool finished, SimTime now) {
 
 int64_t Cluster::RunWorker(int32_t first, SimTime now, SimTime horizon, int64_t limit) {
   const int64_t ended = boundaries_.Run(first, now, horizon, limit);
-  const WorkerPlan& plan = plan_.workers[static_cast<size_t>(first)];
-  if (plan.lockstep_first >= 0) {
-    for (int32_t i = first; i < first + plan.lockstep_ranks; ++i) HandleMessages(i, now);
+  const Worker& worker = At(first);
+  if (worker.in_lockstep()) {
+    const int32_t ranks = worker.plan().lockstep_ranks;
+    for (int32_t i = first; i < first + ranks; ++i) HandleMessages(i, now);
     return ended;
   }
-  const Worker& worker = At(first);
   HandleMessages(first, worker.now());
   if (fleet_.status(first) == WorkerStatus::kDraining && worker.idle()) {
     SetStatus(first, WorkerStatus::kStopped, worker.now());

@@ -43,13 +43,10 @@ class EventQueue {
   [[nodiscard]] size_t size() const { return heap_.size(); }
   [[nodiscard]] const QueuedEvent& top() const { return heap_[0]; }
 
-  // Time of the event after the top one; kNever when there is none.
-  [[nodiscard]] SimTime second_time() const {
-    SimTime least = kNever;
-    for (size_t i = 1; i < 5 && i < heap_.size(); ++i) {
-      if (heap_[i].time < least) least = heap_[i].time;
-    }
-    return least;
+  // The event after the top one; of time kNever when there is none.
+  [[nodiscard]] QueuedEvent second() const {
+    if (heap_.size() >= 5) return heap_[LeastOfFour(1)];
+    return heap_.size() > 1 ? heap_[LeastOf(1, heap_.size())] : QueuedEvent{};
   }
 
   void Push(const QueuedEvent& event) {
