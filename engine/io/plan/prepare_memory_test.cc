@@ -185,10 +185,8 @@ TEST(PrepareMemoryPoolTest, EvictionsHaveNames) {
   EXPECT_THAT(findings("{eviction_policy: fifp}"),
               ElementsAre("ERROR memory_pool.eviction_policy: unknown eviction 'fifp'; did you "
                           "mean fifo?"));
-  EXPECT_THAT(
-      findings("{eviction: lru, eviction_policy: fifo}"),
-      ElementsAre(
-          "ERROR memory_pool.eviction_policy: does not go with eviction: give one of them"));
+  EXPECT_THAT(findings("{eviction: lru, eviction_policy: fifo}"),
+              ElementsAre("ERROR memory_pool.eviction_policy: does not go with eviction: give one of them"));
   EXPECT_THAT(findings("{parameters: {size: 1}}"),
               ElementsAre("ERROR memory_pool.parameters.size: is no parameter; eviction lru takes "
                           "no parameters"));
