@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/policy/global/registry.h"
+#include "engine/workload/test_traffic.h"
 #include "tests/property/draws.h"
 #include "tests/property/random_cluster.h"
 #include "tests/property/random_plan.h"
@@ -316,10 +317,9 @@ TEST(RandomClusters, EngineEqualsReference) {
 
 // Whether requests can go on arriving until a time.
 bool CanHaveDuration(const Workload& workload) {
-  if (std::holds_alternative<UniformArrivals>(workload.arrivals)) return false;
-  if (const auto* burst = std::get_if<BurstArrivals>(&workload.arrivals)) {
-    return burst->interval_seconds > 0;
-  }
+  const ArrivalFactory& process = *workload.arrivals.process;
+  if (process.name() == "uniform") return false;
+  if (process.name() == "burst") return process.values().real("interval_seconds") > 0;
   return workload.trace == nullptr || workload.trace->arrival.empty() ||
          workload.trace->arrival.back() > 0;
 }

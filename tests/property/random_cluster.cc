@@ -11,6 +11,7 @@
 #include "engine/policy/global/registry.h"
 #include "engine/policy/local/registry.h"
 #include "engine/policy/order/registry.h"
+#include "engine/workload/test_traffic.h"
 #include "tests/property/draws.h"
 #include "tests/property/random_plan.h"
 

@@ -2,8 +2,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/io/plan/policy_fields.h"
 #include "engine/io/plan/resolve.h"
 #include "engine/run/plan.h"
+#include "engine/workload/arrival_registry.h"
+#include "engine/workload/length_registry.h"
 
 namespace tokensim {
 namespace {
@@ -14,34 +17,25 @@ QuantileTable ToTable(const v1::QuantileTable& table) {
 }
 
 LengthDistribution ToDistribution(const v1::LengthDistribution& d) {
-  switch (d.distribution_case()) {
-    case v1::LengthDistribution::kUniform:
-      return UniformLength{d.uniform().min(), d.uniform().max()};
-    case v1::LengthDistribution::kLognormal:
-      return LogNormalLength{d.lognormal().median(), d.lognormal().sigma(), d.lognormal().min(),
-                             d.lognormal().max()};
-    case v1::LengthDistribution::kPoisson:
-      return PoissonLength{d.poisson().mean(), d.poisson().min(), d.poisson().max()};
-    case v1::LengthDistribution::kQuantiles:
-      return ToTable(d.quantiles());
-    default:
-      return FixedLength{d.fixed()};
-  }
+  return {ConfigureMember(LengthDistributions(), "distribution", d), ToTable(d.quantiles())};
 }
 
 // Absent where every class has lengths of its own: then never used.
 Lengths ToLengths(const v1::Lengths& lengths) {
-  if (lengths.source_case() == v1::Lengths::SOURCE_NOT_SET) return IndependentLengths{};
-  if (lengths.has_trace()) return TraceLengths{lengths.trace().resample()};
+  Lengths compiled;
+  if (lengths.source_case() == v1::Lengths::SOURCE_NOT_SET) return compiled;
+  compiled.source = ConfigureMember(LengthSources(), "source", lengths);
   if (lengths.has_independent()) {
-    return IndependentLengths{ToDistribution(lengths.independent().input()),
-                              ToDistribution(lengths.independent().output())};
+    compiled.input = ToDistribution(lengths.independent().input());
+    compiled.output = ToDistribution(lengths.independent().output());
   }
-  JointLengths joint{ToTable(lengths.joint().input()), {}};
-  for (const v1::OutputGivenInput& bin : lengths.joint().bins()) {
-    joint.bins.push_back({bin.max_input(), ToTable(bin.output())});
+  if (lengths.has_joint()) {
+    compiled.input.table = ToTable(lengths.joint().input());
+    for (const v1::OutputGivenInput& bin : lengths.joint().bins()) {
+      compiled.outputs.push_back({bin.max_input(), ToTable(bin.output())});
+    }
   }
-  return joint;
+  return compiled;
 }
 
 DurationDistribution ToDuration(const v1::DurationDistribution& d) {
@@ -50,39 +44,17 @@ DurationDistribution ToDuration(const v1::DurationDistribution& d) {
   return FixedDuration{d.fixed_seconds()};
 }
 
-PiecewiseArrivals ToPiecewise(const v1::PiecewiseArrival& piecewise) {
-  PiecewiseArrivals compiled;
-  for (const v1::RateSegment& segment : piecewise.segments()) {
+Arrivals ToArrivals(const v1::Arrival& arrival) {
+  Arrivals compiled;
+  compiled.process = ConfigureMember(ArrivalProcesses(), "process", arrival);
+  for (const v1::RateSegment& segment : arrival.piecewise().segments()) {
     compiled.segments.push_back({segment.duration_seconds(), segment.start_rate_per_second(),
                                  segment.end_rate_per_second()});
   }
-  compiled.repeat = piecewise.repeat();
-  return compiled;
-}
-
-Arrivals ToArrivals(const v1::Arrival& arrival) {
-  switch (arrival.process_case()) {
-    case v1::Arrival::kConstant:
-      return ConstantArrivals{arrival.constant().rate_per_second()};
-    case v1::Arrival::kUniform:
-      return UniformArrivals{arrival.uniform().start_seconds(), arrival.uniform().end_seconds()};
-    case v1::Arrival::kBurst:
-      return BurstArrivals{arrival.burst().size(), arrival.burst().interval_seconds()};
-    case v1::Arrival::kTrace:
-      return TraceArrivals{arrival.trace().speedup()};
-    case v1::Arrival::kGamma:
-      return GammaArrivals{arrival.gamma().rate_per_second(), arrival.gamma().cv()};
-    case v1::Arrival::kWeibull:
-      return WeibullArrivals{arrival.weibull().rate_per_second(), arrival.weibull().cv()};
-    case v1::Arrival::kPiecewise:
-      return ToPiecewise(arrival.piecewise());
-    case v1::Arrival::kClosedLoop:
-      return ClosedLoopArrivals{arrival.closed_loop().users(),
-                                ToDuration(arrival.closed_loop().think_time()),
-                                arrival.closed_loop().ramp_seconds()};
-    default:
-      return PoissonArrivals{arrival.poisson().rate_per_second()};
+  if (arrival.has_closed_loop()) {
+    compiled.think_time = ToDuration(arrival.closed_loop().think_time());
   }
+  return compiled;
 }
 
 std::shared_ptr<const TraceTable> ToTraceTable(const v1::TraceRows& rows) {

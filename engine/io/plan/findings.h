@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/time.h"
 #include "tokensim/v1/simulation.pb.h"
 
 namespace tokensim {
@@ -19,8 +20,6 @@ namespace tokensim {
 inline constexpr char kSpecInvalid[] = "SPEC_INVALID";
 inline constexpr char kModelDoesNotFit[] = "MODEL_DOES_NOT_FIT";
 inline constexpr char kCatalogEntryNotFound[] = "CATALOG_ENTRY_NOT_FOUND";
-
-inline constexpr double kMaxSimulatedSeconds = 4e9;  // 126 years; SimTime holds the sum of two
 
 // At most 200; the rest is counted.
 //

@@ -1,108 +1,48 @@
 // When requests arrive.
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
+#include "engine/io/plan/policy_fields.h"
 #include "engine/io/plan/resolve.h"
-#include "engine/io/yaml/quantity.h"
+#include "engine/workload/arrival_registry.h"
 
 namespace tokensim {
 namespace {
 
-constexpr double kMaxRate = 1e9;         // requests per second
-constexpr double kSuspiciousRate = 1e5;  // no front end takes more
-
-constexpr double kMaxVariation = 100;
+constexpr double kMaxRate = 1e9;  // requests per second
 constexpr int kMaxSegments = 10'000;
-constexpr int64_t kMaxUsers = 10'000'000;
 constexpr double kMaxWaitSeconds = 1e6;  // of one think time
 constexpr char kTooLate[] = "the last request would arrive after 126 years";
+constexpr char kProcess[] = "process";
 
-void CheckRate(const Checker& check, bool present, double rate, int64_t requests) {
-  if (!check.Required("rate_per_second", present, "requests per second")) return;
-  if (!check.Positive("rate_per_second", rate, kMaxRate)) return;
-  if (static_cast<double>(requests) / rate > kMaxSimulatedSeconds) {
-    check.Error("rate_per_second", "is too low: the last request would arrive after 126 years");
-  } else if (rate > kSuspiciousRate) {
-    check.Warning("rate_per_second",
-                  absl::StrCat("is ", FormatReal(rate, Units::kNone),
-                               " requests per second: practically all arrive at once"));
-  }
-}
-
-void ResolveUniform(const Checker& check, bool endless, v1::UniformArrival* uniform) {
-  if (endless) {
-    check.Error("",
-                "spreads a number of requests over a time: give num_requests instead of "
-                "duration_seconds, or another process");
-  }
-  if (!uniform->has_start_seconds()) uniform->set_start_seconds(0);
-  if (!check.NotNegative("start_seconds", uniform->start_seconds(), kMaxSimulatedSeconds)) return;
-  if (!check.Required("end_seconds", uniform->has_end_seconds(),
-                      "when the last request may arrive")) {
-    return;
-  }
-  if (check.NotNegative("end_seconds", uniform->end_seconds(), kMaxSimulatedSeconds) &&
-      uniform->end_seconds() <= uniform->start_seconds()) {
-    check.Error("end_seconds", "must be later than start_seconds");
-  }
-}
-
-// `endless`: until a time comes, which it must then do.
-void ResolveBurst(const Checker& check, int64_t requests, bool endless, v1::BurstArrival* burst) {
-  if (endless) {
-    check.Required("size", burst->has_size(), "requests of one burst");
-    if (burst->interval_seconds() == 0) {
-      check.Error("interval_seconds",
-                  "must be above 0 with workload.duration_seconds: bursts would never end");
-    }
-  }
-  if (!burst->has_size()) {
-    burst->set_size(static_cast<int32_t>(std::clamp<int64_t>(requests, 1, kMaxRequests)));
-  }
-  if (!burst->has_interval_seconds()) burst->set_interval_seconds(0);
-  const bool size = check.Range("size", burst->size(), 1, kMaxRequests);
-  if (!check.NotNegative("interval_seconds", burst->interval_seconds(), kMaxSimulatedSeconds) ||
-      !size) {
-    return;
-  }
-  const double bursts = static_cast<double>(requests / burst->size());
-  if (bursts * burst->interval_seconds() > kMaxSimulatedSeconds) {
-    check.Error("interval_seconds", "is too long: the last request would arrive after 126 years");
-  }
-}
-
-void ResolveTraceArrival(const Checker& check, const v1::Workload& workload,
-                         v1::TraceArrival* arrival) {
-  if (!arrival->has_speedup()) arrival->set_speedup(1);
-  if (!check.Positive("speedup", arrival->speedup(), 1e9)) return;
-  if (!workload.has_trace()) return;  // reported by the caller
+Traffic TrafficOf(const v1::Workload& workload, const Findings& findings) {
+  Traffic traffic;
+  // Unknown, nothing is said that depends on it.
+  traffic.requests = findings.Broken("workload.num_requests") ? 0 : workload.num_requests();
+  traffic.endless = workload.has_duration_seconds();
   const v1::TraceRows& rows = workload.trace().rows();
-  if (rows.input_tokens_size() == 0) return;  // the trace has errors
-  if (rows.arrival_delta_ns().empty()) {
-    check.Error("", "the trace has no timestamps; use another arrival process");
-    return;
+  traffic.trace_rows = rows.input_tokens_size();
+  traffic.trace_times = !rows.arrival_delta_ns().empty();
+  for (const int64_t delta : rows.arrival_delta_ns()) {
+    traffic.trace_seconds += static_cast<double>(delta) * 1e-9;
   }
-  double span = 0;
-  for (const int64_t delta : rows.arrival_delta_ns()) span += static_cast<double>(delta) * 1e-9;
-  if (workload.has_duration_seconds() && span == 0) {
-    check.Error("",
-                "the trace's rows arrive all at once: with workload.duration_seconds they would "
-                "repeat without end");
-  }
-  const double cycles = 1 + static_cast<double>(workload.num_requests()) / rows.input_tokens_size();
-  if (2 * span * cycles / arrival->speedup() > kMaxSimulatedSeconds ||
-      2 * span * cycles > kMaxSimulatedSeconds) {
-    check.Error("speedup", "the last request would arrive after 126 years");
-  }
+  return traffic;
 }
 
-void CheckVariation(const Checker& check, bool present, double cv, double min) {
-  if (!check.Required("cv", present, "standard deviation of a gap over its mean")) return;
-  if (min == 0) {
-    check.Positive("cv", cv, kMaxVariation);
-  } else if (!(cv >= min && cv <= kMaxVariation)) {
-    check.Error("cv", absl::StrCat("is ", FormatReal(cv, Units::kNone), "; allowed are ", min,
-                                   " .. ", kMaxVariation));
+// Of a process without errors: what it derives from the traffic, and whether it goes with it.
+void ResolveTraffic(const Checker& check, const Traffic& traffic, const ArrivalEntry& entry,
+                    v1::Arrival* arrival) {
+  ParameterValues values = ReadMember(entry, kProcess, *arrival);
+  if (entry.traits.complete != nullptr) {
+    entry.traits.complete(traffic, &values);
+    WriteDerived(values, kProcess, arrival);
+  }
+  if (entry.traits.check == nullptr) return;
+  for (const ArrivalProblem& problem : entry.traits.check(values, traffic)) {
+    const std::string path = MemberPath(problem.parameter, kProcess, *arrival);
+    if (problem.warning) {
+      check.Warning(path, problem.message);
+    } else {
+      check.Error(path, problem.message);
+    }
   }
 }
 
@@ -130,7 +70,6 @@ void ResolvePiecewise(const Checker& check, int64_t requests, bool endless,
                 absl::StrCat("has ", count, " entries; allowed are 1 .. ", Grouped(kMaxSegments)));
     return;
   }
-  if (!piecewise->has_repeat()) piecewise->set_repeat(false);
   bool good = true;
   double seconds = 0;
   double mass = 0;  // expected requests
@@ -158,15 +97,13 @@ void ResolvePiecewise(const Checker& check, int64_t requests, bool endless,
   }
 }
 
-void ResolveClosedLoop(const Checker& check, int64_t requests, v1::ClosedLoopArrival* loop) {
-  const bool users = check.Required("users", loop->has_users(), "how many clients take turns") &&
-                     check.Range("users", loop->users(), 1, kMaxUsers);
+// `users_known`: there is no error in their number.
+void ResolveThinkTime(const Checker& check, int64_t requests, bool users_known,
+                      v1::ClosedLoopArrival* loop) {
   if (!loop->has_think_time()) loop->mutable_think_time()->set_fixed_seconds(0);
   const int64_t errors = check.findings()->errors();
   ResolveDuration(Checker(check.findings(), check.Path("think_time")), loop->mutable_think_time());
-  if (!loop->has_ramp_seconds()) loop->set_ramp_seconds(0);
-  check.NotNegative("ramp_seconds", loop->ramp_seconds(), kMaxSimulatedSeconds / 2);
-  if (!users || check.findings()->errors() > errors) return;
+  if (!users_known || check.findings()->errors() > errors) return;
   const double rounds = static_cast<double>(requests) / loop->users();
   if (rounds * MeanSeconds(loop->think_time()) > kMaxSimulatedSeconds / 2) {
     check.Error("think_time", absl::StrCat("is too long: ", kTooLate));
@@ -219,41 +156,26 @@ double MeanSeconds(const v1::DurationDistribution& duration) {
 
 void ResolveArrival(v1::Workload* workload, Findings* findings) {
   const Checker check(findings, "workload.arrival");
-  const auto at = [&](std::string_view member) { return Checker(findings, check.Path(member)); };
   v1::Arrival* arrival = workload->mutable_arrival();
-  // Unknown, nothing is said that depends on it.
-  const int64_t requests = findings->Broken("workload.num_requests") ? 0 : workload->num_requests();
-  const bool endless = workload->has_duration_seconds();
-  switch (arrival->process_case()) {
-    case v1::Arrival::kPoisson:
-      return CheckRate(at("poisson"), arrival->poisson().has_rate_per_second(),
-                       arrival->poisson().rate_per_second(), requests);
-    case v1::Arrival::kConstant:
-      return CheckRate(at("constant"), arrival->constant().has_rate_per_second(),
-                       arrival->constant().rate_per_second(), requests);
-    case v1::Arrival::kUniform:
-      return ResolveUniform(at("uniform"), endless, arrival->mutable_uniform());
-    case v1::Arrival::kBurst:
-      return ResolveBurst(at("burst"), requests, endless, arrival->mutable_burst());
-    case v1::Arrival::kTrace:
-      return ResolveTraceArrival(at("trace"), *workload, arrival->mutable_trace());
-    case v1::Arrival::kGamma:
-      CheckRate(at("gamma"), arrival->gamma().has_rate_per_second(),
-                arrival->gamma().rate_per_second(), requests);
-      return CheckVariation(at("gamma"), arrival->gamma().has_cv(), arrival->gamma().cv(), 0);
-    case v1::Arrival::kWeibull:
-      CheckRate(at("weibull"), arrival->weibull().has_rate_per_second(),
-                arrival->weibull().rate_per_second(), requests);
-      return CheckVariation(at("weibull"), arrival->weibull().has_cv(), arrival->weibull().cv(),
-                            0.01);
-    case v1::Arrival::kPiecewise:
-      return ResolvePiecewise(at("piecewise"), requests, endless, arrival->mutable_piecewise());
-    case v1::Arrival::kClosedLoop:
-      return ResolveClosedLoop(at("closed_loop"), requests, arrival->mutable_closed_loop());
-    case v1::Arrival::PROCESS_NOT_SET:
-      check.Missing("",
-                    "is missing: give one of poisson, constant, uniform, burst, gamma, weibull, "
-                    "piecewise, closed_loop or, with a trace, trace");
+  if (arrival->process_case() == v1::Arrival::PROCESS_NOT_SET) {
+    check.Missing("", absl::StrCat("is missing: give one of ",
+                                   MemberNames(ArrivalProcesses().infos(), kProcess, *arrival),
+                                   "; trace needs workload.trace"));
+    return;
+  }
+  const Traffic traffic = TrafficOf(*workload, *findings);
+  const int64_t errors = findings->errors();
+  const ArrivalEntry* entry = ResolveMember(check, ArrivalProcesses(), kProcess, arrival);
+  if (entry == nullptr) return;
+  const bool good = findings->errors() == errors;
+  if (good) ResolveTraffic(check, traffic, *entry, arrival);
+  if (arrival->has_piecewise()) {
+    const Checker at(findings, check.Path("piecewise"));
+    ResolvePiecewise(at, traffic.requests, traffic.endless, arrival->mutable_piecewise());
+  }
+  if (arrival->has_closed_loop()) {
+    const Checker at(findings, check.Path("closed_loop"));
+    ResolveThinkTime(at, traffic.requests, good, arrival->mutable_closed_loop());
   }
 }
 
