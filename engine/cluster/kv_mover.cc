@@ -86,8 +86,8 @@ bool KvMover::BeginAhead(RequestHandle handle, int32_t from, int32_t to, int32_t
   }
   r.move = NewMove(MoveKind::kKv, MoveState::kAhead, handle, from, to, tokens);
   const Worker& sender = At(from);
-  const LayerReleases releases =
-      FindLayerReleases(sender.plan(), sender.iteration_shape(), now, sender.iteration_end());
+  const LayerReleases releases = FindLayerReleases(
+      sender.plan(), sender.iteration_shape(), sender.compute_begin(), sender.iteration_end());
   StartKv(r.move, releases.first, releases.last, now);
   return true;
 }

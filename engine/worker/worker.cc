@@ -257,7 +257,8 @@ void Worker::Start(SimTime now, double seconds, SimTime fetch) {
   current_.blocks = state_.pool().used();
   warm_ = true;
   const SimTime compute = std::max<SimTime>(1, FromSeconds(seconds));
-  end_ = SumBeforeNever(now, SumBeforeNever(fetch, compute));
+  compute_begin_ = SumBeforeNever(now, fetch);
+  end_ = SumBeforeNever(compute_begin_, compute);
   state_.Start(current_, now, end_);
   if (context_.observer != nullptr && current_.decodes > 0) log_.push_back(end_);
   if (context_.layerwise && plan_.role == Role::kPrefill && !plan_.drops_cache &&

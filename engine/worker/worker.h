@@ -142,6 +142,8 @@ class Worker {
   [[nodiscard]] SimTime now() const { return begin_; }
   // End of the iteration that runs; kUnset: none.
   [[nodiscard]] SimTime iteration_end() const { return end_; }
+  // When it had fetched what it needs and began to compute.
+  [[nodiscard]] SimTime compute_begin() const { return compute_begin_; }
   [[nodiscard]] IterationShape iteration_shape() const { return current_.shape(); }
   [[nodiscard]] bool idle() const { return end_ == kUnset && state_.idle(); }
   [[nodiscard]] const WorkerPlan& plan() const { return plan_; }
@@ -208,6 +210,7 @@ class Worker {
   bool warm_ = false;              // it has begun an iteration
   SimTime stand_by_end_ = kUnset;  // of the iteration of the other ranks in lock-step
   SimTime begin_ = 0;              // of the iteration that runs
+  SimTime compute_begin_ = 0;      // in that iteration: after its fetch
   SimTime end_ = kUnset;           // of the iteration that runs; kUnset: none
   Batch current_;                  // runs
   Batch next_;                     // formed ahead

@@ -468,8 +468,9 @@ class ReferenceRun {
     if (!WorkerAt(to).ReserveLoad(request, tokens)) return;
     request->move = moves_.Add(
         {.request = request, .from = from, .to = to, .tokens = tokens, .reserved = true});
+    const SimTime begin = WorkerAt(from).compute_begin();
     const SimTime end = WorkerAt(from).boundary();
-    moves_.StartKv(request->move, now + (end - now) / PlanOf(from).num_layers, end, now);
+    moves_.StartKv(request->move, begin + (end - begin) / PlanOf(from).num_layers, end, now);
   }
 
   // The prompt is computed, its layers were sent before.

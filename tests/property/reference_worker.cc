@@ -106,6 +106,7 @@ void ReferenceWorker::Launch(SimTime now, SimTime fetched, double seconds) {
   warm_ = true;
   const SimTime duration = std::max<SimTime>(1, FromSeconds(seconds)) + fetched - now;
   boundary_ = now + duration;
+  compute_begin_ = fetched;
   std::vector<PrefillChunk> chunks;
   const IterationShape shape = ShapeOf(&chunks);
   ReferenceIteration& figures = current_.figures;

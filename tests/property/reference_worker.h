@@ -84,6 +84,8 @@ class ReferenceWorker {
 
   [[nodiscard]] SimTime boundary() const { return boundary_; }
   [[nodiscard]] bool iterating() const { return iterating_; }
+  // When the iteration that runs had fetched what it needs and began to compute.
+  [[nodiscard]] SimTime compute_begin() const { return compute_begin_; }
   [[nodiscard]] bool idle() const;
   [[nodiscard]] const WorkerPlan& plan() const { return plan_; }
   [[nodiscard]] const WorkerStats& stats() const { return stats_; }
@@ -193,6 +195,7 @@ class ReferenceWorker {
   bool warm_ = false;
   bool idle_ = true;
   SimTime boundary_ = kNever;
+  SimTime compute_begin_ = 0;
   SimTime stand_by_ = kUnset;  // end of the iteration of the other ranks
   WorkerStats stats_;
 };
