@@ -8,7 +8,8 @@
 //   (arrivals)    the next one is beside the heap, too. A request that arrives, or whose KV cache
 //                 does, just when an iteration ends can join the next one
 //   kSignals      policies with stale signals get new ones
-//   kBoundary     an iteration ends and the next begins
+//   kBoundary     an iteration ends and the next begins; or a worker has waited long enough for more
+//                 requests
 //   kSnapshot     after everything else, so that it shows the state it leaves
 //
 // No allocation per event once the heap has reached its size; at most one event per (kind, index).
@@ -52,21 +53,22 @@ class EventQueue {
   }
 
   void Push(const QueuedEvent& event) {
-    size_t i = heap_.size();
     heap_.push_back(event);
-    while (i > 0) {
-      const size_t parent = (i - 1) / 4;
-      if (!event.Before(heap_[parent])) break;
-      heap_[i] = heap_[parent];
-      i = parent;
-    }
-    heap_[i] = event;
+    SiftUp(heap_.size() - 1, event);
   }
 
   void Pop() {
     const QueuedEvent last = heap_.back();
     heap_.pop_back();
     if (!heap_.empty()) ReplaceTop(last);
+  }
+
+  // An event that is in the queue happens at `time`, which is not later than it was to. Looks for
+  // it among all.
+  void Expedite(EventKind kind, uint32_t index, SimTime time) {
+    for (size_t i = 0; i < heap_.size(); ++i) {
+      if (heap_[i].kind == kind && heap_[i].index == index) return SiftUp(i, {time, kind, index});
+    }
   }
 
   // Takes an event out that shall not happen. Looks at all: for rare events only.
@@ -98,6 +100,17 @@ class EventQueue {
   }
 
  private:
+  // The event takes the place `i`, or one nearer to the top.
+  void SiftUp(size_t i, const QueuedEvent& event) {
+    while (i > 0) {
+      const size_t parent = (i - 1) / 4;
+      if (!event.Before(heap_[parent])) break;
+      heap_[i] = heap_[parent];
+      i = parent;
+    }
+    heap_[i] = event;
+  }
+
   std::vector<QueuedEvent> heap_;
 };
 

@@ -79,7 +79,10 @@ struct alignas(64) LiveRequest {
   int64_t conversation = -1;
   int64_t source_tag = -1;
   int32_t turn = 0;
-  int32_t priority = 0;         // of its class
+  int32_t priority = 0;          // of its class
+  SimTime waits_since = kUnset;  // in a WaitList; kUnset: in none
+  RequestHandle wait_prev = kNoRequest;
+  RequestHandle wait_next = kNoRequest;
   PromptText text;              // for prefix caches
   std::vector<BlockId> shared;  // findable blocks it holds, in order
 

@@ -18,6 +18,7 @@ WorkerStateConfig StateConfig(const WorkerPlan& plan, const Worker::Context& con
           .hands_on_prefills = plan.role == Role::kPrefill,
           .pauses_decodes = plan.scheduler.policy->traits().pauses_decodes,
           .tracks_longest = plan.compute->WantsLongestContext(),
+          .tracks_waits = plan.scheduler.policy->traits().waits,
           .classes = context.classes};
 }
 
@@ -73,7 +74,7 @@ bool Worker::Enqueue(RequestHandle handle, SimTime now) {
   r.worker = index_;
   // An engine takes in what has arrived when an iteration ends.
   if (r.queued == kUnset) r.queued = busy_until() == kUnset ? now : busy_until();
-  state_.Enqueue(handle);
+  state_.Enqueue(handle, now);
   Publish();
   return Wake();
 }
@@ -86,6 +87,8 @@ bool Worker::Wake() {
 
 bool Worker::Prepare(SimTime now) {
   stand_by_end_ = kUnset;
+  idle_ = waits_ = false;
+  wake_up_ = kNever;
   Account(now);
   if (iterating()) Complete(now);
   begin_ = now;
@@ -93,7 +96,9 @@ bool Worker::Prepare(SimTime now) {
     messages_.push_back({.kind = WorkerMessage::Kind::kFailed});
     return GoIdle();
   }
-  return Pick(now);
+  const bool picked = Pick(now);
+  hurried_ = false;
+  return picked;
 }
 
 SimTime Worker::Run(SimTime now, SimTime horizon, int64_t limit) {
@@ -101,7 +106,7 @@ SimTime Worker::Run(SimTime now, SimTime horizon, int64_t limit) {
   while (running && end_ < horizon && messages_.empty() && --limit > 0) {
     running = Quiet() ? QuietCycle(end_) : Cycle(end_);
   }
-  return running ? end_ : kNever;
+  return running ? end_ : wake_up_;
 }
 
 bool Worker::Cycle(SimTime now) {
@@ -145,6 +150,8 @@ bool Worker::Pick(SimTime now) {
   while (Form(now, &current_) && current_.empty()) {
   }
   if (!current_.empty()) return true;
+  waits_ = state_.wait_until().has_value();
+  wake_up_ = state_.wait_until().value_or(kNever);
   Publish();
   return GoIdle();
 }
@@ -169,8 +176,9 @@ void Worker::Launch(SimTime now, double seconds, SimTime fetch) {
 }
 
 bool Worker::GoIdle() {
-  TOKENSIM_INVARIANT(failing_ || state_.expects_blocks() || state_.idle(),
+  TOKENSIM_INVARIANT(failing_ || waits_ || state_.expects_blocks() || state_.idle(),
                      "a worker with requests has nothing to run");
+  TOKENSIM_INVARIANT(!waits_ || plan_.lockstep_first < 0, "a rank in lock-step waits");
   next_.Clear();
   idle_ = true;
   end_ = kUnset;
@@ -178,7 +186,7 @@ bool Worker::GoIdle() {
 }
 
 bool Worker::Form(SimTime now, Batch* batch) {
-  state_.BeginBatch(batch);
+  state_.BeginBatch(batch, now, hurried_ || draining_);
   batch->swapped_blocks = std::exchange(swaps_left_, 0);
   if (context_.migration != nullptr) MigrateUnderPressure(now);
   scheduler_->FormBatch(state_);
@@ -408,9 +416,9 @@ bool Worker::ReserveLoad(RequestHandle handle, SimTime now) {
   return true;
 }
 
-void Worker::BeginReservedLoad(SimTime now) {
+void Worker::BeginReservedLoad(RequestHandle handle, SimTime now) {
   Account(now);
-  state_.BeginReservedLoad();
+  state_.BeginReservedLoad(handle, now);
 }
 
 void Worker::FinishLoad(RequestHandle handle, SimTime now) {
@@ -441,6 +449,7 @@ std::vector<RequestHandle> Worker::Evacuate(SimTime now) {
     TakeOffSignals(context_.slab[departure.request]);
   }
   failing_ = false;
+  waits_ = false;
   warm_ = false;
   swaps_left_ = 0;
   current_.Clear();

@@ -64,6 +64,7 @@ class ReferenceRun {
       const SimTime boundary = NextBoundary();
       const bool waits = std::min({event, start, boundary}) == kNever;
       if (std::min(transfer, arrival) == kNever && (live_ == 0 || waits)) {
+        if (EndWaits(results_.end_time)) continue;
         RejectHomeless(results_.end_time);
         if (source_->Peek() == nullptr && live_ == 0) return Finish();
         continue;
@@ -141,6 +142,17 @@ class ReferenceRun {
       woken = std::min(woken, workers_[rank].boundary());
     }
     return woken;
+  }
+
+  // Nothing else can happen: who waits for more requests runs what is there.
+  bool EndWaits(SimTime now) {
+    bool any = false;
+    for (ReferenceWorker& worker : workers_) {
+      if (!worker.waits()) continue;
+      worker.Hurry(now);
+      any = true;
+    }
+    return any;
   }
 
   // Serving workers that compute prompts, or that decode.
@@ -484,6 +496,7 @@ class ReferenceRun {
     request->home = CacheHome::kOtherWorker;
     request->stored = move.tokens;
     request->sent_kv_tokens = move.tokens;
+    request->waits_since = now;
     request->record.decode_queueing = std::max<SimTime>(request->record.decode_queueing, 0);
     if (move.arrived) EndMove(&move, now);
   }
@@ -552,6 +565,7 @@ class ReferenceRun {
     Member& member = MemberAt(i);
     member.status = status;
     member.starts = kNever;
+    WorkerAt(i).SetDraining(status == WorkerStatus::kDraining);
     const bool available = status == WorkerStatus::kServing || status == WorkerStatus::kDraining;
     if (!available && member.since == kUnset) member.since = now;
     if (available && member.since != kUnset) {
@@ -592,6 +606,7 @@ class ReferenceRun {
         Start(i, event.delay, now);
       } else {
         SetStatus(i, WorkerAt(i).idle() ? WorkerStatus::kStopped : WorkerStatus::kDraining, now);
+        if (WorkerAt(i).waits()) WorkerAt(i).Hurry(now);
       }
     }
   }

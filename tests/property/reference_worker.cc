@@ -30,6 +30,7 @@ void ReferenceWorker::Enqueue(ReferenceRequest* request, SimTime now) {
   request->at = request->record.worker = index_;
   request->sent_kv_tokens = request->resumes() ? request->stored : request->to_compute();
   request->ran_here = false;
+  request->waits_since = now;
   if (request->record.queued == kUnset) {
     request->record.queued = iterating_ ? boundary_ : std::max(now, stand_by_);
   }
@@ -41,6 +42,11 @@ void ReferenceWorker::Wake(SimTime now) {
   if (!idle_) return;
   idle_ = false;
   boundary_ = now;
+}
+
+void ReferenceWorker::Hurry(SimTime now) {
+  hurried_ = true;
+  Wake(now);
 }
 
 // Requests here are running, waiting or loading; those whose KV cache is still to leave are held.
@@ -75,6 +81,7 @@ std::vector<ReferenceMessage> ReferenceWorker::Boundary(SimTime now,
 
 bool ReferenceWorker::Prepare(SimTime now, std::vector<ReferenceIteration>* log) {
   stand_by_ = kUnset;
+  waits_ = false;
   if (iterating_) Complete(now, log);
   if (failing_) {
     messages_.push_back({.kind = ReferenceMessage::Kind::kFailed});
@@ -86,11 +93,11 @@ bool ReferenceWorker::Prepare(SimTime now, std::vector<ReferenceIteration>* log)
       Form(now, &current_);
     } while (current_.steps.empty() && current_.changed);
   }
-  iterating_ = !current_.steps.empty();
-  if (iterating_) return true;
-  idle_ = true;
-  boundary_ = kNever;
-  return false;
+  hurried_ = false;
+  idle_ = current_.steps.empty();
+  iterating_ = !idle_;
+  if (idle_) boundary_ = waits_ ? wake_up_ : kNever;
+  return iterating_;
 }
 
 SimTime ReferenceWorker::Fetch(SimTime now) {
@@ -208,7 +215,8 @@ std::vector<ReferenceRequest*> ReferenceWorker::Evacuate() {
   blocks_ = ReferenceBlocks(plan_.kv_blocks);
   padding_.clear();
   outgoing_ = host_used_ = swaps_left_ = 0;
-  failing_ = warm_ = false;
+  failing_ = warm_ = waits_ = false;
+  if (idle_) boundary_ = kNever;
   current_ = {};
   next_ = {};
   return requests;
@@ -308,6 +316,8 @@ void ReferenceWorker::Finish(ReferenceRequest* request, SimTime now) {
 void ReferenceWorker::Form(SimTime now, Batch* batch) {
   *batch = {};
   forming_ = batch;
+  now_ = now;
+  waits_ = false;
   const int64_t preempted_before = stats_.preemptions;
   const size_t loading_before = loading_.size();
   batch->swapped_blocks = std::exchange(swaps_left_, 0);
@@ -452,7 +462,7 @@ void ReferenceWorker::FreeOutgoing(ReferenceHoldings* holdings) {
 
 // ---- Blocks and figures
 
-bool ReferenceWorker::HasRoom(int64_t blocks, bool is_new) const {
+bool ReferenceWorker::HasRoom(int64_t blocks, bool is_new, bool alone) const {
   // What was promised to those whose prompts are partly loaded is theirs.
   int64_t free = blocks_.free();
   for (const auto* partly : {&loading_, &loaded_}) {
@@ -463,7 +473,7 @@ bool ReferenceWorker::HasRoom(int64_t blocks, bool is_new) const {
     }
   }
   if (blocks > free) return false;
-  if (slots() == 0) return true;  // else it might wait forever
+  if (alone) return true;  // else it might wait forever
   const auto share = [this](double part) {
     return static_cast<int64_t>(part * static_cast<double>(plan_.kv_blocks));
   };
