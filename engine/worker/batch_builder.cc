@@ -27,15 +27,15 @@ BatchBuilder::BatchBuilder(RequestSlab& slab, const WorkerStateConfig& config,
       waits_(slab) {}
 
 void BatchBuilder::Queue(RequestHandle handle, SimTime now, bool in_front) {
-  queued_blocks_ += QueuedBlocks(slab_[handle]);
   BeginWait(handle, now);
+  if (config_.tracks_waits) queued_blocks_ += QueuedBlocks(slab_[handle]);
   in_front ? queues_.PushFront(handle) : queues_.PushBack(handle);
 }
 
 RequestHandle BatchBuilder::PopFront() {
   if (queues_.front_is_loaded()) {
     kv_.Redeem(front());
-  } else {
+  } else if (config_.tracks_waits) {
     queued_blocks_ -= QueuedBlocks(front());
   }
   return queues_.PopFront();
