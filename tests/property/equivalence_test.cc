@@ -315,6 +315,28 @@ TEST(RandomClusters, EngineEqualsReference) {
   EXPECT_GE(no_worker, 1000);
 }
 
+// The same clusters, most workers of which wait until a batch is full.
+TEST(RandomClusters, EngineEqualsReferenceWhereBatchesWait) {
+  int64_t waited = 0;  // beside an idle worker, of all requests
+  int64_t redispatched = 0;
+  int64_t moved = 0;
+  for (uint64_t seed = 1; seed <= Seeds(2000); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const auto plan = RandomWaitingCluster(seed);
+    const ReferenceResults expected = RunReference(*plan);
+    ExpectSame(expected, RunEngine(plan));
+    if (testing::Test::HasFailure()) return;
+    redispatched += expected.redispatched;
+    for (const RequestRecord& r : expected.records) {
+      waited += r.scheduled > r.queued;
+      moved += r.kv_transfer > 0;
+    }
+  }
+  EXPECT_GE(waited, 30'000);
+  EXPECT_GE(redispatched, 1'000);
+  EXPECT_GE(moved, 5'000);
+}
+
 // Whether requests can go on arriving until a time.
 bool CanHaveDuration(const Workload& workload) {
   const ArrivalFactory& process = *workload.arrivals.process;
