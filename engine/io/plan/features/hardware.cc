@@ -1,8 +1,33 @@
-#include "engine/io/plan/resolve.h"
+#include "engine/io/plan/features/hardware.h"
+
+#include <utility>
+
+#include "engine/io/plan/features/kernels.h"
+#include "engine/io/plan/features/limits.h"
+#include "engine/io/plan/features/link.h"
+#include "engine/io/plan/features/tiled.h"
+#include "engine/io/plan/fields.h"
 #include "engine/io/presets/catalog.h"
 
 namespace tokensim {
 namespace {
+
+// They describe the device, whatever of it is used.
+constexpr FieldRule kFigures[] = {
+    Positive("peak_flops", kMaxLinkRate),
+    Positive("peak_8bit_flops", kMaxLinkRate),  // as peak_flops unless given
+    Integer("memory_bytes", 1, 1'000'000'000'000'000),
+    Positive("memory_bandwidth_bytes_per_second", kMaxLinkRate),
+    Positive("compute_efficiency", 1).Default(1),
+    Positive("memory_efficiency", 1).Default(1),
+    NotNegative("kernel_launch_seconds", kMaxDelaySeconds).Default(0),
+    NotNegative("iteration_overhead_seconds", kMaxDelaySeconds).Default(0),
+    NotNegative("sequence_overhead_seconds", kMaxDelaySeconds).Default(0),
+    Positive("price", 1e12).Default(1)};
+// Between the devices of a worker. Required where there are several.
+constexpr FieldRule kInterconnect[] = {Positive("bandwidth_bytes_per_second", kMaxLinkRate),
+                                       NotNegative("latency_seconds", kMaxDelaySeconds).Default(0)};
+constexpr char kDefaultHostLink[] = "pcie4";
 
 void ExpandPreset(const Checker& check, v1::Hardware* hardware) {
   if (hardware->preset().empty()) return;
@@ -19,53 +44,17 @@ void ExpandPreset(const Checker& check, v1::Hardware* hardware) {
   *hardware = std::move(expanded);
 }
 
-void CheckFigures(const Checker& check, const v1::Hardware& h) {
-  constexpr double kMaxRate = 1e21;
-  constexpr double kMaxOverhead = 1000;  // seconds
-  check.Length("name", h.name(), 200);
-  check.Length("source", h.source(), 4000);
-  if (h.has_peak_flops()) check.Positive("peak_flops", h.peak_flops(), kMaxRate);
-  if (h.has_peak_8bit_flops()) check.Positive("peak_8bit_flops", h.peak_8bit_flops(), kMaxRate);
-  if (h.has_memory_bytes()) {
-    check.Range("memory_bytes", h.memory_bytes(), 1, 1'000'000'000'000'000);
-  }
-  if (h.has_memory_bandwidth_bytes_per_second()) {
-    check.Positive("memory_bandwidth_bytes_per_second", h.memory_bandwidth_bytes_per_second(),
-                   kMaxRate);
-  }
-  if (h.has_compute_efficiency()) check.Positive("compute_efficiency", h.compute_efficiency(), 1);
-  if (h.has_memory_efficiency()) check.Positive("memory_efficiency", h.memory_efficiency(), 1);
-  if (h.has_kernel_launch_seconds()) {
-    check.NotNegative("kernel_launch_seconds", h.kernel_launch_seconds(), kMaxOverhead);
-  }
-  if (h.has_iteration_overhead_seconds()) {
-    check.NotNegative("iteration_overhead_seconds", h.iteration_overhead_seconds(), kMaxOverhead);
-  }
-  if (h.has_sequence_overhead_seconds()) {
-    check.NotNegative("sequence_overhead_seconds", h.sequence_overhead_seconds(), kMaxOverhead);
-  }
-  const v1::Interconnect& link = h.interconnect();
-  check.Length("interconnect.name", link.name(), 200);
-  if (link.has_bandwidth_bytes_per_second()) {
-    check.Positive("interconnect.bandwidth_bytes_per_second", link.bandwidth_bytes_per_second(),
-                   kMaxRate);
-  }
-  if (link.has_latency_seconds()) {
-    check.NotNegative("interconnect.latency_seconds", link.latency_seconds(), kMaxOverhead);
-  }
-  if (h.has_price()) check.Positive("price", h.price(), 1e12);
-}
-
-void FillDefaults(v1::Hardware* h) {
+void ResolveFigures(const Checker& check, v1::Hardware* h) {
+  check.Length("name", h->name(), 200);
+  check.Length("source", h->source(), 4000);
+  ResolveFields(check, kFigures, h);
   if (!h->has_peak_8bit_flops() && h->has_peak_flops()) h->set_peak_8bit_flops(h->peak_flops());
-  if (!h->has_compute_efficiency()) h->set_compute_efficiency(1);
-  if (!h->has_memory_efficiency()) h->set_memory_efficiency(1);
-  if (!h->has_kernel_launch_seconds()) h->set_kernel_launch_seconds(0);
-  if (!h->has_iteration_overhead_seconds()) h->set_iteration_overhead_seconds(0);
-  if (!h->has_sequence_overhead_seconds()) h->set_sequence_overhead_seconds(0);
-  if (h->has_interconnect() && !h->interconnect().has_latency_seconds()) {
-    h->mutable_interconnect()->set_latency_seconds(0);
+  if (h->has_interconnect()) {
+    const Checker at(check.findings(), check.Path("interconnect"));
+    at.Length("name", h->interconnect().name(), 200);
+    ResolveFields(at, kInterconnect, h->mutable_interconnect());
   }
+  ResolveLink(check, "host_link", kDefaultHostLink, h->mutable_host_link());
 }
 
 }  // namespace
@@ -74,21 +63,24 @@ void ResolveHardware(const std::string& path, HardwareNeeds needs, v1::Hardware*
                      Findings* findings) {
   const Checker check(findings, path);
   const int64_t errors = findings->errors();
+  // What a preset has and this worker does not need is nothing that a user asked for.
+  const bool own_tiles = hardware->has_tiled();
+  const bool own_kernels = hardware->kernels_size() > 0;
   ExpandPreset(check, hardware);
   // What the preset would have is not known.
-  if (findings->errors() > errors) needs = {.kernels = hardware->kernels_size() > 0};
-  CheckFigures(check, *hardware);
-  if (hardware->has_host_link()) {
-    ResolveLink(check, "host_link", kDefaultHostLink, hardware->mutable_host_link());
+  if (findings->errors() > errors) {
+    needs = {.tiled = needs.tiled && own_tiles, .kernels = needs.kernels && own_kernels};
   }
-  FillDefaults(hardware);
+  ResolveFigures(check, hardware);
   constexpr char kHint[] = "give it or a preset (`tokensim catalog hardware`)";
   if (needs.compute) {
     check.Required("peak_flops", hardware->has_peak_flops(), kHint);
     check.Required("memory_bandwidth_bytes_per_second",
                    hardware->has_memory_bandwidth_bytes_per_second(), kHint);
   }
-  CheckTiled(check, needs.tiled, *hardware);
+  if (!needs.tiled && !own_tiles) hardware->clear_tiled();
+  ResolveTiled(check, needs.tiled, hardware);
+  if (!needs.kernels && !own_kernels) hardware->clear_kernels();
   ResolveKernels(check, needs.kernels, hardware);
   if (needs.memory) {
     check.Required("memory_bytes", hardware->has_memory_bytes(),
@@ -99,6 +91,25 @@ void ResolveHardware(const std::string& path, HardwareNeeds needs, v1::Hardware*
                    hardware->interconnect().has_bandwidth_bytes_per_second(),
                    "the worker's devices exchange activations over it");
   }
+}
+
+DeviceConfig ToDevice(const v1::Hardware& hardware) {
+  DeviceConfig device;
+  device.name = hardware.name();
+  device.peak_flops = hardware.peak_flops();
+  device.peak_8bit_flops = hardware.peak_8bit_flops();
+  device.memory_bytes = hardware.memory_bytes();
+  device.memory_bandwidth_bytes_per_second = hardware.memory_bandwidth_bytes_per_second();
+  device.compute_efficiency = hardware.compute_efficiency();
+  device.memory_efficiency = hardware.memory_efficiency();
+  device.kernel_launch_seconds = hardware.kernel_launch_seconds();
+  device.interconnect.name = hardware.interconnect().name();
+  device.interconnect.bandwidth_bytes_per_second =
+      hardware.interconnect().bandwidth_bytes_per_second();
+  device.interconnect.latency_seconds = hardware.interconnect().latency_seconds();
+  device.iteration_overhead_seconds = hardware.iteration_overhead_seconds();
+  device.sequence_overhead_seconds = hardware.sequence_overhead_seconds();
+  return device;
 }
 
 }  // namespace tokensim
