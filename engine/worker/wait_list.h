@@ -5,7 +5,7 @@
 //   waits.Remove(request);      // it runs, or is gone
 //   waits.oldest();             // since when somebody waits; kNever: nobody does
 //
-// A list through the requests themselves: all operations are O(1) but Clear.
+// A list through the requests' extras: all operations are O(1) but Clear.
 #pragma once
 
 #include "engine/base/time.h"
@@ -19,27 +19,28 @@ class WaitList {
 
   // It is in no list. `now`: not before the one of any call before.
   void Add(RequestHandle handle, SimTime now) {
-    LiveRequest& r = slab_[handle];
+    RequestExtras& r = slab_.Extras(handle);
     r.waits_since = now;
     r.wait_prev = last_;
     r.wait_next = kNoRequest;
-    (last_ == kNoRequest ? first_ : slab_[last_].wait_next) = handle;
+    (last_ == kNoRequest ? first_ : slab_.Extras(last_).wait_next) = handle;
     last_ = handle;
   }
   // Does nothing with one that is in no list.
   void Remove(RequestHandle handle) {
-    LiveRequest& r = slab_[handle];
+    if (slab_[handle].extras == nullptr) return;
+    RequestExtras& r = *slab_[handle].extras;
     if (r.waits_since == kUnset) return;
     r.waits_since = kUnset;
-    (r.wait_prev == kNoRequest ? first_ : slab_[r.wait_prev].wait_next) = r.wait_next;
-    (r.wait_next == kNoRequest ? last_ : slab_[r.wait_next].wait_prev) = r.wait_prev;
+    (r.wait_prev == kNoRequest ? first_ : slab_.Extras(r.wait_prev).wait_next) = r.wait_next;
+    (r.wait_next == kNoRequest ? last_ : slab_.Extras(r.wait_next).wait_prev) = r.wait_prev;
   }
   void Clear() {
     while (first_ != kNoRequest) Remove(first_);
   }
 
   [[nodiscard]] SimTime oldest() const {
-    return first_ == kNoRequest ? kNever : slab_[first_].waits_since;
+    return first_ == kNoRequest ? kNever : slab_[first_].extras->waits_since;
   }
 
  private:

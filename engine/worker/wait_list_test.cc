@@ -47,7 +47,7 @@ TEST(WaitListTest, ClearTakesEverybodyOut) {
   waits.Add(b, 20);
   waits.Clear();
   EXPECT_EQ(waits.oldest(), kNever);
-  EXPECT_EQ(slab[a].waits_since, kUnset);
+  EXPECT_EQ(slab.Extras(a).waits_since, kUnset);
   waits.Add(b, 30);
   EXPECT_EQ(waits.oldest(), 30);
 }
