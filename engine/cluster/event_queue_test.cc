@@ -47,7 +47,7 @@ TEST(EventQueueTest, RandomOperationsKeepTheOrder) {
         return e.kind == moved.kind && e.index == moved.index;
       };
       if (std::count_if(model.begin(), model.end(), same) > 1) continue;
-      moved.time -= static_cast<SimTime>(rng.Below(20));
+      moved.time = std::max<SimTime>(0, moved.time - static_cast<SimTime>(rng.Below(20)));
       queue.Expedite(moved.kind, moved.index, moved.time);
     } else {
       const auto least = std::min_element(model.begin(), model.end(), before);
