@@ -5,7 +5,7 @@
 //   waits.Remove(request);      // it runs, or is gone
 //   waits.oldest();             // since when somebody waits; kNever: nobody does
 //
-// A list through the requests themselves: all operations are O(1) but Clear.
+// A list through what the requests have beside (RequestExtras): all operations are O(1) but Clear.
 #pragma once
 
 #include "engine/base/time.h"

@@ -113,7 +113,7 @@ TEST(PolicyFieldsTest, ThoseOfAnotherPolicyAreChecked) {
   (*message.mutable_parameters())["window"] = 1000;
   message.mutable_weights()->set_load(-1);
   EXPECT_THAT(Resolve(message, {&kPlain}).findings,
-              ElementsAre("ERROR g.parameters.window: is 1000; allowed are 1 .. 100",
+              ElementsAre("ERROR g.parameters.window: is 1,000; allowed are 1 .. 100",
                           "ERROR g.weights.load: is -1; allowed are 0 .. 5"));
 }
 

@@ -203,21 +203,21 @@ TEST(PrepareSchedulersTest, WhatStaticBatchesCannotWaitFor) {
   };
   EXPECT_THAT(
       findings("{policy: static, static: {wait: ful}}"),
-      ElementsAre("ERROR workers[0].local_scheduler.static.wait: is 'ful'; allowed are none "
+      ElementsAre("ERROR local_scheduler.static.wait: is 'ful'; allowed are none "
                   "or full; did you mean full?"));
   EXPECT_THAT(findings("{policy: static, static: {wait: full, timeout_seconds: -1}}"),
               ElementsAre(HasSubstr("static.timeout_seconds: is -1; ")));
   EXPECT_THAT(
       findings("{policy: static, static: {timeout_seconds: 5}}"),
-      ElementsAre("ERROR workers[0].local_scheduler.static.timeout_seconds: goes with wait: "
+      ElementsAre("ERROR local_scheduler.static.timeout_seconds: goes with wait: "
                   "full; with wait: none nobody waits for others"));
   EXPECT_THAT(findings("{policy: static, max_num_seqs: 0, static: {wait: full}}"),
-              ElementsAre("ERROR workers[0].local_scheduler.max_num_seqs: is 0, no limit, but the "
+              ElementsAre("ERROR local_scheduler.max_num_seqs: is 0, no limit, but the "
                           "policy static waits here until so many requests are there; allowed are "
                           "1 .. 1,000,000"));
   EXPECT_THAT(findings("{policy: static, max_num_seqs: 0}"), IsEmpty());
   EXPECT_THAT(findings("{policy: orca, static: {wait: full}}"),
-              ElementsAre("WARNING workers[0].local_scheduler.static.wait: does not apply to local "
+              ElementsAre("WARNING local_scheduler.static.wait: does not apply to local "
                           "scheduler orca, which takes no parameters"));
 }
 
