@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/invariant.h"
+#include "engine/base/prefetch.h"
 
 namespace tokensim {
 namespace {
@@ -22,6 +23,7 @@ WorkerStateConfig StateConfig(const WorkerPlan& plan, const Worker::Context& con
 }
 
 RequestRecord RecordOf(const LiveRequest& r, SimTime finish, SimTime response_delay) {
+  const RequestExtras* const extras = r.extras;
   return {.request_id = r.id,
           .arrival = r.arrival,
           .queued = r.queued,
@@ -39,8 +41,8 @@ RequestRecord RecordOf(const LiveRequest& r, SimTime finish, SimTime response_de
           .turn = r.turn,
           .prefill_worker = r.prefill_worker,
           .conversation = r.conversation,
-          .kv_transfer = r.kv_transfer,
-          .decode_queueing = r.decode_queueing};
+          .kv_transfer = extras == nullptr ? kUnset : extras->kv_transfer,
+          .decode_queueing = extras == nullptr ? kUnset : extras->decode_queueing};
 }
 
 }  // namespace
@@ -49,6 +51,13 @@ Worker::Worker(const WorkerPlan& plan, int32_t index, int32_t timeline_points,
                const Context& context)
     : plan_(plan),
       index_(index),
+      compute_(plan.compute.get()),
+      max_model_len_(plan.max_model_len),
+      most_cached_tokens_(plan.kv_blocks * plan.block_size),
+      prefills_only_(plan.role == Role::kPrefill),
+      forms_ahead_(plan.scheduler.async_depth > 1),
+      in_lockstep_(plan.lockstep_first >= 0),
+      announces_prefills_(context.layerwise && plan.role == Role::kPrefill && !plan.drops_cache),
       context_(context),
       traits_(plan.scheduler.policy->traits()),
       scheduler_(plan.scheduler.policy->Make(
@@ -58,13 +67,10 @@ Worker::Worker(const WorkerPlan& plan, int32_t index, int32_t timeline_points,
       timeline_(timeline_points, plan.host_blocks > 0) {}
 
 RejectReason Worker::CheckFits(int32_t prompt_tokens, int64_t total_tokens) const {
-  if (total_tokens > plan_.max_model_len) return RejectReason::kMaxModelLen;
+  if (total_tokens > max_model_len_) return RejectReason::kMaxModelLen;
   // The last token is never attended to, so its keys and values are not stored.
-  const int64_t most = plan_.role == Role::kPrefill ? prompt_tokens : total_tokens - 1;
-  if ((most + plan_.block_size - 1) / plan_.block_size > plan_.kv_blocks) {
-    return RejectReason::kKvCapacity;
-  }
-  return RejectReason::kNone;
+  const int64_t most = prefills_only_ ? prompt_tokens : total_tokens - 1;
+  return most > most_cached_tokens_ ? RejectReason::kKvCapacity : RejectReason::kNone;
 }
 
 bool Worker::Enqueue(RequestHandle handle, SimTime now) {
@@ -76,6 +82,11 @@ bool Worker::Enqueue(RequestHandle handle, SimTime now) {
   state_.Enqueue(handle);
   Publish();
   return Wake();
+}
+
+void Worker::Prefetch() const {
+  const RequestHandle finishing = state_.decodes().MayFinish();
+  if (finishing != kNoRequest) PrefetchLines(&context_.slab[finishing], sizeof(LiveRequest));
 }
 
 bool Worker::Wake() {
@@ -120,14 +131,14 @@ void Worker::Complete(SimTime now) {
     messages_.push_back(
         {.kind = WorkerMessage::Kind::kFetched, .request = fetch.request, .tokens = fetch.tokens});
   }
-  if (plan_.scheduler.async_depth == 1) {
+  if (!forms_ahead_) {
     state_.Advance(&current_, now);
   }
   for (const RequestHandle handle : current_.first_tokens) {
     context_.slab[handle].prefill_worker = index_;
     ++stats_.prefilled;
   }
-  if (plan_.scheduler.async_depth > 1 && context_.observer != nullptr) {
+  if (forms_ahead_ && context_.observer != nullptr) {
     ObserveFirstTokens(now);
     ObserveChanges(now, next_, /*admissions=*/false, /*preemptions=*/true);
   }
@@ -136,7 +147,7 @@ void Worker::Complete(SimTime now) {
 }
 
 bool Worker::Pick(SimTime now) {
-  if (plan_.scheduler.async_depth > 1 && !next_.empty()) {
+  if (forms_ahead_ && !next_.empty()) {
     std::swap(current_, next_);
     return true;
   }
@@ -161,7 +172,7 @@ SimTime Worker::FetchFromPool(SimTime now) {
 
 void Worker::Launch(SimTime now, double seconds, SimTime fetch) {
   Start(now, seconds, fetch);
-  if (plan_.scheduler.async_depth > 1) {
+  if (forms_ahead_) {
     state_.Advance(&current_, end_);
     Form(now, &next_);
   }
@@ -219,7 +230,7 @@ bool Worker::Form(SimTime now, Batch* batch) {
 // its blocks here are free only when it has arrived there.
 void Worker::MigrateUnderPressure(SimTime now) {
   // A batch formed ahead would leave its last token under way, and the target might fail before.
-  TOKENSIM_INVARIANT(plan_.scheduler.async_depth == 1, "migration with batches formed ahead");
+  TOKENSIM_INVARIANT(!forms_ahead_, "migration with batches formed ahead");
   if (state_.running_count() < 2 || state_.expects_blocks()) return;
   if (state_.free_blocks() >= 2 * state_.decode_count()) return;
   const RequestHandle tail = state_.TailDecode();
@@ -238,7 +249,7 @@ double Worker::BatchSeconds(int64_t gathered_tokens) const {
   IterationShape shape = current_.shape();
   if (current_.empty()) shape = {.decode_count = 1, .decode_context = 1, .sampled_count = 1};
   shape.gathered_tokens = gathered_tokens;
-  double seconds = plan_.compute->IterationSeconds(shape);
+  double seconds = compute_->IterationSeconds(shape);
   if (!warm_ && !current_.empty()) seconds += plan_.warm_up_seconds;
   // What an empty batch swapped lengthens the next one of this worker, not that of other ranks.
   if (current_.swapped_blocks > 0 && !current_.empty()) {
@@ -260,8 +271,7 @@ void Worker::Start(SimTime now, double seconds, SimTime fetch) {
   end_ = SumBeforeNever(now, SumBeforeNever(fetch, compute));
   state_.Start(current_, now, end_);
   if (context_.observer != nullptr && current_.decodes > 0) log_.push_back(end_);
-  if (context_.layerwise && plan_.role == Role::kPrefill && !plan_.drops_cache &&
-      current_.completed_prefills > 0) {
+  if (announces_prefills_ && current_.completed_prefills > 0) {
     for (size_t i = 0; i < current_.chunks.size(); ++i) {
       const LiveRequest& r = context_.slab[current_.chunk_requests[i]];
       const PrefillChunk& chunk = current_.chunks[i];
@@ -306,7 +316,7 @@ bool Worker::Quiet() const {
       !current_.chunks.empty() || context_.migration != nullptr) {
     return false;
   }
-  if (plan_.scheduler.async_depth == 1) return true;
+  if (!forms_ahead_) return true;
   return current_.finishing_decodes.empty() && next_.chunks.empty() && !next_.empty() &&
          next_.swapped_blocks == 0;
 }
@@ -315,7 +325,7 @@ bool Worker::QuietCycle(SimTime now) {
   Account(now);
   CountIteration();
   begin_ = now;
-  if (plan_.scheduler.async_depth == 1) {
+  if (!forms_ahead_) {
     state_.AdvanceQuiet();
     if (state_.decode_blocks_due() > state_.free_blocks()) {
       if (!Pick(now)) return false;

@@ -145,6 +145,10 @@ class Worker {
   [[nodiscard]] IterationShape iteration_shape() const { return current_.shape(); }
   [[nodiscard]] bool idle() const { return end_ == kUnset && state_.idle(); }
   [[nodiscard]] const WorkerPlan& plan() const { return plan_; }
+  // It runs in lock-step with other ranks.
+  [[nodiscard]] bool in_lockstep() const { return in_lockstep_; }
+  // Its next boundary is near: what that will look at is called to the cache.
+  void Prefetch() const;
   [[nodiscard]] const WorkerState& state() const { return state_; }
   [[nodiscard]] const WorkerStats& stats() const { return stats_; }
   [[nodiscard]] const Timeline& timeline() const { return timeline_; }
@@ -197,6 +201,14 @@ class Worker {
 
   const WorkerPlan& plan_;
   const int32_t index_;
+  // Of the plan, what every boundary asks for.
+  const ComputeModel* const compute_;
+  const int64_t max_model_len_;
+  const int64_t most_cached_tokens_;  // of all its KV blocks
+  const bool prefills_only_;
+  const bool forms_ahead_;
+  const bool in_lockstep_;
+  const bool announces_prefills_;  // kPrefillStarts
   Context context_;
   const LocalSchedulerTraits traits_;  // of its scheduler
   std::unique_ptr<LocalScheduler> scheduler_;

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include "engine/base/invariant.h"
@@ -12,7 +16,8 @@ namespace tokensim {
 namespace {
 
 // Arrivals and lengths, nothing else. One class per pair of types: the only virtual call per
-// request is Pop.
+// request is Pop. Requests are drawn many at a time: those of one draw overlap, and what they are
+// drawn from stays in the cache meanwhile.
 template <typename ArrivalProcess, typename LengthSource>
 class PairedSource final : public RequestSource {
  public:
@@ -25,21 +30,34 @@ class PairedSource final : public RequestSource {
   }
 
   void Pop() override {
-    has_next_ = remaining_ > 0;
+    if (index_ == drawn_) Draw();
+    has_next_ = index_ < drawn_ && drawn_arrivals_[index_] <= last_;
     if (!has_next_) return;
-    --remaining_;
-    next_.arrival = arrivals_.Next();
-    has_next_ = next_.arrival <= last_;
-    const LengthPair lengths = lengths_.Next();
-    next_.input_tokens = lengths.input;
-    next_.output_tokens = lengths.output;
+    next_.arrival = drawn_arrivals_[index_];
+    next_.input_tokens = drawn_lengths_[index_].input;
+    next_.output_tokens = drawn_lengths_[index_].output;
+    ++index_;
   }
 
  private:
-  int64_t remaining_;
-  SimTime last_;  // arrival
+  static constexpr size_t kMostDrawn = 64;
+
+  void Draw() {
+    index_ = 0;
+    drawn_ = static_cast<size_t>(std::min<int64_t>(kMostDrawn, remaining_));
+    remaining_ -= static_cast<int64_t>(drawn_);
+    for (size_t i = 0; i < drawn_; ++i) drawn_arrivals_[i] = arrivals_.Next();
+    for (size_t i = 0; i < drawn_; ++i) drawn_lengths_[i] = lengths_.Next();
+  }
+
+  int64_t remaining_;  // not drawn yet
+  SimTime last_;       // arrival
   ArrivalProcess arrivals_;
   LengthSource lengths_;
+  size_t index_ = 0;
+  size_t drawn_ = 0;
+  std::array<SimTime, kMostDrawn> drawn_arrivals_;
+  std::array<LengthPair, kMostDrawn> drawn_lengths_;
 };
 
 // Arrivals that wait for nothing, with classes, prefix groups or hash ids.

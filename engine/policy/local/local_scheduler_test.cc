@@ -229,9 +229,10 @@ TEST_F(LocalSchedulerTest, HitsLeaveTheLastToken) {
       slab_, WorkerStateConfig{.kv_blocks = 100, .block_size = 4, .prefix_caching = true}, config);
   scheduler_ = config.policy->Make({config.max_num_seqs, config.max_num_batched_tokens});
   LiveRequest request;
-  request.text = {.prefix_group = 1, .prefix_tokens = 100};
+  RequestExtras extras{.text = {.prefix_group = 1, .prefix_tokens = 100}};
+  request.extras = &extras;
   const RequestHandle first = Add(12, 1);
-  slab_[first].text = request.text;
+  slab_.Extras(first).text = extras.text;
   Form();
   EXPECT_EQ(Complete(), 1);
   for (const auto& [input, hits] : {std::pair(4, 0), {8, 4}, {12, 8}, {13, 12}, {40, 12}}) {

@@ -43,7 +43,7 @@ size_t FirstVictim(std::string_view victim, const std::vector<Client>& clients) 
   Batch next;
   state.BeginBatch(&next);
   EXPECT_TRUE(state.PreemptForDecodes());
-  const auto at = std::find(handles.begin(), handles.end(), next.preempted.at(0).request);
+  const auto at = std::find(handles.begin(), handles.end(), next.preempted[0].request);
   return static_cast<size_t>(at - handles.begin());
 }
 
