@@ -57,6 +57,11 @@ inline std::shared_ptr<Plan> MakePlan(const std::vector<TestRequest>& requests,
   return plan;
 }
 
+// Requests, or blocks, times milliseconds.
+inline int64_t Ms(OccupancyIntegral::Integral integral) {
+  return static_cast<int64_t>(integral / kMs);
+}
+
 // Of one worker.
 inline std::shared_ptr<Plan> MakeLonePlan(const std::vector<TestRequest>& requests,
                                           const LocalSchedulerConfig& scheduler = {},

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "engine/compute/operators.h"
-#include "engine/compute/preset_files.h"
 #include "engine/compute/roofline.h"
+#include "engine/io/plan/test_presets.h"
 
 namespace tokensim {
 namespace {

@@ -1,7 +1,7 @@
-// For tests: the presets of configs/ without the schema, so that the tests of this folder need no
-// protobuf. Throws on a field it does not know or cannot read.
+// For tests: the presets of configs/ as the structs that the engine computes with.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,13 +20,14 @@ struct ModelPreset {
 struct HardwarePreset {
   std::string file;  // a100-80g
   DeviceConfig config;
-  TiledDeviceConfig tiled;  // no cores: the file does not say
+  TiledDeviceConfig tiled;  // no cores: the preset does not say
   std::vector<EfficiencySurface> kernels;
 };
 
-// Sorted by file name.
+// Sorted by name.
 [[nodiscard]] std::vector<ModelPreset> ReadModelPresets();
 [[nodiscard]] std::vector<HardwarePreset> ReadHardwarePresets();
+// Fails an invariant when there is none of that name.
 [[nodiscard]] TransformerConfig ReadModelPreset(const std::string& name);
 [[nodiscard]] DeviceConfig ReadHardwarePreset(const std::string& name);
 [[nodiscard]] TiledDeviceConfig ReadTiledPreset(const std::string& name);
