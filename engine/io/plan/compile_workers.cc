@@ -102,6 +102,10 @@ WorkerPlan CompileWorker(const v1::Spec& spec, const v1::WorkerGroup& group,
   const v1::Model& model = ModelOf(spec, group);
   if (model.has_num_layers()) worker.num_layers = model.num_layers();
   worker.warm_up_seconds = group.calibration().warm_up_seconds();
+  const ParallelismConfig split = ToParallelism(group.parallelism());
+  worker.devices = split.tensor * split.pipeline;
+  worker.dollars_per_hour = group.hardware().price();
+  worker.watts = group.hardware().watts();
   AddBreakpoints(group, &worker);
   return worker;
 }

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/number_format.h"
 #include "engine/compute/backend.h"
 #include "engine/compute/calibration.h"
 #include "engine/compute/kernels/efficiency_surface.h"
@@ -150,6 +151,7 @@ void ResolveRest(v1::Spec* spec, Findings* findings);
 
 // Plain structs of resolved messages.
 [[nodiscard]] double BytesPerElement(v1::DataType type);
+[[nodiscard]] NumberFormat FormatOf(v1::DataType type);
 [[nodiscard]] TransformerConfig ToTransformer(const v1::Model& model, v1::DataType kv_dtype);
 [[nodiscard]] ParallelismConfig ToParallelism(const v1::Parallelism& parallelism);
 [[nodiscard]] ProfileTables ToProfileTables(const v1::ProfileTables& tables);

@@ -4,7 +4,8 @@
 namespace tokensim {
 namespace {
 
-void ExpandPreset(const Checker& check, v1::Hardware* hardware) {
+// `kernels`: with the surfaces of the preset, unless there are others. They are large.
+void ExpandPreset(const Checker& check, bool kernels, v1::Hardware* hardware) {
   if (hardware->preset().empty()) return;
   const v1::Hardware* preset = FindHardwarePreset(hardware->preset());
   if (preset == nullptr) {
@@ -12,8 +13,9 @@ void ExpandPreset(const Checker& check, v1::Hardware* hardware) {
     return;
   }
   v1::Hardware expanded = *preset;
-  if (hardware->kernels_size() > 0) expanded.clear_kernels();
   expanded.MergeFrom(*hardware);
+  const v1::Hardware* surfaces = kernels ? FindKernelPreset(hardware->preset()) : nullptr;
+  if (surfaces != nullptr && hardware->kernels_size() == 0) expanded.MergeFrom(*surfaces);
   if (expanded.name().empty()) expanded.set_name(hardware->preset());
   expanded.clear_preset();
   *hardware = std::move(expanded);
@@ -22,12 +24,17 @@ void ExpandPreset(const Checker& check, v1::Hardware* hardware) {
 void CheckFigures(const Checker& check, const v1::Hardware& h) {
   constexpr double kMaxRate = 1e21;
   constexpr double kMaxOverhead = 1000;  // seconds
+  constexpr int64_t kMaxMemoryBytes = 1'000'000'000'000'000;
   check.Length("name", h.name(), 200);
   check.Length("source", h.source(), 4000);
   if (h.has_peak_flops()) check.Positive("peak_flops", h.peak_flops(), kMaxRate);
   if (h.has_peak_8bit_flops()) check.Positive("peak_8bit_flops", h.peak_8bit_flops(), kMaxRate);
-  if (h.has_memory_bytes()) {
-    check.Range("memory_bytes", h.memory_bytes(), 1, 1'000'000'000'000'000);
+  if (h.has_peak_fp8_flops()) check.Positive("peak_fp8_flops", h.peak_fp8_flops(), kMaxRate);
+  if (h.has_peak_int8_flops()) check.Positive("peak_int8_flops", h.peak_int8_flops(), kMaxRate);
+  if (h.has_peak_fp4_flops()) check.Positive("peak_fp4_flops", h.peak_fp4_flops(), kMaxRate);
+  if (h.has_memory_bytes()) check.Range("memory_bytes", h.memory_bytes(), 1, kMaxMemoryBytes);
+  if (h.has_driver_memory_bytes()) {
+    check.Range("driver_memory_bytes", h.driver_memory_bytes(), 1, kMaxMemoryBytes);
   }
   if (h.has_memory_bandwidth_bytes_per_second()) {
     check.Positive("memory_bandwidth_bytes_per_second", h.memory_bandwidth_bytes_per_second(),
@@ -53,7 +60,53 @@ void CheckFigures(const Checker& check, const v1::Hardware& h) {
   if (link.has_latency_seconds()) {
     check.NotNegative("interconnect.latency_seconds", link.latency_seconds(), kMaxOverhead);
   }
-  if (h.has_price()) check.Positive("price", h.price(), 1e12);
+}
+
+void CheckDeployment(const Checker& check, const v1::Hardware& h) {
+  constexpr double kMaxRate = 1e21;
+  constexpr double kMaxPrice = 1e12;
+  if (h.has_scale_up_devices()) check.Range("scale_up_devices", h.scale_up_devices(), 1, 1'000'000);
+  if (h.has_scale_out_bandwidth_bytes_per_second()) {
+    check.Positive("scale_out_bandwidth_bytes_per_second",
+                   h.scale_out_bandwidth_bytes_per_second(), kMaxRate);
+  }
+  if (h.has_watts()) check.Positive("watts", h.watts(), 1e9);
+  if (h.has_price()) check.Positive("price", h.price(), kMaxPrice);
+  const v1::HourlyPrices& prices = h.prices();
+  if (prices.has_hyperscaler()) {
+    check.Positive("prices.hyperscaler", prices.hyperscaler(), kMaxPrice);
+  }
+  if (prices.has_neocloud()) check.Positive("prices.neocloud", prices.neocloud(), kMaxPrice);
+  if (prices.has_rental()) check.Positive("prices.rental", prices.rental(), kMaxPrice);
+  check.Length("prices.source", prices.source(), 4000);
+}
+
+// Of the seller; 0: not given.
+double PriceOf(const v1::HourlyPrices& prices, v1::Seller seller) {
+  switch (seller) {
+    case v1::SELLER_HYPERSCALER:
+      return prices.hyperscaler();
+    case v1::SELLER_RENTAL:
+      return prices.rental();
+    default:
+      return prices.neocloud();
+  }
+}
+
+// One price is left of what the sellers ask.
+void ResolvePrice(const Checker& check, v1::Hardware* h) {
+  if (h->has_seller() && (!v1::Seller_IsValid(h->seller()) || h->seller() == 0)) {
+    check.Error("seller", "is nobody who sells; allowed are hyperscaler, neocloud, rental");
+  } else if (!h->has_price()) {
+    const double price = PriceOf(h->prices(), h->seller());
+    if (price > 0) {
+      h->set_price(price);
+    } else if (h->has_seller()) {
+      check.Error("seller", "has no price of this hardware; give `price` or another seller");
+    }
+  }
+  h->clear_prices();
+  h->clear_seller();
 }
 
 void FillDefaults(v1::Hardware* h) {
@@ -74,10 +127,12 @@ void ResolveHardware(const std::string& path, HardwareNeeds needs, v1::Hardware*
                      Findings* findings) {
   const Checker check(findings, path);
   const int64_t errors = findings->errors();
-  ExpandPreset(check, hardware);
+  ExpandPreset(check, needs.kernels, hardware);
   // What the preset would have is not known.
   if (findings->errors() > errors) needs = {.kernels = hardware->kernels_size() > 0};
   CheckFigures(check, *hardware);
+  CheckDeployment(check, *hardware);
+  ResolvePrice(check, hardware);
   if (hardware->has_host_link()) {
     ResolveLink(check, "host_link", kDefaultHostLink, hardware->mutable_host_link());
   }

@@ -71,6 +71,20 @@ void ResolveExperts(const Checker& check, const v1::Model* model, v1::Parallelis
   if (p->expert() == 1) p->clear_expert();
 }
 
+// Devices that exchange activations over more than the interconnect joins.
+void WarnOfScaleUp(const Checker& check, const v1::WorkerGroup& group) {
+  if (!group.hardware().has_scale_up_devices()) return;
+  const int32_t joined = group.hardware().scale_up_devices();
+  const auto warn = [&](const char* field, int32_t devices) {
+    if (devices <= joined) return;
+    check.Warning(absl::StrCat("parallelism.", field),
+                  absl::StrCat("is ", devices, "; the interconnect joins ", joined,
+                               " devices. Beyond them it is slower: set hardware.interconnect"));
+  };
+  warn("tensor", group.parallelism().tensor());
+  warn("expert", group.parallelism().expert());
+}
+
 // The devices of one worker, and its replicas. What is 1 stays or becomes absent, except tensor, so
 // that specs without these fields keep their digest.
 void ResolveParallelism(const std::string& path, const v1::Model* model, v1::Parallelism* p,
@@ -182,6 +196,7 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
                                  .memory = known && !group->memory().has_kv_blocks(),
                                  .interconnect = operators && several};
     ResolveHardware(check.Path("hardware"), needs, group->mutable_hardware(), findings);
+    WarnOfScaleUp(check, *group);
   }
   ResolveLocalScheduler(check.Path("local_scheduler"), model, group->mutable_local_scheduler(),
                         findings);
