@@ -69,9 +69,9 @@ def fit_kernel(kernel, device, data, figures):
     for name, held in splits(problems).items():
         train = {axis: sizes[~held] for axis, sizes in problems.sizes.items()}
         test = {axis: sizes[held] for axis, sizes in problems.sizes.items()}
-        logs = fit(grid, train, efficiency[~held])
+        logs = fit(grid, train, efficiency[~held], kernel.smoothness)
         errors[name] = relative_errors(grid, logs, test, efficiency[held]).mean()
-    logs = fit(grid, problems.sizes, efficiency)
+    logs = fit(grid, problems.sizes, efficiency, kernel.smoothness)
     return {
         "kernel": kernel, "grid": grid, "logs": logs, "count": len(problems),
         "impossible": 1 - possible.mean(), "held_rows": errors["rows"],
