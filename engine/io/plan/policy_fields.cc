@@ -180,7 +180,9 @@ class Resolver {
     for (const PolicyChoice& choice : choices_) {
       for (const PolicyInfo* policy : choice.known) {
         for (const Parameter& parameter : policy->parameters) {
-          if (seen.insert(parameter.name).second) ResolveOne(choice, parameter);
+          if (seen.insert(parameter.name).second) {
+            ResolveOne(choice, std::string(parameter.name));
+          }
         }
       }
     }
@@ -191,9 +193,8 @@ class Resolver {
   }
 
  private:
-  // A parameter of some policies of that kind: `declared` is the first one's.
-  void ResolveOne(const PolicyChoice& choice, const Parameter& declared) {
-    const std::string name(declared.name);
+  // A parameter of some policies of that kind.
+  void ResolveOne(const PolicyChoice& choice, const std::string& name) {
     const Field field(message_, name);
     const bool in_map = map_.contains(name);
     if (in_map && field.found()) {
@@ -214,14 +215,31 @@ class Resolver {
       if (!problem.empty()) check_.Error(path, problem);
       if (!set) WriteDefault(field, name, *taker);
     } else if (set) {
-      ParameterValues values(std::span(&declared, 1));
-      const bool holds =
-          Read(field, name, &values).empty() && values.number(name) == declared.default_value;
-      if (!holds && !choice.chosen.empty()) {
-        check_.Warning(path, absl::StrCat("does not apply to ", Describe(choice)));
-      }
-      field.found() ? field.Clear(&message_) : static_cast<void>(map_.erase(name));
+      RemoveUnused(choice, field, path, name);
     }
+  }
+
+  // Of a policy that is not chosen. Good is what any policy with that parameter takes.
+  void RemoveUnused(const PolicyChoice& choice, const Field& field, const std::string& path,
+                    const std::string& name) {
+    std::string problem;
+    bool good = false;
+    bool holds = false;  // it says what holds anyway
+    for (const PolicyInfo* policy : choice.known) {
+      const Parameter* parameter = Find(*policy, name);
+      if (parameter == nullptr) continue;
+      ParameterValues values(policy->parameters);
+      const std::string wrong = Read(field, name, &values);
+      good = good || wrong.empty();
+      holds = holds || (wrong.empty() && values.number(name) == parameter->default_value);
+      if (problem.empty()) problem = wrong;
+    }
+    if (!good) {
+      check_.Error(path, problem);
+    } else if (!holds && !choice.chosen.empty()) {
+      check_.Warning(path, absl::StrCat("does not apply to ", Describe(choice)));
+    }
+    field.found() ? field.Clear(&message_) : static_cast<void>(map_.erase(name));
   }
 
   [[nodiscard]] std::string Read(const Field& field, const std::string& name,
@@ -262,6 +280,20 @@ class Resolver {
 };
 
 }  // namespace
+
+void SetPolicyName(std::string_view field, std::string_view name_field, std::string_view name,
+                   Message* message) {
+  const auto& reflection = *message->GetReflection();
+  const FieldDescriptor* named = message->GetDescriptor()->FindFieldByName(std::string(name_field));
+  const FieldDescriptor* chosen = message->GetDescriptor()->FindFieldByName(std::string(field));
+  const auto* value = FindEnumValue(*chosen->enum_type(), name);
+  if (value != nullptr) {
+    reflection.SetEnum(message, chosen, value);
+    reflection.ClearField(message, named);
+  } else {
+    reflection.SetString(message, named, std::string(name));
+  }
+}
 
 void ResolveParameters(const Checker& check, const std::vector<PolicyChoice>& choices,
                        Message* message) {

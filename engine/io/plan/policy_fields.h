@@ -47,9 +47,14 @@ bool CheckPolicyName(const Checker& check, std::string_view field, const std::st
                                      std::string_view name_field, std::string_view default_name,
                                      const google::protobuf::Message& message);
 
+// Names a policy in such a message: by the enumeration if that has it, else by the text.
+void SetPolicyName(std::string_view field, std::string_view name_field, std::string_view name,
+                   google::protobuf::Message* message);
+
 // Checks the parameters that are set, and sets those of the chosen policies that are not to their
-// defaults. One that no chosen policy takes is a warning and is removed, unless it says what holds
-// anyway; one that no policy knows is an error. `check` is the message's.
+// defaults. One that no chosen policy takes is not used (fields.h): it is checked by the ranges of
+// the policies that have it, told unless it says the default, and removed. One that no policy knows
+// is an error. `check` is the message's.
 void ResolveParameters(const Checker& check, const std::vector<PolicyChoice>& choices,
                        google::protobuf::Message* message);
 

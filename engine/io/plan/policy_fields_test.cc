@@ -107,6 +107,15 @@ TEST(PolicyFieldsTest, ThoseOfAnotherPolicyAreRemovedAndTold) {
   EXPECT_EQ(outcome.message.ByteSizeLong(), 0U) << outcome.message.ShortDebugString();
 }
 
+TEST(PolicyFieldsTest, ThoseOfAnotherPolicyAreChecked) {
+  v1::GlobalScheduler message;
+  (*message.mutable_parameters())["window"] = 1000;
+  message.mutable_weights()->set_load(-1);
+  EXPECT_THAT(Resolve(message, {&kPlain}).findings,
+              ElementsAre("ERROR g.parameters.window: is 1000; allowed are 1 .. 100",
+                          "ERROR g.weights.load: is -1; allowed are 0 .. 5"));
+}
+
 TEST(PolicyFieldsTest, TwoPoliciesAreBothNamed) {
   v1::GlobalScheduler message;
   (*message.mutable_parameters())["decay"] = 0.1;

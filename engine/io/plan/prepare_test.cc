@@ -93,10 +93,10 @@ TEST(PrepareTest, ExplicitBlocksReplaceTheComputedNumber) {
                 .kv_blocks,
             1000);
   EXPECT_THAT(FindingsOf({{"memory.kv_blocks", "100000"}}),
-              ElementsAre("WARNING workers[0].memory.kv_blocks: is 100,000; the device's memory "
+              ElementsAre("WARNING memory.kv_blocks: is 100,000; the device's memory "
                           "has room for 7,353"));
   EXPECT_THAT(FindingsOf({{"memory.kv_blocks", "1"}}),
-              ElementsAre("ERROR workers[0].memory.kv_blocks: is 1; allowed are 2 .. "
+              ElementsAre("ERROR memory.kv_blocks: is 1; allowed are 2 .. "
                           "1,000,000,000,000"));
 }
 

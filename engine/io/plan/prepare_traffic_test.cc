@@ -211,7 +211,8 @@ TEST(PrepareClassesTest, Errors) {
               ElementsAre("ERROR workload.classes: has 65 entries; at most 64 are allowed"));
   EXPECT_THAT(FindingsOf({{kClasses, "[{name: a, lengths: {trace: {}}}]"}}),
               ElementsAre("ERROR workload.classes[0].lengths.trace: needs workload.trace with a "
-                          "path or rows"));
+                          "path or rows",
+                          "WARNING workload.lengths: is not used: every class has its own"));
 }
 
 TEST(PrepareClassesTest, LengthsOfEveryClassReplaceTheWorkloads) {
@@ -360,7 +361,7 @@ TEST(PrepareTraceTest, FilesKeepHashIdsAndConversations) {
   EXPECT_EQ(turns.plan->workload.num_requests, 2);
 }
 
-// Specs from before these fields keep their digest.
+// Absent is off.
 TEST(PrepareTrafficTest, AbsentMessagesStayAbsent) {
   const v1::Workload workload = PrepareChanged({}).resolved.workload();
   EXPECT_FALSE(workload.has_conversations());

@@ -206,8 +206,9 @@ TEST(PrepareTraceTest, TracesThatAreMissingOrUnused) {
       FindingsOf({{"workload.lengths", "{trace: {}}"}}),
       ElementsAre("ERROR workload.lengths.trace: needs workload.trace with a path or rows"));
   const PreparedSpec unused = PrepareChanged({{"workload.trace", kRows}});
-  EXPECT_THAT(Texts(unused),
-              ElementsAre("WARNING workload.trace: is not used by arrival or lengths"));
+  EXPECT_THAT(
+      Texts(unused),
+      ElementsAre("WARNING workload.trace: is not used: neither arrival nor lengths take it"));
   EXPECT_FALSE(unused.resolved.workload().has_trace());
 }
 

@@ -1,7 +1,10 @@
 #include "engine/io/plan/test_presets.h"
 
 #include "engine/base/invariant.h"
-#include "engine/io/plan/resolve.h"
+#include "engine/io/plan/compile.h"
+#include "engine/io/plan/features/hardware.h"
+#include "engine/io/plan/features/kernels.h"
+#include "engine/io/plan/features/tiled.h"
 #include "engine/io/presets/catalog.h"
 
 namespace tokensim {

@@ -1,8 +1,11 @@
-// When requests arrive.
+#include "engine/io/plan/features/arrival.h"
+
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "engine/io/plan/resolve.h"
+#include "engine/io/plan/features/duration.h"
+#include "engine/io/plan/features/limits.h"
+#include "engine/io/plan/fields.h"
 #include "engine/io/yaml/quantity.h"
 
 namespace tokensim {
@@ -12,16 +15,37 @@ constexpr double kMaxRate = 1e9;         // requests per second
 constexpr double kSuspiciousRate = 1e5;  // no front end takes more
 
 constexpr double kMaxVariation = 100;
+constexpr char kCv[] = "standard deviation of a gap over its mean";
 constexpr int kMaxSegments = 10'000;
 constexpr int64_t kMaxUsers = 10'000'000;
-constexpr double kMaxWaitSeconds = 1e6;  // of one think time
+constexpr FieldRule kRate[] = {
+    Positive("rate_per_second", kMaxRate).Required("requests per second")};
+constexpr FieldRule kVariation[] = {Positive("cv", kMaxVariation).Required(kCv)};
+constexpr FieldRule kWeibullVariation[] = {Between("cv", 0.01, kMaxVariation).Required(kCv)};
+constexpr FieldRule kUniform[] = {
+    NotNegative("start_seconds", kMaxSimulatedSeconds).Default(0),
+    NotNegative("end_seconds", kMaxSimulatedSeconds).Required("when the last request may arrive")};
+constexpr FieldRule kBurst[] = {Integer("size", 1, kMaxRequests),  // all requests unless given
+                                NotNegative("interval_seconds", kMaxSimulatedSeconds).Default(0)};
+constexpr FieldRule kTrace[] = {Positive("speedup", 1e9).Default(1)};
+constexpr FieldRule kPiecewise[] = {Flag("repeat").Default(0)};
+constexpr FieldRule kSegment[] = {
+    Positive("duration_seconds", kMaxSimulatedSeconds).Required("how long the segment lasts"),
+    NotNegative("start_rate_per_second", kMaxRate).Required("requests per second at its start")};
+constexpr FieldRule kEndRate[] = {
+    NotNegative("end_rate_per_second", kMaxRate)};  // as at its start unless given
+constexpr FieldRule kUsers[] = {
+    Integer("users", 1, kMaxUsers).Required("how many clients take turns")};
+constexpr FieldRule kRamp[] = {NotNegative("ramp_seconds", kMaxSimulatedSeconds / 2).Default(0)};
 constexpr char kTooLate[] = "the last request would arrive after 126 years";
 
-void CheckRate(const Checker& check, bool present, double rate, int64_t requests) {
-  if (!check.Required("rate_per_second", present, "requests per second")) return;
-  if (!check.Positive("rate_per_second", rate, kMaxRate)) return;
+// Of a process with one rate.
+template <typename Process>
+void ResolveRate(const Checker& check, int64_t requests, Process* process) {
+  if (!ResolveFields(check, kRate, process)) return;
+  const double rate = process->rate_per_second();
   if (static_cast<double>(requests) / rate > kMaxSimulatedSeconds) {
-    check.Error("rate_per_second", "is too low: the last request would arrive after 126 years");
+    check.Error("rate_per_second", absl::StrCat("is too low: ", kTooLate));
   } else if (rate > kSuspiciousRate) {
     check.Warning("rate_per_second",
                   absl::StrCat("is ", FormatReal(rate, Units::kNone),
@@ -35,13 +59,7 @@ void ResolveUniform(const Checker& check, bool endless, v1::UniformArrival* unif
                 "spreads a number of requests over a time: give num_requests instead of "
                 "duration_seconds, or another process");
   }
-  if (!uniform->has_start_seconds()) uniform->set_start_seconds(0);
-  if (!check.NotNegative("start_seconds", uniform->start_seconds(), kMaxSimulatedSeconds)) return;
-  if (!check.Required("end_seconds", uniform->has_end_seconds(),
-                      "when the last request may arrive")) {
-    return;
-  }
-  if (check.NotNegative("end_seconds", uniform->end_seconds(), kMaxSimulatedSeconds) &&
+  if (ResolveFields(check, kUniform, uniform) &&
       uniform->end_seconds() <= uniform->start_seconds()) {
     check.Error("end_seconds", "must be later than start_seconds");
   }
@@ -59,22 +77,16 @@ void ResolveBurst(const Checker& check, int64_t requests, bool endless, v1::Burs
   if (!burst->has_size()) {
     burst->set_size(static_cast<int32_t>(std::clamp<int64_t>(requests, 1, kMaxRequests)));
   }
-  if (!burst->has_interval_seconds()) burst->set_interval_seconds(0);
-  const bool size = check.Range("size", burst->size(), 1, kMaxRequests);
-  if (!check.NotNegative("interval_seconds", burst->interval_seconds(), kMaxSimulatedSeconds) ||
-      !size) {
-    return;
-  }
+  if (!ResolveFields(check, kBurst, burst)) return;
   const double bursts = static_cast<double>(requests / burst->size());
   if (bursts * burst->interval_seconds() > kMaxSimulatedSeconds) {
-    check.Error("interval_seconds", "is too long: the last request would arrive after 126 years");
+    check.Error("interval_seconds", absl::StrCat("is too long: ", kTooLate));
   }
 }
 
 void ResolveTraceArrival(const Checker& check, const v1::Workload& workload,
                          v1::TraceArrival* arrival) {
-  if (!arrival->has_speedup()) arrival->set_speedup(1);
-  if (!check.Positive("speedup", arrival->speedup(), 1e9)) return;
+  if (!ResolveFields(check, kTrace, arrival)) return;
   if (!workload.has_trace()) return;  // reported by the caller
   const v1::TraceRows& rows = workload.trace().rows();
   if (rows.input_tokens_size() == 0) return;  // the trace has errors
@@ -92,33 +104,16 @@ void ResolveTraceArrival(const Checker& check, const v1::Workload& workload,
   const double cycles = 1 + static_cast<double>(workload.num_requests()) / rows.input_tokens_size();
   if (2 * span * cycles / arrival->speedup() > kMaxSimulatedSeconds ||
       2 * span * cycles > kMaxSimulatedSeconds) {
-    check.Error("speedup", "the last request would arrive after 126 years");
-  }
-}
-
-void CheckVariation(const Checker& check, bool present, double cv, double min) {
-  if (!check.Required("cv", present, "standard deviation of a gap over its mean")) return;
-  if (min == 0) {
-    check.Positive("cv", cv, kMaxVariation);
-  } else if (!(cv >= min && cv <= kMaxVariation)) {
-    check.Error("cv", absl::StrCat("is ", FormatReal(cv, Units::kNone), "; allowed are ", min,
-                                   " .. ", kMaxVariation));
+    check.Error("speedup", kTooLate);
   }
 }
 
 bool ResolveSegment(const Checker& check, v1::RateSegment* segment) {
-  bool good = check.Required("duration_seconds", segment->has_duration_seconds(),
-                             "how long the segment lasts") &&
-              check.Positive("duration_seconds", segment->duration_seconds(), kMaxSimulatedSeconds);
-  if (!check.Required("start_rate_per_second", segment->has_start_rate_per_second(),
-                      "requests per second at its start") ||
-      !check.NotNegative("start_rate_per_second", segment->start_rate_per_second(), kMaxRate)) {
-    return false;
-  }
-  if (!segment->has_end_rate_per_second()) {
+  const bool good = ResolveFields(check, kSegment, segment);
+  if (good && !segment->has_end_rate_per_second()) {
     segment->set_end_rate_per_second(segment->start_rate_per_second());
   }
-  return check.NotNegative("end_rate_per_second", segment->end_rate_per_second(), kMaxRate) && good;
+  return ResolveFields(check, kEndRate, segment) && good;
 }
 
 // `endless`: until a time comes; then the rate may end at 0.
@@ -130,7 +125,7 @@ void ResolvePiecewise(const Checker& check, int64_t requests, bool endless,
                 absl::StrCat("has ", count, " entries; allowed are 1 .. ", Grouped(kMaxSegments)));
     return;
   }
-  if (!piecewise->has_repeat()) piecewise->set_repeat(false);
+  ResolveFields(check, kPiecewise, piecewise);
   bool good = true;
   double seconds = 0;
   double mass = 0;  // expected requests
@@ -159,13 +154,11 @@ void ResolvePiecewise(const Checker& check, int64_t requests, bool endless,
 }
 
 void ResolveClosedLoop(const Checker& check, int64_t requests, v1::ClosedLoopArrival* loop) {
-  const bool users = check.Required("users", loop->has_users(), "how many clients take turns") &&
-                     check.Range("users", loop->users(), 1, kMaxUsers);
+  const bool users = ResolveFields(check, kUsers, loop);
   if (!loop->has_think_time()) loop->mutable_think_time()->set_fixed_seconds(0);
   const int64_t errors = check.findings()->errors();
   ResolveDuration(Checker(check.findings(), check.Path("think_time")), loop->mutable_think_time());
-  if (!loop->has_ramp_seconds()) loop->set_ramp_seconds(0);
-  check.NotNegative("ramp_seconds", loop->ramp_seconds(), kMaxSimulatedSeconds / 2);
+  ResolveFields(check, kRamp, loop);
   if (!users || check.findings()->errors() > errors) return;
   const double rounds = static_cast<double>(requests) / loop->users();
   if (rounds * MeanSeconds(loop->think_time()) > kMaxSimulatedSeconds / 2) {
@@ -173,49 +166,17 @@ void ResolveClosedLoop(const Checker& check, int64_t requests, v1::ClosedLoopArr
   }
 }
 
+PiecewiseArrivals ToPiecewise(const v1::PiecewiseArrival& piecewise) {
+  PiecewiseArrivals compiled;
+  for (const v1::RateSegment& segment : piecewise.segments()) {
+    compiled.segments.push_back({segment.duration_seconds(), segment.start_rate_per_second(),
+                                 segment.end_rate_per_second()});
+  }
+  compiled.repeat = piecewise.repeat();
+  return compiled;
+}
+
 }  // namespace
-
-void ResolveDuration(const Checker& check, v1::DurationDistribution* duration) {
-  switch (duration->distribution_case()) {
-    case v1::DurationDistribution::kFixedSeconds:
-      check.NotNegative("fixed_seconds", duration->fixed_seconds(), kMaxWaitSeconds);
-      return;
-    case v1::DurationDistribution::kExponential: {
-      const v1::ExponentialDuration& exponential = duration->exponential();
-      if (check.Required("exponential.mean_seconds", exponential.has_mean_seconds(),
-                         "the mean duration")) {
-        check.Positive("exponential.mean_seconds", exponential.mean_seconds(), kMaxWaitSeconds);
-      }
-      return;
-    }
-    case v1::DurationDistribution::kUniform: {
-      const v1::UniformDuration& uniform = duration->uniform();
-      const bool min =
-          check.Required("uniform.min_seconds", uniform.has_min_seconds(), "the shortest duration");
-      const bool max =
-          check.Required("uniform.max_seconds", uniform.has_max_seconds(), "the longest duration");
-      if (!min || !max ||
-          !check.NotNegative("uniform.min_seconds", uniform.min_seconds(), kMaxWaitSeconds) ||
-          !check.NotNegative("uniform.max_seconds", uniform.max_seconds(), kMaxWaitSeconds)) {
-        return;
-      }
-      if (uniform.max_seconds() < uniform.min_seconds()) {
-        check.Error("uniform.max_seconds", "must not be below min_seconds");
-      }
-      return;
-    }
-    case v1::DurationDistribution::DISTRIBUTION_NOT_SET:
-      check.Missing("", "is empty: give one of fixed_seconds, exponential, uniform");
-  }
-}
-
-double MeanSeconds(const v1::DurationDistribution& duration) {
-  if (duration.has_exponential()) return duration.exponential().mean_seconds();
-  if (duration.has_uniform()) {
-    return 0.5 * (duration.uniform().min_seconds() + duration.uniform().max_seconds());
-  }
-  return duration.fixed_seconds();
-}
 
 void ResolveArrival(v1::Workload* workload, Findings* findings) {
   const Checker check(findings, "workload.arrival");
@@ -226,11 +187,9 @@ void ResolveArrival(v1::Workload* workload, Findings* findings) {
   const bool endless = workload->has_duration_seconds();
   switch (arrival->process_case()) {
     case v1::Arrival::kPoisson:
-      return CheckRate(at("poisson"), arrival->poisson().has_rate_per_second(),
-                       arrival->poisson().rate_per_second(), requests);
+      return ResolveRate(at("poisson"), requests, arrival->mutable_poisson());
     case v1::Arrival::kConstant:
-      return CheckRate(at("constant"), arrival->constant().has_rate_per_second(),
-                       arrival->constant().rate_per_second(), requests);
+      return ResolveRate(at("constant"), requests, arrival->mutable_constant());
     case v1::Arrival::kUniform:
       return ResolveUniform(at("uniform"), endless, arrival->mutable_uniform());
     case v1::Arrival::kBurst:
@@ -238,14 +197,13 @@ void ResolveArrival(v1::Workload* workload, Findings* findings) {
     case v1::Arrival::kTrace:
       return ResolveTraceArrival(at("trace"), *workload, arrival->mutable_trace());
     case v1::Arrival::kGamma:
-      CheckRate(at("gamma"), arrival->gamma().has_rate_per_second(),
-                arrival->gamma().rate_per_second(), requests);
-      return CheckVariation(at("gamma"), arrival->gamma().has_cv(), arrival->gamma().cv(), 0);
+      ResolveRate(at("gamma"), requests, arrival->mutable_gamma());
+      ResolveFields(at("gamma"), kVariation, arrival->mutable_gamma());
+      return;
     case v1::Arrival::kWeibull:
-      CheckRate(at("weibull"), arrival->weibull().has_rate_per_second(),
-                arrival->weibull().rate_per_second(), requests);
-      return CheckVariation(at("weibull"), arrival->weibull().has_cv(), arrival->weibull().cv(),
-                            0.01);
+      ResolveRate(at("weibull"), requests, arrival->mutable_weibull());
+      ResolveFields(at("weibull"), kWeibullVariation, arrival->mutable_weibull());
+      return;
     case v1::Arrival::kPiecewise:
       return ResolvePiecewise(at("piecewise"), requests, endless, arrival->mutable_piecewise());
     case v1::Arrival::kClosedLoop:
@@ -254,6 +212,31 @@ void ResolveArrival(v1::Workload* workload, Findings* findings) {
       check.Missing("",
                     "is missing: give one of poisson, constant, uniform, burst, gamma, weibull, "
                     "piecewise, closed_loop or, with a trace, trace");
+  }
+}
+
+Arrivals ToArrivals(const v1::Arrival& arrival) {
+  switch (arrival.process_case()) {
+    case v1::Arrival::kConstant:
+      return ConstantArrivals{arrival.constant().rate_per_second()};
+    case v1::Arrival::kUniform:
+      return UniformArrivals{arrival.uniform().start_seconds(), arrival.uniform().end_seconds()};
+    case v1::Arrival::kBurst:
+      return BurstArrivals{arrival.burst().size(), arrival.burst().interval_seconds()};
+    case v1::Arrival::kTrace:
+      return TraceArrivals{arrival.trace().speedup()};
+    case v1::Arrival::kGamma:
+      return GammaArrivals{arrival.gamma().rate_per_second(), arrival.gamma().cv()};
+    case v1::Arrival::kWeibull:
+      return WeibullArrivals{arrival.weibull().rate_per_second(), arrival.weibull().cv()};
+    case v1::Arrival::kPiecewise:
+      return ToPiecewise(arrival.piecewise());
+    case v1::Arrival::kClosedLoop:
+      return ClosedLoopArrivals{arrival.closed_loop().users(),
+                                ToDuration(arrival.closed_loop().think_time()),
+                                arrival.closed_loop().ramp_seconds()};
+    default:
+      return PoissonArrivals{arrival.poisson().rate_per_second()};
   }
 }
 

@@ -1,20 +1,36 @@
-// What a host adds to the times of the operators: presets, files, ranges.
+#include "engine/io/plan/features/calibration.h"
+
 #include <fstream>
 #include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/io/plan/features/compute.h"
+#include "engine/io/plan/fields.h"
 #include "engine/io/plan/files.h"
-#include "engine/io/plan/resolve.h"
 #include "engine/io/presets/catalog.h"
 #include "engine/io/yaml/yaml.h"
 
 namespace tokensim {
 namespace {
 
-constexpr double kMinFactor = 0.5;
-constexpr double kMaxFactor = 2;
 constexpr double kMaxSeconds = 1000;
+// Of compute models that price operators.
+constexpr FieldRule kOperators[] = {
+    NotNegative("iteration_seconds", kMaxSeconds),  // the hardware's overhead unless given
+    NotNegative("sequence_seconds", kMaxSeconds),   // the hardware's overhead unless given
+    NotNegative("layer_seconds", kMaxSeconds).Default(0),
+    Between("dense_factor", 0.5, 2).Default(1),
+    Between("prefill_dense_factor", 0.5, 2).Default(1),
+    Between("attention_factor", 0.5, 2).Default(1),
+    Flag("overlaps_host").Default(0)};
+constexpr FieldRule kWorker[] = {NotNegative("warm_up_seconds", kMaxSeconds).Default(0)};
+// Of the spec's own calibration: all workers share it.
+constexpr FieldRule kFrontEnd[] = {NotNegative("request_seconds", kMaxSeconds).Default(0),
+                                   NotNegative("response_seconds", kMaxSeconds).Default(0)};
+constexpr FieldRule kAllReduce[] = {Positive("bandwidth_bytes_per_second", 1e21)
+                                        .Required("or the points message_bytes and seconds"),
+                                    NotNegative("latency_seconds", kMaxSeconds).Default(0)};
 constexpr int kMaxCaptureSizes = 1'000;
 constexpr int kMaxPoints = 1'000;
 
@@ -62,22 +78,15 @@ bool ReadFile(const TracePolicy& policy, const Checker& check, v1::Calibration* 
   return true;
 }
 
-bool Factor(const Checker& check, std::string_view field, double value) {
-  if (value >= kMinFactor && value <= kMaxFactor) return true;
-  check.Error(field, absl::StrCat("is ", value, "; it must be ", kMinFactor, " .. ", kMaxFactor));
-  return false;
-}
-
-void CheckAllReduce(const Checker& check, const v1::AllReduce& all_reduce) {
+// By bandwidth and latency, or by points.
+void ResolveAllReduce(const Checker& check, v1::AllReduce* given) {
+  const v1::AllReduce& all_reduce = *given;
   const int points = all_reduce.message_bytes_size();
   if (points == 0 && all_reduce.seconds_size() == 0) {
-    if (check.Required("bandwidth_bytes_per_second", all_reduce.has_bandwidth_bytes_per_second(),
-                       "or the points message_bytes and seconds")) {
-      check.Positive("bandwidth_bytes_per_second", all_reduce.bandwidth_bytes_per_second(), 1e21);
-      check.NotNegative("latency_seconds", all_reduce.latency_seconds(), kMaxSeconds);
-    }
+    ResolveFields(check, kAllReduce, given);
     return;
   }
+  RemoveUnused(check, kAllReduce, "the points message_bytes and seconds say it", given);
   if (points != all_reduce.seconds_size()) {
     check.Error("seconds", absl::StrCat("has ", all_reduce.seconds_size(),
                                         " entries, message_bytes ", points));
@@ -109,45 +118,85 @@ void CheckCaptureSizes(const Checker& check, const v1::Calibration& calibration)
   }
 }
 
-void CheckFigures(const Checker& check, const v1::Calibration& c) {
-  check.Length("source", c.source(), 4'000);
-  const auto seconds = [&](std::string_view field, double value) {
-    check.NotNegative(field, value, kMaxSeconds);
-  };
-  seconds("iteration_seconds", c.iteration_seconds());
-  seconds("sequence_seconds", c.sequence_seconds());
-  seconds("layer_seconds", c.layer_seconds());
-  seconds("warm_up_seconds", c.warm_up_seconds());
-  seconds("request_seconds", c.request_seconds());
-  seconds("response_seconds", c.response_seconds());
-  if (c.has_dense_factor()) Factor(check, "dense_factor", c.dense_factor());
-  if (c.has_prefill_dense_factor()) {
-    Factor(check, "prefill_dense_factor", c.prefill_dense_factor());
+void Expand(const TracePolicy& policy, const Checker& check, v1::Calibration* calibration) {
+  // Without them too, the figures given beside them are checked.
+  if (ReadFile(policy, check, calibration)) ExpandPreset(check, calibration);
+  check.Length("source", calibration->source(), 4'000);
+}
+
+void ResolveOperators(const Checker& check, v1::Calibration* c) {
+  ResolveFields(check, kOperators, c);
+  if (c->has_all_reduce()) {
+    ResolveAllReduce(Checker(check.findings(), check.Path("all_reduce")), c->mutable_all_reduce());
   }
-  if (c.has_attention_factor()) Factor(check, "attention_factor", c.attention_factor());
-  if (c.has_all_reduce()) {
-    CheckAllReduce(Checker(check.findings(), check.Path("all_reduce")), c.all_reduce());
+  CheckCaptureSizes(check, *c);
+}
+
+void RemoveOperators(const Checker& check, v1::Calibration* c) {
+  constexpr char kWhy[] = "the compute model knows no operators";
+  RemoveUnused(check, kOperators, kWhy, c);
+  RemoveUnused(check, "all_reduce", kWhy, c);
+  RemoveUnused(check, "capture_sizes", kWhy, c);
+}
+
+// It belongs to the spec.
+void CheckNoFrontEnd(const Checker& check, const v1::Calibration& c) {
+  for (const FieldRule& rule : kFrontEnd) {
+    const auto* field = v1::Calibration::descriptor()->FindFieldByName(std::string(rule.name));
+    if (!v1::Calibration::GetReflection()->HasField(c, field)) continue;
+    check.Error(rule.name,
+                "is of the front end, which all workers share: give it in the spec's own "
+                "calibration");
   }
-  CheckCaptureSizes(check, c);
 }
 
 }  // namespace
 
-void ResolveCalibration(const TracePolicy& policy, const Checker& check,
-                        v1::Calibration* calibration) {
-  // Without them too, the figures given beside them are checked.
-  if (ReadFile(policy, check, calibration)) ExpandPreset(check, calibration);
-  CheckFigures(check, *calibration);
+void ResolveSharedCalibration(const TracePolicy& policy, v1::Spec* spec, Findings* findings) {
+  const Checker check(findings, "calibration");
+  v1::Calibration* calibration = spec->mutable_calibration();
+  Expand(policy, check, calibration);
+  ResolveOperators(check, calibration);
+  ResolveFields(check, kWorker, calibration);
+  ResolveFields(check, kFrontEnd, calibration);
 }
 
-CalibrationConfig ToCalibration(const v1::WorkerGroup& group) {
-  const v1::Calibration& c = group.calibration();
-  const v1::Hardware& hardware = group.hardware();
+void ResolveGroupCalibration(const TracePolicy& policy, const Checker& group_check,
+                             const v1::Calibration& shared, v1::WorkerGroup* group) {
+  const Checker check(group_check.findings(), group_check.Path("calibration"));
+  const bool own = group->has_calibration();
+  v1::Calibration* c = group->mutable_calibration();
+  if (own) {
+    Expand(policy, check, c);
+    CheckNoFrontEnd(check, *c);
+  } else {
+    *c = shared;
+    c->clear_request_seconds();
+    c->clear_response_seconds();
+  }
+  if (PricesOperators(group->compute())) {
+    const v1::Hardware& hardware = group->hardware();
+    if (!c->has_iteration_seconds())
+      c->set_iteration_seconds(hardware.iteration_overhead_seconds());
+    if (!c->has_sequence_seconds()) c->set_sequence_seconds(hardware.sequence_overhead_seconds());
+    if (own) ResolveOperators(check, c);
+  } else {
+    RemoveOperators(check, c);
+  }
+  if (own) ResolveFields(check, kWorker, c);
+}
+
+void ResolveFrontEnd(v1::Spec* spec) {
+  v1::Calibration front;
+  front.set_request_seconds(spec->calibration().request_seconds());
+  front.set_response_seconds(spec->calibration().response_seconds());
+  *spec->mutable_calibration() = std::move(front);
+}
+
+CalibrationConfig ToCalibration(const v1::Calibration& c) {
   CalibrationConfig config;
-  config.iteration_seconds =
-      c.has_iteration_seconds() ? c.iteration_seconds() : hardware.iteration_overhead_seconds();
-  config.sequence_seconds =
-      c.has_sequence_seconds() ? c.sequence_seconds() : hardware.sequence_overhead_seconds();
+  config.iteration_seconds = c.iteration_seconds();
+  config.sequence_seconds = c.sequence_seconds();
   config.overlaps_host = c.overlaps_host();
   if (c.has_dense_factor()) config.dense_factor = c.dense_factor();
   if (c.has_prefill_dense_factor()) config.prefill_dense_factor = c.prefill_dense_factor();

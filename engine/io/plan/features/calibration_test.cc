@@ -50,7 +50,8 @@ TEST(PrepareCalibrationTest, IsTheSpecsUnlessTheGroupHasItsOwn) {
   const double plain = Seconds(PrepareChanged({}));
   const PreparedSpec all = PrepareChanged({{"calibration", "{iteration_seconds: 2ms}"}});
   EXPECT_NEAR(Seconds(all), plain + 2e-3, 1e-12);
-  EXPECT_FALSE(all.resolved.has_calibration());
+  EXPECT_EQ(all.resolved.calibration().ShortDebugString(), "request_seconds: 0 response_seconds: 0")
+      << "of the spec's own only the front end stays";
   const PreparedSpec own = PrepareChanged({{"calibration", "{iteration_seconds: 2ms}"},
                                            {"workers[0].calibration", "{sequence_seconds: 1ms}"}});
   EXPECT_NEAR(Seconds(own), plain + 4e-3, 1e-12);
@@ -86,7 +87,7 @@ TEST(PrepareCalibrationTest, Ranges) {
     return FindingsOf({{"calibration", calibration}});
   };
   EXPECT_THAT(findings("{dense_factor: 3}"),
-              ElementsAre("ERROR calibration.dense_factor: is 3; it must be 0.5 .. 2"));
+              ElementsAre("ERROR calibration.dense_factor: is 3; allowed are 0.5 .. 2"));
   EXPECT_THAT(findings("{iteration_seconds: -1}"),
               ElementsAre(HasSubstr("ERROR calibration.iteration_seconds: ")));
   EXPECT_THAT(findings("{capture_sizes: [1, 8, 8]}"),

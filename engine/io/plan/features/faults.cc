@@ -1,4 +1,5 @@
-// Failures and scaling: each event by itself, then all of a group in order of time.
+#include "engine/io/plan/features/faults.h"
+
 #include <algorithm>
 #include <limits>
 #include <map>
@@ -6,12 +7,20 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "engine/io/plan/resolve.h"
+#include "engine/io/plan/features/parallelism.h"
+#include "engine/io/plan/features/placement.h"
+#include "engine/io/plan/fields.h"
 
 namespace tokensim {
 namespace {
 
 constexpr int kMaxEvents = 10'000;
+constexpr int32_t kAnyWorker = std::numeric_limits<int32_t>::max();
+constexpr FieldRule kTime[] = {
+    NotNegative("at_seconds", kMaxSimulatedSeconds).Required("when it happens")};
+// Of recover and scale_up.
+constexpr FieldRule kDelay[] = {
+    NotNegative("start_delay_seconds", kMaxSimulatedSeconds).Default(0)};
 
 std::string EventPath(int event) { return absl::StrCat("faults.events[", event, "]"); }
 
@@ -53,35 +62,28 @@ bool OfOneWorker(v1::WorkerAction action) {
 }
 
 // Fields that belong to some actions only.
-void ResolveFields(const Checker& check, int64_t workers, v1::WorkerEvent* event) {
+void ResolveAction(const Checker& check, int64_t workers, v1::WorkerEvent* event) {
+  const FieldRule worker[] = {
+      Integer("worker", 0, workers - 1).Required("the worker's index in the group")};
+  const FieldRule count[] = {Integer("count", 1, workers).Default(1)};
   const v1::WorkerAction action = event->action();
   if (OfOneWorker(action)) {
-    if (check.Required("worker", event->has_worker(), "the worker's index in the group")) {
-      check.Range("worker", event->worker(), 0, workers - 1);
-    }
-    if (event->has_count()) {
-      check.Error("count", "is not allowed: only scale_up and scale_down have a count");
-    }
+    ResolveFields(check, worker, event);
+    RemoveUnused(check, count, "only scale_up and scale_down have a count", event);
   } else {
-    if (event->has_worker()) {
-      check.Error("worker", "is not allowed: only fail and recover name a worker");
-    }
-    if (event->has_count()) check.Range("count", event->count(), 1, workers);
-    if (event->count() == 1) event->clear_count();
+    RemoveUnused(check, worker, "only fail and recover name a worker", event);
+    ResolveFields(check, count, event);
   }
-  const bool starts = action == v1::WORKER_ACTION_RECOVER || action == v1::WORKER_ACTION_SCALE_UP;
-  if (event->has_start_delay_seconds() && !starts) {
-    check.Error("start_delay_seconds", "is not allowed: only recover and scale_up have a delay");
+  if (action == v1::WORKER_ACTION_RECOVER || action == v1::WORKER_ACTION_SCALE_UP) {
+    ResolveFields(check, kDelay, event);
+  } else {
+    RemoveUnused(check, kDelay, "only recover and scale_up have a delay", event);
   }
-  check.NotNegative("start_delay_seconds", event->start_delay_seconds(), kMaxSimulatedSeconds);
-  if (event->start_delay_seconds() == 0) event->clear_start_delay_seconds();
 }
 
 void ResolveEvent(const Checker& check, const v1::Spec& spec, const Groups& groups,
                   v1::WorkerEvent* event) {
-  if (check.Required("at_seconds", event->has_at_seconds(), "when it happens")) {
-    check.NotNegative("at_seconds", event->at_seconds(), kMaxSimulatedSeconds);
-  }
+  ResolveFields(check, kTime, event);
   CheckGroup(check, spec, groups, event->group());
   if (!v1::WorkerAction_IsValid(event->action()) || event->action() == 0) {
     check.Missing("action", "is missing: allowed are fail, recover, scale_up, scale_down");
@@ -95,8 +97,8 @@ void ResolveEvent(const Checker& check, const v1::Spec& spec, const Groups& grou
     // With the most that there can be, when the number has an error of its own.
     const int64_t workers = SizeKnown(*check.findings(), group->second)
                                 ? WorkersOf(spec.workers(group->second))
-                                : std::numeric_limits<int32_t>::max();
-    ResolveFields(check, workers, event);
+                                : kAnyWorker;
+    ResolveAction(check, workers, event);
   }
 }
 
@@ -108,7 +110,7 @@ struct GroupState {
 };
 
 void Apply(const Checker& check, const v1::WorkerEvent& event, GroupState* state) {
-  const int64_t count = event.has_count() ? event.count() : 1;
+  const int64_t count = event.count();
   switch (event.action()) {
     case v1::WORKER_ACTION_FAIL:
       if (!state->failed.insert(event.worker()).second) {
@@ -177,10 +179,9 @@ WorkerAction ToAction(v1::WorkerAction action) {
 
 }  // namespace
 
-// After the workers.
 void ResolveFaults(v1::Spec* spec, Findings* findings) {
-  if (!spec->has_faults()) return;
   const int events = spec->faults().events_size();
+  if (events == 0) return spec->clear_faults();  // an empty section says nothing
   if (events > kMaxEvents) {
     findings->Error("faults.events", absl::StrCat("has ", Grouped(events), " events; at most ",
                                                   Grouped(kMaxEvents), " are allowed"));
@@ -216,7 +217,7 @@ std::vector<WorkerEvent> CompileFaults(const v1::Spec& spec) {
     e.first_worker = first_worker[static_cast<size_t>(group)];
     e.group_size = static_cast<int32_t>(WorkersOf(spec.workers(group)));
     if (OfOneWorker(event.action())) e.worker = e.first_worker + event.worker();
-    e.count = event.has_count() ? event.count() : 1;
+    if (event.has_count()) e.count = event.count();
     e.delay = FromSeconds(event.start_delay_seconds());
   }
   return compiled;

@@ -59,17 +59,19 @@ TEST(PrepareFaultsTest, MissingFields) {
 
 TEST(PrepareFaultsTest, FieldsOfOtherActions) {
   EXPECT_THAT(
-      FindingsOf(Events("[{at_seconds: 1s, group: late, action: fail, worker: 4, count: 1, "
+      FindingsOf(Events("[{at_seconds: 1s, group: late, action: fail, worker: 4, count: 2, "
                         "start_delay_seconds: 1s}, {at_seconds: 1s, group: late, action: scale_up, "
-                        "worker: 0, count: 5}]")),
-      ElementsAre("ERROR faults.events[0].worker: is 4; allowed are 0 .. 3",
-                  "ERROR faults.events[0].count: is not allowed: only scale_up and scale_down have "
-                  "a count",
-                  "ERROR faults.events[0].start_delay_seconds: is not allowed: only recover and "
-                  "scale_up have a delay",
-                  "ERROR faults.events[1].worker: is not allowed: only fail and recover name a "
-                  "worker",
-                  "ERROR faults.events[1].count: is 5; allowed are 1 .. 4"));
+                        "worker: 0, count: 5}, {at_seconds: 1s, group: late, action: scale_down, "
+                        "worker: -1, start_delay_seconds: -1s}]")),
+      ElementsAre(
+          "ERROR faults.events[0].worker: is 4; allowed are 0 .. 3",
+          "WARNING faults.events[0].count: is not used: only scale_up and scale_down have a count",
+          "WARNING faults.events[0].start_delay_seconds: is not used: only recover and scale_up "
+          "have a delay",
+          "WARNING faults.events[1].worker: is not used: only fail and recover name a worker",
+          "ERROR faults.events[1].count: is 5; allowed are 1 .. 4",
+          "ERROR faults.events[2].worker: is -1; allowed are 0 .. 3",
+          "ERROR faults.events[2].start_delay_seconds: is -1; allowed are 0 .. 4e+09"));
 }
 
 TEST(PrepareFaultsTest, RecoveriesFollowFailures) {

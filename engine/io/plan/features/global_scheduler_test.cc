@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "engine/io/plan/resolve.h"
 #include "engine/io/plan/test_specs.h"
 #include "engine/policy/global/registry.h"
 
@@ -25,18 +24,18 @@ v1::Spec WithTransfers(const Changes& changes = {}) {
 }
 
 v1::GlobalScheduler Resolved(const v1::Spec& spec) {
-  v1::Spec resolved = spec;
-  Findings findings;
-  ResolveGlobalScheduler(&resolved, &findings);
-  EXPECT_EQ(findings.errors(), 0);
-  return resolved.global_scheduler();
+  const PreparedSpec prepared = PrepareSpec(spec, TracePolicy::NoPaths());
+  EXPECT_THAT(Texts(prepared), IsEmpty());
+  return prepared.resolved.global_scheduler();
 }
 
 TEST(PrepareGlobalTest, EveryPolicyIsKnown) {
   for (const GlobalSchedulerEntry* entry : GlobalSchedulers().entries()) {
     const std::string name(entry->name);
-    const PreparedSpec prepared = PrepareChanged(
-        {{"global_scheduler.policy", name}, {"global_scheduler.transfer_policy", name}});
+    const PreparedSpec prepared =
+        PrepareSpec(WithTransfers({{"global_scheduler.policy", name},
+                                   {"global_scheduler.transfer_policy", name}}),
+                    TracePolicy::NoPaths());
     ASSERT_THAT(Texts(prepared), IsEmpty());
     EXPECT_EQ(prepared.plan->global_scheduler->name(), name);
     EXPECT_EQ(prepared.plan->transfer_scheduler->name(), name);
@@ -47,17 +46,18 @@ TEST(PrepareGlobalTest, UnknownPolicies) {
   const PreparedSpec prepared = PrepareChanged({{"global_scheduler.policy", "prefix_afinity"},
                                                 {"global_scheduler.transfer_policy", "leastkv"}});
   EXPECT_THAT(Texts(prepared),
-              ElementsAre("ERROR global_scheduler.policy: unknown global scheduler "
-                          "'prefix_afinity'; did you mean prefix_affinity?",
-                          HasSubstr("ERROR global_scheduler.transfer_policy: unknown global "
-                                    "scheduler 'leastkv'; did you mean least_kv")));
+              ElementsAre(HasSubstr("ERROR global_scheduler.transfer_policy: unknown global "
+                                    "scheduler 'leastkv'; did you mean least_kv"),
+                          "ERROR global_scheduler.policy: unknown global scheduler "
+                          "'prefix_afinity'; did you mean prefix_affinity?"));
   EXPECT_EQ(prepared.findings.at(0).reason(), "CATALOG_ENTRY_NOT_FOUND");
 }
 
 TEST(PrepareGlobalTest, Defaults) {
   const PreparedSpec prepared = PrepareChanged({{"seed", "5"}});
   const v1::GlobalScheduler& g = prepared.resolved.global_scheduler();
-  EXPECT_EQ(g.ShortDebugString(), "policy: \"round_robin\"");
+  EXPECT_EQ(g.ShortDebugString(),
+            "policy: \"round_robin\" signal_delay_seconds: 0 migrate_on_pressure: false");
   const Plan& plan = *prepared.plan;
   EXPECT_EQ(plan.global_scheduler->name(), "round_robin");
   EXPECT_EQ(plan.seed, 5U);
@@ -90,8 +90,8 @@ TEST(PrepareGlobalTest, EveryFieldReachesThePlan) {
 
 TEST(PrepareGlobalTest, WhatIsUsedIsFilledIn) {
   EXPECT_EQ(Resolved(WithTransfers()).transfer_policy(), "least_kv");
-  v1::Spec submits = GoodSpec();
-  submits.mutable_workers(0)->add_breakpoints()->set_action("submit");
+  v1::Spec submits = WithTransfers();
+  submits = Changed(submits, {{"workers[0].breakpoints", "[{after: prefill, action: submit}]"}});
   EXPECT_EQ(Resolved(submits).transfer_policy(), "least_kv");
   const v1::GlobalScheduler weighted =
       Resolved(Changed(GoodSpec(), {{"global_scheduler", "weighted"}}));
@@ -102,7 +102,6 @@ TEST(PrepareGlobalTest, WhatIsUsedIsFilledIn) {
   EXPECT_EQ(affinity.affinity_load_factor(), 2);
 }
 
-// As it was before these fields: see the golden digest of digest_test.cc.
 TEST(PrepareGlobalTest, WhatHoldsAnywayDoesNotCount) {
   const std::string digest = PrepareChanged({}).digest;
   EXPECT_EQ(PrepareChanged({{"global_scheduler",
@@ -111,10 +110,36 @@ TEST(PrepareGlobalTest, WhatHoldsAnywayDoesNotCount) {
                              "migrate_on_pressure: false}"}})
                 .digest,
             digest);
-  EXPECT_NE(PrepareChanged({{"global_scheduler.intra_node_first", "true"}}).digest, digest);
   EXPECT_NE(PrepareChanged({{"global_scheduler.signal_delay_seconds", "1s"}}).digest, digest);
   EXPECT_NE(PrepareChanged({{"global_scheduler.migrate_on_pressure", "true"}}).digest, digest);
-  EXPECT_NE(PrepareChanged({{"global_scheduler.transfer_policy", "random"}}).digest, digest);
+}
+
+TEST(PrepareGlobalTest, TransfersNeedSomebodyWhoHandsOn) {
+  const PreparedSpec prepared =
+      PrepareChanged({{"global_scheduler", "{transfer_policy: random, intra_node_first: true}"}});
+  EXPECT_THAT(Texts(prepared),
+              ElementsAre("WARNING global_scheduler.intra_node_first: is not used: no worker hands "
+                          "its requests on",
+                          "WARNING global_scheduler.transfer_policy: is not used: no worker hands "
+                          "its requests on"));
+  EXPECT_EQ(prepared.digest, PrepareChanged({}).digest);
+  EXPECT_THAT(FindingsOf({{"global_scheduler.transfer_policy", "randon"}}),
+              ElementsAre(HasSubstr("transfer_policy: unknown global scheduler 'randon'")));
+  const auto digest = [](const Changes& changes) {
+    return PrepareSpec(WithTransfers(changes), TracePolicy::NoPaths()).digest;
+  };
+  EXPECT_NE(digest({{"global_scheduler.intra_node_first", "true"}}), digest({}));
+  EXPECT_NE(digest({{"global_scheduler.transfer_policy", "random"}}), digest({}));
+}
+
+TEST(PrepareGlobalTest, WhatIsNotUsedIsCheckedAsWell) {
+  EXPECT_THAT(
+      FindingsOf({{"global_scheduler",
+                   "{policy: random, weights: {load: -2}, "
+                   "affinity_load_factor: 0.5}"}}),
+      ElementsAre(HasSubstr("ERROR global_scheduler.affinity_load_factor: is 0.5; it must be above "
+                            "1"),
+                  HasSubstr("ERROR global_scheduler.weights.load: is -2; allowed are")));
 }
 
 TEST(PrepareGlobalTest, FieldsOfAnotherPolicyAreNotUsed) {

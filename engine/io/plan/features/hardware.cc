@@ -1,8 +1,45 @@
-#include "engine/io/plan/resolve.h"
+#include "engine/io/plan/features/hardware.h"
+
+#include <utility>
+
+#include "engine/io/plan/features/kernels.h"
+#include "engine/io/plan/features/limits.h"
+#include "engine/io/plan/features/link.h"
+#include "engine/io/plan/features/tiled.h"
+#include "engine/io/plan/fields.h"
 #include "engine/io/presets/catalog.h"
 
 namespace tokensim {
 namespace {
+
+constexpr int64_t kMaxMemoryBytes = 1'000'000'000'000'000;
+constexpr double kMaxPrice = 1e12;
+// They describe the device, whatever of it is used.
+constexpr FieldRule kFigures[] = {
+    Positive("peak_flops", kMaxLinkRate),
+    Positive("peak_8bit_flops", kMaxLinkRate),  // as peak_flops unless given
+    Positive("peak_fp8_flops", kMaxLinkRate),   // of the rest: engine/hardware/peak.h
+    Positive("peak_int8_flops", kMaxLinkRate),
+    Positive("peak_fp4_flops", kMaxLinkRate),
+    Integer("memory_bytes", 1, kMaxMemoryBytes),
+    Integer("driver_memory_bytes", 1, kMaxMemoryBytes),
+    Positive("memory_bandwidth_bytes_per_second", kMaxLinkRate),
+    Positive("compute_efficiency", 1).Default(1),
+    Positive("memory_efficiency", 1).Default(1),
+    NotNegative("kernel_launch_seconds", kMaxDelaySeconds).Default(0),
+    NotNegative("iteration_overhead_seconds", kMaxDelaySeconds).Default(0),
+    NotNegative("sequence_overhead_seconds", kMaxDelaySeconds).Default(0),
+    Integer("scale_up_devices", 1, 1'000'000),
+    Positive("scale_out_bandwidth_bytes_per_second", kMaxLinkRate),
+    Positive("watts", 1e9),
+    Positive("price", kMaxPrice),
+    Enumeration("seller", "a seller")};
+constexpr FieldRule kPrices[] = {Positive("hyperscaler", kMaxPrice),
+                                 Positive("neocloud", kMaxPrice), Positive("rental", kMaxPrice)};
+// Between the devices of a worker. Required where there are several.
+constexpr FieldRule kInterconnect[] = {Positive("bandwidth_bytes_per_second", kMaxLinkRate),
+                                       NotNegative("latency_seconds", kMaxDelaySeconds).Default(0)};
+constexpr char kDefaultHostLink[] = "pcie4";
 
 // `kernels`: with the surfaces of the preset, unless there are others. They are large.
 void ExpandPreset(const Checker& check, bool kernels, v1::Hardware* hardware) {
@@ -21,64 +58,17 @@ void ExpandPreset(const Checker& check, bool kernels, v1::Hardware* hardware) {
   *hardware = std::move(expanded);
 }
 
-void CheckFigures(const Checker& check, const v1::Hardware& h) {
-  constexpr double kMaxRate = 1e21;
-  constexpr double kMaxOverhead = 1000;  // seconds
-  constexpr int64_t kMaxMemoryBytes = 1'000'000'000'000'000;
-  check.Length("name", h.name(), 200);
-  check.Length("source", h.source(), 4000);
-  if (h.has_peak_flops()) check.Positive("peak_flops", h.peak_flops(), kMaxRate);
-  if (h.has_peak_8bit_flops()) check.Positive("peak_8bit_flops", h.peak_8bit_flops(), kMaxRate);
-  if (h.has_peak_fp8_flops()) check.Positive("peak_fp8_flops", h.peak_fp8_flops(), kMaxRate);
-  if (h.has_peak_int8_flops()) check.Positive("peak_int8_flops", h.peak_int8_flops(), kMaxRate);
-  if (h.has_peak_fp4_flops()) check.Positive("peak_fp4_flops", h.peak_fp4_flops(), kMaxRate);
-  if (h.has_memory_bytes()) check.Range("memory_bytes", h.memory_bytes(), 1, kMaxMemoryBytes);
-  if (h.has_driver_memory_bytes()) {
-    check.Range("driver_memory_bytes", h.driver_memory_bytes(), 1, kMaxMemoryBytes);
+void ResolveFigures(const Checker& check, v1::Hardware* h) {
+  check.Length("name", h->name(), 200);
+  check.Length("source", h->source(), 4000);
+  ResolveFields(check, kFigures, h);
+  if (!h->has_peak_8bit_flops() && h->has_peak_flops()) h->set_peak_8bit_flops(h->peak_flops());
+  if (h->has_interconnect()) {
+    const Checker at(check.findings(), check.Path("interconnect"));
+    at.Length("name", h->interconnect().name(), 200);
+    ResolveFields(at, kInterconnect, h->mutable_interconnect());
   }
-  if (h.has_memory_bandwidth_bytes_per_second()) {
-    check.Positive("memory_bandwidth_bytes_per_second", h.memory_bandwidth_bytes_per_second(),
-                   kMaxRate);
-  }
-  if (h.has_compute_efficiency()) check.Positive("compute_efficiency", h.compute_efficiency(), 1);
-  if (h.has_memory_efficiency()) check.Positive("memory_efficiency", h.memory_efficiency(), 1);
-  if (h.has_kernel_launch_seconds()) {
-    check.NotNegative("kernel_launch_seconds", h.kernel_launch_seconds(), kMaxOverhead);
-  }
-  if (h.has_iteration_overhead_seconds()) {
-    check.NotNegative("iteration_overhead_seconds", h.iteration_overhead_seconds(), kMaxOverhead);
-  }
-  if (h.has_sequence_overhead_seconds()) {
-    check.NotNegative("sequence_overhead_seconds", h.sequence_overhead_seconds(), kMaxOverhead);
-  }
-  const v1::Interconnect& link = h.interconnect();
-  check.Length("interconnect.name", link.name(), 200);
-  if (link.has_bandwidth_bytes_per_second()) {
-    check.Positive("interconnect.bandwidth_bytes_per_second", link.bandwidth_bytes_per_second(),
-                   kMaxRate);
-  }
-  if (link.has_latency_seconds()) {
-    check.NotNegative("interconnect.latency_seconds", link.latency_seconds(), kMaxOverhead);
-  }
-}
-
-void CheckDeployment(const Checker& check, const v1::Hardware& h) {
-  constexpr double kMaxRate = 1e21;
-  constexpr double kMaxPrice = 1e12;
-  if (h.has_scale_up_devices()) check.Range("scale_up_devices", h.scale_up_devices(), 1, 1'000'000);
-  if (h.has_scale_out_bandwidth_bytes_per_second()) {
-    check.Positive("scale_out_bandwidth_bytes_per_second",
-                   h.scale_out_bandwidth_bytes_per_second(), kMaxRate);
-  }
-  if (h.has_watts()) check.Positive("watts", h.watts(), 1e9);
-  if (h.has_price()) check.Positive("price", h.price(), kMaxPrice);
-  const v1::HourlyPrices& prices = h.prices();
-  if (prices.has_hyperscaler()) {
-    check.Positive("prices.hyperscaler", prices.hyperscaler(), kMaxPrice);
-  }
-  if (prices.has_neocloud()) check.Positive("prices.neocloud", prices.neocloud(), kMaxPrice);
-  if (prices.has_rental()) check.Positive("prices.rental", prices.rental(), kMaxPrice);
-  check.Length("prices.source", prices.source(), 4000);
+  ResolveLink(check, "host_link", kDefaultHostLink, h->mutable_host_link());
 }
 
 // Of the seller; 0: not given.
@@ -95,30 +85,18 @@ double PriceOf(const v1::HourlyPrices& prices, v1::Seller seller) {
 
 // One price is left of what the sellers ask.
 void ResolvePrice(const Checker& check, v1::Hardware* h) {
-  if (h->has_seller() && (!v1::Seller_IsValid(h->seller()) || h->seller() == 0)) {
-    check.Error("seller", "is nobody who sells; allowed are hyperscaler, neocloud, rental");
-  } else if (!h->has_price()) {
-    const double price = PriceOf(h->prices(), h->seller());
-    if (price > 0) {
-      h->set_price(price);
-    } else if (h->has_seller()) {
-      check.Error("seller", "has no price of this hardware; give `price` or another seller");
-    }
+  const Checker at(check.findings(), check.Path("prices"));
+  at.Length("source", h->prices().source(), 4000);
+  ResolveFields(at, kPrices, h->mutable_prices());
+  if (h->has_price()) {
+    RemoveUnused(check, "seller", "there is a price", h);
+  } else if (const double price = PriceOf(h->prices(), h->seller()); price > 0) {
+    h->set_price(price);
+  } else if (h->has_seller() && !check.Broken("seller")) {
+    check.Error("seller", "has no price of this hardware; give `price` or another seller");
   }
   h->clear_prices();
   h->clear_seller();
-}
-
-void FillDefaults(v1::Hardware* h) {
-  if (!h->has_peak_8bit_flops() && h->has_peak_flops()) h->set_peak_8bit_flops(h->peak_flops());
-  if (!h->has_compute_efficiency()) h->set_compute_efficiency(1);
-  if (!h->has_memory_efficiency()) h->set_memory_efficiency(1);
-  if (!h->has_kernel_launch_seconds()) h->set_kernel_launch_seconds(0);
-  if (!h->has_iteration_overhead_seconds()) h->set_iteration_overhead_seconds(0);
-  if (!h->has_sequence_overhead_seconds()) h->set_sequence_overhead_seconds(0);
-  if (h->has_interconnect() && !h->interconnect().has_latency_seconds()) {
-    h->mutable_interconnect()->set_latency_seconds(0);
-  }
 }
 
 }  // namespace
@@ -127,23 +105,24 @@ void ResolveHardware(const std::string& path, HardwareNeeds needs, v1::Hardware*
                      Findings* findings) {
   const Checker check(findings, path);
   const int64_t errors = findings->errors();
+  // What a preset has and this worker does not need is nothing that a user asked for.
+  const bool own_tiles = hardware->has_tiled();
+  const bool own_kernels = hardware->kernels_size() > 0;
   ExpandPreset(check, needs.kernels, hardware);
   // What the preset would have is not known.
-  if (findings->errors() > errors) needs = {.kernels = hardware->kernels_size() > 0};
-  CheckFigures(check, *hardware);
-  CheckDeployment(check, *hardware);
-  ResolvePrice(check, hardware);
-  if (hardware->has_host_link()) {
-    ResolveLink(check, "host_link", kDefaultHostLink, hardware->mutable_host_link());
+  if (findings->errors() > errors) {
+    needs = {.tiled = needs.tiled && own_tiles, .kernels = needs.kernels && own_kernels};
   }
-  FillDefaults(hardware);
+  ResolveFigures(check, hardware);
+  ResolvePrice(check, hardware);
   constexpr char kHint[] = "give it or a preset (`tokensim catalog hardware`)";
   if (needs.compute) {
     check.Required("peak_flops", hardware->has_peak_flops(), kHint);
     check.Required("memory_bandwidth_bytes_per_second",
                    hardware->has_memory_bandwidth_bytes_per_second(), kHint);
   }
-  CheckTiled(check, needs.tiled, *hardware);
+  if (!needs.tiled && !own_tiles) hardware->clear_tiled();
+  ResolveTiled(check, needs.tiled, hardware);
   ResolveKernels(check, needs.kernels, hardware);
   if (needs.memory) {
     check.Required("memory_bytes", hardware->has_memory_bytes(),
@@ -154,6 +133,28 @@ void ResolveHardware(const std::string& path, HardwareNeeds needs, v1::Hardware*
                    hardware->interconnect().has_bandwidth_bytes_per_second(),
                    "the worker's devices exchange activations over it");
   }
+}
+
+DeviceConfig ToDevice(const v1::Hardware& hardware) {
+  DeviceConfig device;
+  device.name = hardware.name();
+  device.peak_flops = hardware.peak_flops();
+  device.peak_8bit_flops = hardware.peak_8bit_flops();
+  device.peak_fp8_flops = hardware.peak_fp8_flops();
+  device.peak_int8_flops = hardware.peak_int8_flops();
+  device.peak_fp4_flops = hardware.peak_fp4_flops();
+  device.memory_bytes = hardware.memory_bytes();
+  device.memory_bandwidth_bytes_per_second = hardware.memory_bandwidth_bytes_per_second();
+  device.compute_efficiency = hardware.compute_efficiency();
+  device.memory_efficiency = hardware.memory_efficiency();
+  device.kernel_launch_seconds = hardware.kernel_launch_seconds();
+  device.interconnect.name = hardware.interconnect().name();
+  device.interconnect.bandwidth_bytes_per_second =
+      hardware.interconnect().bandwidth_bytes_per_second();
+  device.interconnect.latency_seconds = hardware.interconnect().latency_seconds();
+  device.iteration_overhead_seconds = hardware.iteration_overhead_seconds();
+  device.sequence_overhead_seconds = hardware.sequence_overhead_seconds();
+  return device;
 }
 
 }  // namespace tokensim

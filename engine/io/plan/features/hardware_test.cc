@@ -45,8 +45,14 @@ TEST(PrepareHardwareTest, AnotherSellersPriceIsNotTaken) {
               ElementsAre("ERROR workers[0].hardware.seller: has no price of this hardware; give "
                           "`price` or another seller"));
   EXPECT_THAT(FindingsOf({{"workers[0].hardware.seller", "9"}}),
-              ElementsAre("ERROR workers[0].hardware.seller: is nobody who sells; allowed are "
+              ElementsAre("ERROR workers[0].hardware.seller: is not a seller; allowed are "
                           "hyperscaler, neocloud, rental"));
+}
+
+TEST(PrepareHardwareTest, ASellerBesideAPriceIsNotUsed) {
+  EXPECT_THAT(
+      FindingsOf({{"workers[0].hardware", "{preset: h100, price: 2, seller: rental}"}}),
+      ElementsAre("WARNING workers[0].hardware.seller: is not used: there is a price"));
 }
 
 TEST(PrepareHardwareTest, AResolvedSpecHasOnePriceAndKeepsItsDigest) {

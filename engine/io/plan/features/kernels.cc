@@ -1,11 +1,11 @@
-// Efficiency surfaces of hardware, for the compute model `kernels`.
-#include <set>
+#include "engine/io/plan/features/kernels.h"
+
 #include <string>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "engine/io/plan/resolve.h"
+#include "engine/io/plan/compile.h"
+#include "engine/io/plan/fields.h"
 
 namespace tokensim {
 namespace {
@@ -74,23 +74,24 @@ void CheckSurface(const Checker& check, const v1::EfficiencySurface& surface) {
   }
 }
 
+void CheckSurfaces(const Checker& check, const v1::Hardware& hardware) {
+  if (!check.Range("kernels", hardware.kernels_size(), 1, kMaxSurfaces)) return;
+  for (int i = 0; i < hardware.kernels_size(); ++i) {
+    CheckSurface(Checker(check.findings(), check.Path(absl::StrCat("kernels[", i, "]"))),
+                 hardware.kernels(i));
+  }
+}
+
 }  // namespace
 
 void ResolveKernels(const Checker& check, bool used, v1::Hardware* hardware) {
-  if (!used) {
-    hardware->clear_kernels();
-    return;
-  }
-  if (hardware->kernels_size() == 0) {
+  if (hardware->kernels_size() > 0) {
+    CheckSurfaces(check, *hardware);
+    if (!used) RemoveUnused(check, "kernels", "it needs `compute: {kernels: {}}`", hardware);
+  } else if (used) {
     check.Missing("kernels",
                   "is missing: the compute model `kernels` needs measured efficiencies; "
                   "use roofline, or hardware that has them");
-    return;
-  }
-  if (!check.Range("kernels", hardware->kernels_size(), 1, kMaxSurfaces)) return;
-  for (int i = 0; i < hardware->kernels_size(); ++i) {
-    CheckSurface(Checker(check.findings(), check.Path(absl::StrCat("kernels[", i, "]"))),
-                 hardware->kernels(i));
   }
 }
 

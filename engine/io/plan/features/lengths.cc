@@ -1,8 +1,11 @@
+#include "engine/io/plan/features/lengths.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "engine/io/plan/resolve.h"
+#include "engine/io/plan/features/limits.h"
+#include "engine/io/plan/fields.h"
 #include "engine/io/presets/catalog.h"
 
 namespace tokensim {
@@ -11,6 +14,11 @@ namespace {
 constexpr int kMaxPoints = 100'000;
 constexpr int kMaxBins = 10'000;
 constexpr int32_t kDefaultMax = 1'000'000;  // of distributions without an end
+constexpr FieldRule kMin[] = {Integer("min", 1, kMaxLength).Default(1)};
+constexpr FieldRule kLogNormal[] = {
+    Positive("median", kMaxLength).Required("the median length"),
+    NotNegative("sigma", 100).Required("standard deviation of the logarithm")};
+constexpr FieldRule kPoisson[] = {Positive("mean", kMaxLength).Required("the mean length")};
 
 void CheckTable(const Checker& check, const v1::QuantileTable& table) {
   const int points = table.probabilities_size();
@@ -54,29 +62,11 @@ void ResolveUniform(const Checker& check, const v1::UniformLength& uniform) {
   }
 }
 
-void ResolveLogNormal(const Checker& check, v1::LogNormalLength* lognormal) {
-  if (!lognormal->has_min()) lognormal->set_min(1);
-  if (!lognormal->has_max()) lognormal->set_max(std::max(kDefaultMax, lognormal->min()));
-  if (check.Required("median", lognormal->has_median(), "the median length")) {
-    check.Positive("median", lognormal->median(), kMaxLength);
-  }
-  if (check.Required("sigma", lognormal->has_sigma(), "standard deviation of the logarithm")) {
-    check.NotNegative("sigma", lognormal->sigma(), 100);
-  }
-  if (check.Range("min", lognormal->min(), 1, kMaxLength)) {
-    check.Range("max", lognormal->max(), lognormal->min(), kMaxLength);
-  }
-}
-
-void ResolvePoisson(const Checker& check, v1::PoissonLength* poisson) {
-  if (!poisson->has_min()) poisson->set_min(1);
-  if (!poisson->has_max()) poisson->set_max(std::max(kDefaultMax, poisson->min()));
-  if (check.Required("mean", poisson->has_mean(), "the mean length")) {
-    check.Positive("mean", poisson->mean(), kMaxLength);
-  }
-  if (check.Range("min", poisson->min(), 1, kMaxLength)) {
-    check.Range("max", poisson->max(), poisson->min(), kMaxLength);
-  }
+// The least length is 1 unless given, the greatest a million.
+template <typename Distribution>
+void ResolveClamp(const Checker& check, Distribution* d) {
+  if (!d->has_max()) d->set_max(std::max(kDefaultMax, d->min()));
+  if (ResolveFields(check, kMin, d)) check.Range("max", d->max(), d->min(), kMaxLength);
 }
 
 void ResolveDistribution(const std::string& path, bool present, v1::LengthDistribution* d,
@@ -89,9 +79,11 @@ void ResolveDistribution(const std::string& path, bool present, v1::LengthDistri
     case v1::LengthDistribution::kUniform:
       return ResolveUniform(Checker(findings, check.Path("uniform")), d->uniform());
     case v1::LengthDistribution::kLognormal:
-      return ResolveLogNormal(Checker(findings, check.Path("lognormal")), d->mutable_lognormal());
+      ResolveFields(Checker(findings, check.Path("lognormal")), kLogNormal, d->mutable_lognormal());
+      return ResolveClamp(Checker(findings, check.Path("lognormal")), d->mutable_lognormal());
     case v1::LengthDistribution::kPoisson:
-      return ResolvePoisson(Checker(findings, check.Path("poisson")), d->mutable_poisson());
+      ResolveFields(Checker(findings, check.Path("poisson")), kPoisson, d->mutable_poisson());
+      return ResolveClamp(Checker(findings, check.Path("poisson")), d->mutable_poisson());
     case v1::LengthDistribution::kQuantiles:
       return CheckTable(Checker(findings, check.Path("quantiles")), d->quantiles());
     case v1::LengthDistribution::DISTRIBUTION_NOT_SET:
@@ -179,17 +171,32 @@ int64_t Shortest(const v1::TraceRows& rows) {
   return shortest;
 }
 
-int64_t Shortest(const v1::Lengths& lengths, const v1::TraceRows& rows) {
-  if (lengths.has_trace()) return Shortest(rows);
-  if (lengths.has_independent()) {
-    return Shortest(lengths.independent().input()) + Shortest(lengths.independent().output());
+QuantileTable ToTable(const v1::QuantileTable& table) {
+  return {{table.probabilities().begin(), table.probabilities().end()},
+          {table.values().begin(), table.values().end()}};
+}
+
+LengthDistribution ToDistribution(const v1::LengthDistribution& d) {
+  switch (d.distribution_case()) {
+    case v1::LengthDistribution::kUniform:
+      return UniformLength{d.uniform().min(), d.uniform().max()};
+    case v1::LengthDistribution::kLognormal:
+      return LogNormalLength{d.lognormal().median(), d.lognormal().sigma(), d.lognormal().min(),
+                             d.lognormal().max()};
+    case v1::LengthDistribution::kPoisson:
+      return PoissonLength{d.poisson().mean(), d.poisson().min(), d.poisson().max()};
+    case v1::LengthDistribution::kQuantiles:
+      return ToTable(d.quantiles());
+    default:
+      return FixedLength{d.fixed()};
   }
-  int64_t output = kMaxLength;
-  for (const auto& bin : lengths.joint().bins()) output = std::min(output, Shortest(bin.output()));
-  return Shortest(lengths.joint().input()) + output;
 }
 
 }  // namespace
+
+bool LengthsAreSet(const v1::Lengths& lengths) {
+  return !lengths.preset().empty() || lengths.source_case() != v1::Lengths::SOURCE_NOT_SET;
+}
 
 void ResolveLengths(const std::string& path, v1::Lengths* lengths, Findings* findings) {
   const Checker check(findings, path);
@@ -220,16 +227,29 @@ void ResolveLengths(const std::string& path, v1::Lengths* lengths, Findings* fin
   }
 }
 
-int64_t ShortestRequest(const v1::Workload& workload) {
-  const v1::TraceRows& rows = workload.trace().rows();
-  int64_t shortest = int64_t{2} * kMaxLength;
-  bool shared = workload.classes().empty();  // some requests have the workload's lengths
-  for (const v1::ClientClass& client : workload.classes()) {
-    if (client.has_lengths()) shortest = std::min(shortest, Shortest(client.lengths(), rows));
-    shared = shared || !client.has_lengths();
+int64_t ShortestOf(const v1::Lengths& lengths, const v1::TraceRows& rows) {
+  if (lengths.has_trace()) return Shortest(rows);
+  if (lengths.has_independent()) {
+    return Shortest(lengths.independent().input()) + Shortest(lengths.independent().output());
   }
-  if (shared) shortest = std::min(shortest, Shortest(workload.lengths(), rows));
-  return shortest + workload.prefix_groups().tokens();
+  int64_t output = kMaxLength;
+  for (const auto& bin : lengths.joint().bins()) output = std::min(output, Shortest(bin.output()));
+  return Shortest(lengths.joint().input()) + output;
+}
+
+// Absent where every class has lengths of its own: then never used.
+Lengths ToLengths(const v1::Lengths& lengths) {
+  if (lengths.source_case() == v1::Lengths::SOURCE_NOT_SET) return IndependentLengths{};
+  if (lengths.has_trace()) return TraceLengths{lengths.trace().resample()};
+  if (lengths.has_independent()) {
+    return IndependentLengths{ToDistribution(lengths.independent().input()),
+                              ToDistribution(lengths.independent().output())};
+  }
+  JointLengths joint{ToTable(lengths.joint().input()), {}};
+  for (const v1::OutputGivenInput& bin : lengths.joint().bins()) {
+    joint.bins.push_back({bin.max_input(), ToTable(bin.output())});
+  }
+  return joint;
 }
 
 }  // namespace tokensim

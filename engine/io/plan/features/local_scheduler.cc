@@ -1,9 +1,13 @@
+#include "engine/io/plan/features/local_scheduler.h"
+
 #include <algorithm>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "engine/io/plan/features/limits.h"
+#include "engine/io/plan/fields.h"
 #include "engine/io/plan/policy_fields.h"
-#include "engine/io/plan/resolve.h"
 #include "engine/policy/defaults.h"
 #include "engine/policy/local/registry.h"
 #include "engine/policy/order/registry.h"
@@ -14,6 +18,16 @@ namespace {
 
 constexpr int32_t kMaxBatchedTokens = 100'000'000;
 constexpr int32_t kMaxSeqs = 1'000'000;
+constexpr int64_t kUnboundedModelLen = 1'000'000;  // of a model that states no limit
+
+constexpr FieldRule kSeqs[] = {Integer("max_num_seqs", 0, kMaxSeqs).Default(256)};
+// A budget of 0, no limit, is for policies that need none.
+constexpr FieldRule kBudget[] = {Integer("max_num_batched_tokens", 1, kMaxBatchedTokens)};
+constexpr FieldRule kOptionalBudget[] = {Integer("max_num_batched_tokens", 0, kMaxBatchedTokens)};
+constexpr FieldRule kAdmission[] = {Positive("max_memory_ratio", 1).Default(1)};
+constexpr FieldRule kModes[] = {
+    Integer("async_scheduling_depth", 1, 2).Default(1),
+    Enumeration("preemption_mode", "a preemption mode").Default(v1::PREEMPTION_MODE_RECOMPUTE)};
 
 void ResolveModelLen(const Checker& check, const v1::Model& model, v1::LocalScheduler* s) {
   const int64_t limit =
@@ -36,18 +50,16 @@ int32_t DefaultBudget(const LocalSchedulerTraits& traits, const v1::LocalSchedul
 
 void ResolveBatch(const Checker& check, const LocalSchedulerTraits& traits, v1::LocalScheduler* s) {
   const bool has_budget = traits.default_budget > 0;
-  if (!s->has_max_num_seqs()) s->set_max_num_seqs(256);
   if (!s->has_max_num_batched_tokens()) {
     s->set_max_num_batched_tokens(DefaultBudget(traits, *s));
   }
   // No limit of its own: as many as may decode a token in one iteration.
-  if (s->max_num_seqs() == 0) {
+  if (s->has_max_num_seqs() && s->max_num_seqs() == 0) {
     const int32_t budget = s->max_num_batched_tokens();
     s->set_max_num_seqs(has_budget ? std::clamp(budget, 1, kMaxSeqs) : kMaxSeqs);
   }
-  const bool seqs = check.Range("max_num_seqs", s->max_num_seqs(), 0, kMaxSeqs);
-  const bool tokens = check.Range("max_num_batched_tokens", s->max_num_batched_tokens(),
-                                  has_budget ? 1 : 0, kMaxBatchedTokens);
+  const bool seqs = ResolveFields(check, kSeqs, s);
+  const bool tokens = ResolveFields(check, has_budget ? kBudget : kOptionalBudget, s);
   if (has_budget && seqs && tokens && s->max_num_batched_tokens() < s->max_num_seqs()) {
     check.Error("max_num_batched_tokens",
                 absl::StrCat("is ", s->max_num_batched_tokens(), "; with ", s->policy(),
@@ -61,7 +73,7 @@ std::vector<const PolicyInfo*> Chosen(const PolicyInfo* policy) {
   return policy == nullptr ? std::vector<const PolicyInfo*>() : std::vector{policy};
 }
 
-// The policies by name and their parameters. What is the default stays out of the resolved spec.
+// The policies by name and their parameters.
 void ResolvePolicies(const Checker& check, v1::LocalScheduler* s) {
   const LocalSchedulerEntry* policy_entry = LocalSchedulers().Find(s->policy());
   const std::string order = s->queue_order().empty() ? kDefaultQueueOrder : s->queue_order();
@@ -86,20 +98,17 @@ void ResolvePolicies(const Checker& check, v1::LocalScheduler* s) {
     CheckTogether(check, *order_entry, *s);
     CheckTogether(check, *victim_entry, *s);
   }
-  if (order == kDefaultQueueOrder) s->clear_queue_order();
-  if (victim == default_victim) s->clear_preemption_victim();
+  s->set_queue_order(order);
+  s->set_preemption_victim(victim);
 }
 
 void ResolveAdmission(const Checker& check, v1::LocalScheduler* s) {
-  const double watermark = s->watermark();
-  if (!(watermark >= 0 && watermark < 1)) {
-    check.Error("watermark", absl::StrCat("is ", watermark, "; it must be at least 0 and below 1"));
+  if (!s->has_watermark()) s->set_watermark(TraitsOf(*s).default_watermark);
+  if (!(s->watermark() >= 0 && s->watermark() < 1)) {
+    check.Error("watermark",
+                absl::StrCat("is ", s->watermark(), "; it must be at least 0 and below 1"));
   }
-  if (s->has_watermark() && watermark == DefaultWatermark(*s)) s->clear_watermark();
-  if (s->has_max_memory_ratio()) {
-    check.Positive("max_memory_ratio", s->max_memory_ratio(), 1);
-    if (s->max_memory_ratio() == 1) s->clear_max_memory_ratio();
-  }
+  ResolveFields(check, kAdmission, s);
 }
 
 // "chunked does".
@@ -112,29 +121,17 @@ std::string ThoseThatFormAhead() {
 }
 
 void ResolveModes(const Checker& check, v1::LocalScheduler* s) {
-  if (s->has_async_scheduling_depth()) {
-    const int32_t depth = s->async_scheduling_depth();
-    const bool known = LocalSchedulers().Find(s->policy()) != nullptr;
-    if (check.Range("async_scheduling_depth", depth, 1, 2) && depth > 1 && known &&
-        !TraitsOf(*s).forms_ahead) {
-      check.Error("async_scheduling_depth",
-                  absl::StrCat("is ", depth, ", but the policy ", s->policy(),
-                               " does not form batches ahead; ", ThoseThatFormAhead()));
-    }
-    if (depth == 1) s->clear_async_scheduling_depth();
+  ResolveFields(check, kModes, s);
+  const bool known = LocalSchedulers().Find(s->policy()) != nullptr;
+  const int32_t depth = s->async_scheduling_depth();
+  if (!check.Broken("async_scheduling_depth") && depth > 1 && known && !TraitsOf(*s).forms_ahead) {
+    check.Error("async_scheduling_depth",
+                absl::StrCat("is ", depth, ", but the policy ", s->policy(),
+                             " does not form batches ahead; ", ThoseThatFormAhead()));
   }
-  if (s->has_preemption_mode() &&
-      (!v1::PreemptionMode_IsValid(s->preemption_mode()) || s->preemption_mode() == 0)) {
-    check.Error("preemption_mode", "is not a preemption mode; allowed are recompute, swap");
-  }
-  if (s->preemption_mode() == v1::PREEMPTION_MODE_RECOMPUTE) s->clear_preemption_mode();
 }
 
 }  // namespace
-
-double DefaultWatermark(const v1::LocalScheduler& scheduler) {
-  return TraitsOf(scheduler).default_watermark;
-}
 
 LocalSchedulerTraits TraitsOf(const v1::LocalScheduler& scheduler) {
   const LocalSchedulerEntry* entry = LocalSchedulers().Find(scheduler.policy());
@@ -151,6 +148,22 @@ void ResolveLocalScheduler(const std::string& path, const v1::Model& model, v1::
   ResolvePolicies(check, s);
   ResolveAdmission(check, s);
   ResolveModes(check, s);
+}
+
+LocalSchedulerConfig CompileLocalScheduler(const v1::LocalScheduler& scheduler) {
+  LocalSchedulerConfig config;
+  config.policy = ConfigurePolicy(LocalSchedulers(), scheduler.policy(), scheduler);
+  config.queue_order = ConfigurePolicy(QueueOrders(), scheduler.queue_order(), scheduler);
+  config.victim = ConfigurePolicy(Victims(), scheduler.preemption_victim(), scheduler);
+  config.max_num_seqs = scheduler.max_num_seqs();
+  config.max_num_batched_tokens = scheduler.max_num_batched_tokens();
+  config.watermark = scheduler.watermark();
+  config.max_memory_ratio = scheduler.max_memory_ratio();
+  config.async_depth = scheduler.async_scheduling_depth();
+  if (scheduler.preemption_mode() == v1::PREEMPTION_MODE_SWAP) {
+    config.preemption = PreemptionMode::kSwap;
+  }
+  return config;
 }
 
 }  // namespace tokensim

@@ -1,10 +1,11 @@
 // What PrepareSpec says about local schedulers, and what they compile to.
+#include "engine/worker/local_scheduler.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "engine/io/plan/test_specs.h"
 #include "engine/run/plan.h"
-#include "engine/worker/local_scheduler.h"
 #include "engine/worker/queue_order.h"
 #include "engine/worker/victim.h"
 
@@ -23,7 +24,7 @@ LocalSchedulerConfig Compiled(const Changes& changes) {
 
 TEST(PrepareSchedulersTest, QueueOrders) {
   EXPECT_THAT(FindingsOf({{"local_scheduler.queue_order", "lifo"}}),
-              ElementsAre("ERROR workers[0].local_scheduler.queue_order: unknown queue order "
+              ElementsAre("ERROR local_scheduler.queue_order: unknown queue order "
                           "'lifo'; known are fcfs, sjf, priority, edf, fair"));
   EXPECT_EQ(Compiled({}).queue_order->name(), "fcfs");
   EXPECT_EQ(Compiled({{"local_scheduler.queue_order", "fair"}}).queue_order->name(), "fair");
@@ -49,7 +50,7 @@ TEST(PrepareSchedulersTest, AWrongNameHidesNoOtherFinding) {
 
 TEST(PrepareSchedulersTest, TheOutputLengthIsForSjf) {
   EXPECT_THAT(FindingsOf({{"local_scheduler.oracle_output_length", "true"}}),
-              ElementsAre("WARNING workers[0].local_scheduler.oracle_output_length: does not apply "
+              ElementsAre("WARNING local_scheduler.oracle_output_length: does not apply "
                           "to queue order fcfs, which takes no parameters"));
   const LocalSchedulerConfig sjf = Compiled(
       {{"local_scheduler.oracle_output_length", "true"}, {"local_scheduler.queue_order", "sjf"}});
@@ -72,7 +73,7 @@ TEST(PrepareSchedulersTest, VictimsGoWithTheOrder) {
   EXPECT_NE(PrepareChanged({{"local_scheduler.preemption_victim", "lowest_priority"}}).digest,
             PrepareChanged({}).digest);
   EXPECT_THAT(FindingsOf({{"local_scheduler.preemption_victim", "last_admited"}}),
-              ElementsAre("ERROR workers[0].local_scheduler.preemption_victim: unknown preemption "
+              ElementsAre("ERROR local_scheduler.preemption_victim: unknown preemption "
                           "victim 'last_admited'; did you mean last_admitted?"));
 }
 
@@ -82,13 +83,13 @@ TEST(PrepareSchedulersTest, ParametersAreThePolicys) {
                    .flag("reserve_full_prompt"));
   EXPECT_TRUE(Compiled({}).policy->values().flag("reserve_full_prompt"));
   EXPECT_THAT(FindingsOf({{"local_scheduler", "{policy: orca, reserve_full_prompt: false}"}}),
-              ElementsAre("WARNING workers[0].local_scheduler.reserve_full_prompt: does not apply "
+              ElementsAre("WARNING local_scheduler.reserve_full_prompt: does not apply "
                           "to local scheduler orca, which takes no parameters"));
   EXPECT_THAT(FindingsOf({{"local_scheduler", "{policy: orca, reserve_full_prompt: true}"}}),
               IsEmpty());
   EXPECT_THAT(
       FindingsOf({{"local_scheduler", "{parameters: {reserve: 1}}"}}),
-      ElementsAre("ERROR workers[0].local_scheduler.parameters.reserve: is no parameter; did you "
+      ElementsAre("ERROR local_scheduler.parameters.reserve: is no parameter; did you "
                   "mean reserve_full_prompt?; local scheduler chunked takes reserve_full_prompt, "
                   "queue order fcfs takes no parameters, preemption victim last_admitted takes no "
                   "parameters"));
@@ -96,9 +97,9 @@ TEST(PrepareSchedulersTest, ParametersAreThePolicys) {
 
 TEST(PrepareSchedulersTest, AdmissionShares) {
   EXPECT_THAT(FindingsOf({{"local_scheduler", "{watermark: 1, max_memory_ratio: 0}"}}),
-              ElementsAre("ERROR workers[0].local_scheduler.watermark: is 1; it must be at least 0 "
+              ElementsAre("ERROR local_scheduler.watermark: is 1; it must be at least 0 "
                           "and below 1",
-                          "ERROR workers[0].local_scheduler.max_memory_ratio: is 0; it must be "
+                          "ERROR local_scheduler.max_memory_ratio: is 0; it must be "
                           "above 0 and at most 1"));
   EXPECT_THAT(FindingsOf({{"local_scheduler.watermark", ".nan"}}),
               ElementsAre(HasSubstr("watermark: is nan; it must be")));
@@ -112,10 +113,10 @@ TEST(PrepareSchedulersTest, AdmissionShares) {
 
 TEST(PrepareSchedulersTest, OnlyChunkedFormsBatchesAhead) {
   EXPECT_THAT(FindingsOf({{"local_scheduler.async_scheduling_depth", "3"}}),
-              ElementsAre("ERROR workers[0].local_scheduler.async_scheduling_depth: is 3; allowed "
+              ElementsAre("ERROR local_scheduler.async_scheduling_depth: is 3; allowed "
                           "are 1 .. 2"));
   EXPECT_THAT(FindingsOf({{"local_scheduler", "{policy: orca, async_scheduling_depth: 2}"}}),
-              ElementsAre("ERROR workers[0].local_scheduler.async_scheduling_depth: is 2, but the "
+              ElementsAre("ERROR local_scheduler.async_scheduling_depth: is 2, but the "
                           "policy orca does not form batches ahead; chunked does"));
   EXPECT_EQ(Compiled({{"local_scheduler.async_scheduling_depth", "2"}}).async_depth, 2);
   EXPECT_EQ(
@@ -124,7 +125,7 @@ TEST(PrepareSchedulersTest, OnlyChunkedFormsBatchesAhead) {
 
 TEST(PrepareSchedulersTest, SwappingNeedsHostMemory) {
   EXPECT_THAT(FindingsOf({{"local_scheduler.preemption_mode", "9"}}),
-              ElementsAre("ERROR workers[0].local_scheduler.preemption_mode: is not a preemption "
+              ElementsAre("ERROR local_scheduler.preemption_mode: is not a preemption "
                           "mode; allowed are recompute, swap"));
   EXPECT_THAT(FindingsOf({{"local_scheduler.preemption_mode", "swap"}}),
               ElementsAre("ERROR workers[0].memory.host_memory_bytes: is missing: preemption_mode "
@@ -157,7 +158,7 @@ TEST(PrepareSchedulersTest, VllmV0TakesWholePrompts) {
             2'048);
   EXPECT_THAT(
       FindingsOf({{"local_scheduler", "{policy: vllm_v0, max_num_batched_tokens: 100}"}}),
-      ElementsAre("ERROR workers[0].local_scheduler.max_num_batched_tokens: is 100; with vllm_v0 "
+      ElementsAre("ERROR local_scheduler.max_num_batched_tokens: is 100; with vllm_v0 "
                   "it must be at least max_num_seqs, 256: every running request may decode a "
                   "token"));
   EXPECT_EQ(PrepareChanged({{"local_scheduler", "{policy: vllm_v0, watermark: 0.01}"}}).digest,

@@ -1,7 +1,11 @@
+#include "engine/io/plan/features/memory.h"
+
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "engine/io/plan/resolve.h"
+#include "engine/io/plan/features/link.h"
+#include "engine/io/plan/features/local_scheduler.h"
+#include "engine/io/plan/fields.h"
 
 namespace tokensim {
 namespace {
@@ -11,31 +15,36 @@ constexpr int64_t kMaxBytes = 1'000'000'000'000'000;
 // Of the KV cache of a token. That of the longest request fits an int64 four times.
 constexpr int64_t kMaxTokenBytes = 1'000'000'000;
 
+constexpr FieldRule kFields[] = {
+    Enumeration("granularity", "a granularity").Default(v1::GRANULARITY_BLOCK),
+    Integer("block_size", 1, 65'536).Default(16),
+    Positive("gpu_memory_utilization", 1).Default(0.9),
+    Integer("reserved_bytes", 0, kMaxBytes).Default(int64_t{2} << 30),
+    Enumeration("kv_cache_dtype", "a data type").Default(v1::DATA_TYPE_BF16),
+    Flag("prefix_caching").Default(0),
+    Integer("host_memory_bytes", 0, kMaxBytes).Default(0)};
+// With host memory.
+constexpr FieldRule kSwapping[] = {Flag("overlap_swap").Default(0)};
+
 // Tokens and bytes are blocks of one token.
-void ResolveGranularity(const Checker& check, v1::Memory* m) {
-  const v1::Granularity granularity = m->granularity();
-  if (m->has_granularity() && (!v1::Granularity_IsValid(granularity) || granularity == 0)) {
-    check.Error("granularity", "is not a granularity; allowed are block, token, byte");
-  } else if (granularity == v1::GRANULARITY_TOKEN || granularity == v1::GRANULARITY_BYTE) {
-    if (m->has_block_size() && m->block_size() != 1) {
-      check.Error("block_size", absl::StrCat("is ", m->block_size(),
-                                             "; with granularity token or byte, leave it out"));
-    }
-    m->set_block_size(1);
-  } else {
-    m->clear_granularity();
+void ResolveBlockSize(const Checker& check, v1::Memory* m) {
+  if (m->granularity() != v1::GRANULARITY_TOKEN && m->granularity() != v1::GRANULARITY_BYTE) return;
+  if (m->has_block_size() && m->block_size() != 1) {
+    check.Error("block_size", absl::StrCat("is ", m->block_size(),
+                                           "; with granularity token or byte, leave it out"));
   }
+  m->set_block_size(1);
 }
 
-void ResolveTiers(const Checker& check, bool swaps, v1::Memory* m) {
-  if (!m->prefix_caching()) m->clear_prefix_caching();
-  if (!m->overlap_swap()) m->clear_overlap_swap();
-  check.Range("host_memory_bytes", m->host_memory_bytes(), 0, kMaxBytes);
+void ResolveHostMemory(const Checker& check, bool swaps, v1::Memory* m) {
   if (swaps && m->host_memory_bytes() == 0) {
     check.Missing("host_memory_bytes",
                   "is missing: preemption_mode swap needs room for the KV caches it moves out");
+  } else if (m->host_memory_bytes() == 0) {
+    RemoveUnused(check, kSwapping, "it needs host_memory_bytes", m);
+  } else {
+    ResolveFields(check, kSwapping, m);
   }
-  if (m->host_memory_bytes() == 0) m->clear_host_memory_bytes();
 }
 
 }  // namespace
@@ -43,24 +52,15 @@ void ResolveTiers(const Checker& check, bool swaps, v1::Memory* m) {
 void ResolveMemory(const Checker& group_check, v1::WorkerGroup* group) {
   const Checker check(group_check.findings(), group_check.Path("memory"));
   v1::Memory* m = group->mutable_memory();
-  ResolveGranularity(check, m);
-  if (!m->has_block_size()) m->set_block_size(16);
-  if (!m->has_gpu_memory_utilization()) m->set_gpu_memory_utilization(0.9);
-  if (!m->has_reserved_bytes()) m->set_reserved_bytes(int64_t{2} << 30);
-  if (!m->has_kv_cache_dtype()) m->set_kv_cache_dtype(v1::DATA_TYPE_BF16);
-  check.Range("block_size", m->block_size(), 1, 65'536);
-  check.Positive("gpu_memory_utilization", m->gpu_memory_utilization(), 1);
-  check.Range("reserved_bytes", m->reserved_bytes(), 0, kMaxBytes);
+  ResolveBlockSize(check, m);
+  ResolveFields(check, kFields, m);
+  // The capacity follows from the rest unless it is given.
   if (m->has_kv_blocks()) {
     const int32_t null_blocks = TraitsOf(group->local_scheduler()).null_blocks;
     check.Range("kv_blocks", m->kv_blocks(), 1 + null_blocks, kMaxBlocks);
   }
-  if (!v1::DataType_IsValid(m->kv_cache_dtype()) || m->kv_cache_dtype() == 0) {
-    check.Error("kv_cache_dtype",
-                "is not a data type; allowed are fp32, bf16, fp16, fp8, int8, int4");
-  }
   const bool swaps = group->local_scheduler().preemption_mode() == v1::PREEMPTION_MODE_SWAP;
-  ResolveTiers(check, swaps, m);
+  ResolveHostMemory(check, swaps, m);
 }
 
 void CheckKvBytes(const v1::Spec& spec, const std::vector<WorkerCapacity>& capacities,
@@ -96,6 +96,13 @@ void CheckKvBytes(const v1::Spec& spec, const std::vector<WorkerCapacity>& capac
       return;
     }
   }
+}
+
+LinkConfig CompileHostLink(const v1::WorkerGroup& group) {
+  LinkConfig config = ToLink(group.hardware().host_link());
+  const v1::Parallelism& split = group.parallelism();
+  config.bandwidth_bytes_per_second *= split.tensor() * split.pipeline();
+  return config;
 }
 
 }  // namespace tokensim

@@ -25,10 +25,10 @@ TEST(PrepareMemoryTest, TokensAndBytesAreBlocksOfOne) {
   EXPECT_EQ(Compiled({{"memory.granularity", "token"}}).block_size, 1);
   EXPECT_EQ(Compiled({{"memory", "{granularity: byte, block_size: 1}"}}).block_size, 1);
   EXPECT_THAT(FindingsOf({{"memory", "{granularity: token, block_size: 16}"}}),
-              ElementsAre("ERROR workers[0].memory.block_size: is 16; with granularity token or "
+              ElementsAre("ERROR memory.block_size: is 16; with granularity token or "
                           "byte, leave it out"));
   EXPECT_THAT(FindingsOf({{"memory.granularity", "7"}}),
-              ElementsAre("ERROR workers[0].memory.granularity: is not a granularity; allowed are "
+              ElementsAre("ERROR memory.granularity: is not a granularity; allowed are "
                           "block, token, byte"));
 }
 
@@ -94,7 +94,7 @@ TEST(PrepareMemoryTest, HostMemoryRanges) {
   EXPECT_THAT(FindingsOf({{"memory.host_memory_bytes", "-1"}}),
               ElementsAre(HasSubstr("memory.host_memory_bytes: is -1; allowed are 0 .. ")));
   EXPECT_THAT(FindingsOf({{"memory.host_memory_bytes", "1MiB"}}),
-              ElementsAre("ERROR workers[0].memory.host_memory_bytes: is 1048576; one KV block has "
+              ElementsAre("ERROR memory.host_memory_bytes: is 1048576; one KV block has "
                           "8,388,608 bytes"));
   v1::Spec spec = ParseSpec(R"(
 workers:
@@ -117,10 +117,10 @@ TEST(PrepareMemoryTest, HostLinkAndPrice) {
                    "{bandwidth_bytes_per_second: 1, latency_seconds: -1s}"},
                   {"workers[0].hardware.price", "0"}}),
       ElementsAre("ERROR workers[0].hardware.price: is 0; it must be above 0 and at most 1e+12",
-                  "ERROR workers[0].hardware.host_link.bandwidth_bytes_per_second: is 1; it must "
-                  "be 0 (not limited) or at least 1kB/s",
                   "ERROR workers[0].hardware.host_link.latency_seconds: is -1; allowed are 0 .. "
-                  "1000"));
+                  "1000",
+                  "ERROR workers[0].hardware.host_link.bandwidth_bytes_per_second: is 1; it must "
+                  "be 0 (not limited) or at least 1kB/s"));
   EXPECT_THAT(FindingsOf({{"workers[0].hardware.price", "0.25"}}), IsEmpty());
   const WorkerPlan worker = Compiled(
       {{"memory.host_memory_bytes", "1GiB"}, {"workers[0].hardware.host_link.name", "pcie5"}});
@@ -185,8 +185,10 @@ TEST(PrepareMemoryPoolTest, EvictionsHaveNames) {
   EXPECT_THAT(findings("{eviction_policy: fifp}"),
               ElementsAre("ERROR memory_pool.eviction_policy: unknown eviction 'fifp'; did you "
                           "mean fifo?"));
-  EXPECT_THAT(findings("{eviction: lru, eviction_policy: fifo}"),
-              ElementsAre("ERROR memory_pool.eviction_policy: does not go with eviction: give one of them"));
+  EXPECT_THAT(
+      findings("{eviction: lru, eviction_policy: fifo}"),
+      ElementsAre(
+          "ERROR memory_pool.eviction_policy: does not go with eviction: give one of them"));
   EXPECT_THAT(findings("{parameters: {size: 1}}"),
               ElementsAre("ERROR memory_pool.parameters.size: is no parameter; eviction lru takes "
                           "no parameters"));
@@ -204,9 +206,9 @@ TEST(PrepareMemoryPoolTest, Ranges) {
                                      "eviction: 5, load: 7, link: {latency_seconds: -1s}}"}})),
       ElementsAre(HasSubstr("ERROR memory_pool.capacity_bytes: is 0; allowed are 1 .. "),
                   "ERROR memory_pool.fetch_latency_per_block_seconds: is -1; allowed are 0 .. 1000",
+                  "ERROR memory_pool.load: is not a way to load; allowed are async, blocking",
                   "ERROR memory_pool.link.latency_seconds: is -1; allowed are 0 .. 1000",
-                  "ERROR memory_pool.eviction: is not an eviction; allowed are lru, fifo",
-                  "ERROR memory_pool.load: is not a way to load; allowed are async, blocking"));
+                  "ERROR memory_pool.eviction: is not an eviction; allowed are lru, fifo"));
 }
 
 TEST(PrepareMemoryPoolTest, IsSharedByWorkersWithOneModel) {

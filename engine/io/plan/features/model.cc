@@ -1,5 +1,7 @@
+#include "engine/io/plan/features/model.h"
+
 #include "absl/strings/str_cat.h"
-#include "engine/io/plan/resolve.h"
+#include "engine/io/plan/features/limits.h"
 #include "engine/io/presets/catalog.h"
 
 namespace tokensim {

@@ -1,11 +1,15 @@
-// Links between workers, and how KV caches move over them.
+#include "engine/io/plan/features/network.h"
+
 #include <algorithm>
-#include <utility>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/io/plan/features/link.h"
+#include "engine/io/plan/features/placement.h"
+#include "engine/io/plan/features/roles.h"
+#include "engine/io/plan/fields.h"
 #include "engine/io/plan/policy_fields.h"
-#include "engine/io/plan/resolve.h"
-#include "engine/io/presets/catalog.h"
 #include "engine/network/sharing_registry.h"
 
 namespace tokensim {
@@ -14,43 +18,17 @@ namespace {
 constexpr char kDefaultIntraNode[] = "nvlink3";
 constexpr char kDefaultInterNode[] = "eth-100g";
 constexpr int32_t kMaxGroups = 10'000;
+constexpr char kNoTransfers[] = "no worker hands its requests on";
 
-// Whether some worker may send a KV cache to another.
-bool MovesKvCaches(const v1::Spec& spec) {
-  if (spec.global_scheduler().migrate_on_pressure()) return true;
-  return std::any_of(spec.workers().begin(), spec.workers().end(),
-                     [](const v1::WorkerGroup& group) {
-                       return group.role() == v1::ROLE_PREFILL || group.role() == v1::ROLE_DECODE ||
-                              std::any_of(group.breakpoints().begin(), group.breakpoints().end(),
-                                          [](const v1::Breakpoint& breakpoint) {
-                                            return breakpoint.action() == "put_kv" ||
-                                                   breakpoint.action() == "get_kv";
-                                          });
-                     });
-}
+constexpr FieldRule kMode[] = {
+    Enumeration("mode", "a transfer mode").Default(v1::TRANSFER_MODE_SEQUENTIAL)};
+// Not with layerwise.
+constexpr FieldRule kGroups[] = {Integer("groups", 1, kMaxGroups).Default(1)};
+// With buffered; the default is 2, or all of fewer groups.
+constexpr FieldRule kBuffered[] = {Integer("buffered_groups", 1, kMaxGroups)};
+constexpr FieldRule kSharing[] = {Enumeration("sharing", "a sharing rule")};
 
-void ResolveKvTransfer(const Checker& check, v1::KvTransfer* transfer) {
-  if (!transfer->has_mode()) transfer->set_mode(v1::TRANSFER_MODE_SEQUENTIAL);
-  if (!v1::TransferMode_IsValid(transfer->mode()) || transfer->mode() == 0) {
-    check.Error("mode", "is not a transfer mode; allowed are sequential, buffered, layerwise");
-    return;
-  }
-  if (transfer->mode() == v1::TRANSFER_MODE_LAYERWISE) {
-    if (transfer->has_groups()) {
-      check.Warning("groups", "is not used: with layerwise a group is a layer");
-      transfer->clear_groups();
-    }
-  } else {
-    if (!transfer->has_groups()) transfer->set_groups(1);
-    if (!check.Range("groups", transfer->groups(), 1, kMaxGroups)) return;
-  }
-  if (transfer->mode() != v1::TRANSFER_MODE_BUFFERED) {
-    if (transfer->has_buffered_groups()) {
-      check.Warning("buffered_groups", "is not used: it needs mode: buffered");
-      transfer->clear_buffered_groups();
-    }
-    return;
-  }
+void ResolveBuffered(const Checker& check, v1::KvTransfer* transfer) {
   if (!transfer->has_buffered_groups()) {
     transfer->set_buffered_groups(std::min(2, transfer->groups()));
   }
@@ -60,33 +38,47 @@ void ResolveKvTransfer(const Checker& check, v1::KvTransfer* transfer) {
   }
 }
 
+void ResolveKvTransfer(const Checker& check, v1::KvTransfer* transfer) {
+  if (!ResolveFields(check, kMode, transfer)) return;
+  if (transfer->mode() == v1::TRANSFER_MODE_LAYERWISE) {
+    RemoveUnused(check, kGroups, "with layerwise a group is a layer", transfer);
+  } else if (!ResolveFields(check, kGroups, transfer)) {
+    return;
+  }
+  if (transfer->mode() == v1::TRANSFER_MODE_BUFFERED) {
+    ResolveBuffered(check, transfer);
+  } else {
+    RemoveUnused(check, kBuffered, "it needs mode: buffered", transfer);
+  }
+}
+
 std::string SharingName(const Checker& check, const v1::Network& network) {
   return PolicyName(check, "sharing", "sharing_policy", kDefaultSharing, network);
 }
 
 void ResolveSharing(const Checker& check, v1::Network* network) {
+  if (!ResolveFields(check, kSharing, network)) return;
   const std::string name = SharingName(check, *network);
   if (!CheckPolicyName(check, "sharing_policy", name, SharingRules())) return;
   const SharingRuleEntry* entry = SharingRules().Find(name);
   const int64_t errors = check.findings()->errors();
   ResolveParameters(check, {Choice(SharingRules(), {entry})}, network);
   if (check.findings()->errors() == errors) CheckTogether(check, *entry, *network);
+  SetPolicyName("sharing", "sharing_policy", name, network);
 }
 
 void FillNetwork(const Checker& check, v1::Network* network) {
   ResolveLink(check, "intra_node", kDefaultIntraNode, network->mutable_intra_node());
   ResolveLink(check, "inter_node", kDefaultInterNode, network->mutable_inter_node());
-  if (!network->has_sharing() && network->sharing_policy().empty()) {
-    network->set_sharing(v1::SHARING_FAIR);
-  }
-  if (network->has_sharing() &&
-      (!v1::Sharing_IsValid(network->sharing()) || network->sharing() == 0)) {
-    check.Error("sharing", "is not a sharing rule; allowed are fifo, fair");
-  } else {
-    ResolveSharing(check, network);
-  }
+  ResolveSharing(check, network);
   ResolveKvTransfer(Checker(check.findings(), check.Path("kv_transfer")),
                     network->mutable_kv_transfer());
+}
+
+// Whether the group's is the network's.
+bool SameLink(const LinkConfig& a, const LinkConfig& b) {
+  return a.name == b.name && a.bandwidth_bytes_per_second == b.bandwidth_bytes_per_second &&
+         a.latency_seconds == b.latency_seconds;
 }
 
 // Of each worker; empty when no group has its own.
@@ -94,68 +86,45 @@ std::vector<LinkConfig> CompileConnections(const v1::Spec& spec, const LinkConfi
   std::vector<LinkConfig> connections;
   bool own = false;
   for (const v1::WorkerGroup& group : spec.workers()) {
-    own = own || group.has_connection();
-    connections.insert(connections.end(), static_cast<size_t>(WorkersOf(group)),
-                       group.has_connection() ? ToLink(group.connection()) : intra_node);
+    const LinkConfig link = ToLink(group.connection());
+    own = own || (group.has_connection() && !SameLink(link, intra_node));
+    connections.insert(connections.end(), static_cast<size_t>(WorkersOf(group)), link);
   }
   if (!own) connections.clear();
   return connections;
 }
 
-}  // namespace
-
-void ResolveLink(const Checker& check, std::string_view field, std::string_view default_preset,
-                 v1::Interconnect* link) {
-  constexpr double kMaxRate = 1e21;
-  constexpr double kMinRate = 1e3;  // slower, simulated time could overflow
-  constexpr double kMaxLatency = 1000;
-  const Checker at(check.findings(), check.Path(field));
-  at.Length("name", link->name(), 200);
-  if (!link->has_bandwidth_bytes_per_second()) {
-    const std::string preset = link->name().empty() ? std::string(default_preset) : link->name();
-    const v1::Interconnect* found = FindLinkPreset(preset);
-    if (found == nullptr) {
-      at.NotFound("name", "link preset", preset, LinkPresetNames());
-      return;
-    }
-    v1::Interconnect expanded = *found;
-    if (link->has_latency_seconds()) expanded.set_latency_seconds(link->latency_seconds());
-    *link = std::move(expanded);
-  }
-  if (!link->has_latency_seconds()) link->set_latency_seconds(0);
-  const double rate = link->bandwidth_bytes_per_second();
-  if (at.NotNegative("bandwidth_bytes_per_second", rate, kMaxRate) && rate > 0 && rate < kMinRate) {
-    at.Error("bandwidth_bytes_per_second",
-             absl::StrCat("is ", rate, "; it must be 0 (not limited) or at least 1kB/s"));
-  }
-  at.NotNegative("latency_seconds", link->latency_seconds(), kMaxLatency);
-}
-
-void ResolveNetwork(v1::Spec* spec, Findings* findings) {
-  const bool moves = MovesKvCaches(*spec);
+// Those that are given, and where they apply the network's for the others.
+void ResolveConnections(bool apply, v1::Spec* spec, Findings* findings) {
   for (int i = 0; i < spec->workers_size(); ++i) {
     v1::WorkerGroup* group = spec->mutable_workers(i);
-    if (!group->has_connection()) continue;
     const Checker check(findings, absl::StrCat("workers[", i, "]"));
-    if (!moves) check.Warning("connection", "is not used: no worker hands its requests on");
-    ResolveLink(check, "connection", kDefaultIntraNode, group->mutable_connection());
+    // An empty one says nothing.
+    if (group->connection().ByteSizeLong() == 0) group->clear_connection();
+    if (group->has_connection()) {
+      ResolveLink(check, "connection", kDefaultIntraNode, group->mutable_connection());
+      if (!apply) RemoveUnused(check, "connection", kNoTransfers, group);
+    } else if (apply) {
+      *group->mutable_connection() = spec->network().intra_node();
+    }
   }
-  // Without transfers an empty section says nothing.
-  if (!moves && spec->network().ByteSizeLong() == 0) spec->clear_network();
-  if (!moves && !spec->has_network()) return;
-  const Checker check(findings, "network");
-  if (!moves && RolesKnown(*spec, *findings))
-    check.Warning("", "is not used: no worker hands its requests on");
-  FillNetwork(check, spec->mutable_network());
 }
 
-LinkConfig ToLink(const v1::Interconnect& link) {
-  return {link.name(), link.bandwidth_bytes_per_second(), link.latency_seconds()};
+}  // namespace
+
+void ResolveNetwork(v1::Spec* spec, Findings* findings) {
+  // When roles are not known, nothing is said to be unused.
+  const bool applies = MovesKvCaches(*spec) || !RolesKnown(*spec, *findings);
+  const bool given = spec->network().ByteSizeLong() > 0;
+  if (applies || given) FillNetwork(Checker(findings, "network"), spec->mutable_network());
+  ResolveConnections(applies, spec, findings);
+  if (!applies && given) RemoveUnused(Checker(findings, ""), "network", kNoTransfers, spec);
+  if (!applies) spec->clear_network();
 }
 
 NetworkConfig CompileNetwork(const v1::Spec& spec) {
   v1::Network network = spec.network();
-  Findings ignored;  // a resolved network, and the defaults, have none
+  Findings ignored;  // a resolved network, and the defaults where none applies, have none
   const Checker check(&ignored, "network");
   FillNetwork(check, &network);
   const v1::KvTransfer& transfer = network.kv_transfer();

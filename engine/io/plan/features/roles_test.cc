@@ -151,7 +151,7 @@ TEST(PrepareBreakpointsTest, UnknownOperatorsAreNamedAsGiven) {
 TEST(PrepareRolesTest, MigrationNeedsBatchesFormedInTime) {
   EXPECT_THAT(FindingsOf({{"global_scheduler.migrate_on_pressure", "true"},
                           {"local_scheduler.async_scheduling_depth", "2"}}),
-              ElementsAre("ERROR workers[0].local_scheduler.async_scheduling_depth: must be 1 with "
+              ElementsAre("ERROR local_scheduler.async_scheduling_depth: must be 1 with "
                           "global_scheduler.migrate_on_pressure: a request whose token is under "
                           "way cannot leave"));
 }

@@ -1,4 +1,5 @@
-#include <algorithm>
+#include "engine/io/plan/features/tiled.h"
+
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -6,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "engine/io/plan/resolve.h"
+#include "engine/io/plan/fields.h"
 #include "engine/io/presets/catalog.h"
 
 namespace tokensim {
@@ -23,28 +24,19 @@ std::vector<std::string> PresetsWithTiles() {
   return names;
 }
 
-// Every figure, in its range.
-void CheckFigures(const Checker& check, const v1::TiledDevice& t) {
-  constexpr int64_t kMaxBytes = 1'000'000'000'000'000;
-  constexpr char kHint[] = "an accelerator of tiles has it (docs/tiled.md)";
-  const auto count = [&](const char* field, bool present, int64_t value, int64_t max) {
-    if (check.Required(field, present, kHint)) check.Range(field, value, 1, max);
-  };
-  const auto rate = [&](const char* field, bool present, double value, double max) {
-    if (check.Required(field, present, kHint)) check.Positive(field, value, max);
-  };
-  count("cores", t.has_cores(), t.cores(), 1'000'000);
-  count("lanes", t.has_lanes(), t.lanes(), 1'024);
-  count("systolic_rows", t.has_systolic_rows(), t.systolic_rows(), 512);
-  count("systolic_columns", t.has_systolic_columns(), t.systolic_columns(), 512);
-  count("vector_width", t.has_vector_width(), t.vector_width(), 1'000'000);
-  rate("frequency_hertz", t.has_frequency_hertz(), t.frequency_hertz(), 1e12);
-  count("local_buffer_bytes", t.has_local_buffer_bytes(), t.local_buffer_bytes(), kMaxBytes);
-  count("register_file_bytes", t.has_register_file_bytes(), t.register_file_bytes(), kMaxBytes);
-  count("global_buffer_bytes", t.has_global_buffer_bytes(), t.global_buffer_bytes(), kMaxBytes);
-  rate("global_buffer_bytes_per_second", t.has_global_buffer_bytes_per_second(),
-       t.global_buffer_bytes_per_second(), 1e21);
-}
+constexpr int64_t kMaxBytes = 1'000'000'000'000'000;
+constexpr char kHint[] = "an accelerator of tiles has it (docs/tiled.md)";
+constexpr FieldRule kFigures[] = {Integer("cores", 1, 1'000'000).Required(kHint),
+                                  Integer("lanes", 1, 1'024).Required(kHint),
+                                  Integer("systolic_rows", 1, 512).Required(kHint),
+                                  Integer("systolic_columns", 1, 512).Required(kHint),
+                                  Integer("vector_width", 1, 1'000'000).Required(kHint),
+                                  Positive("frequency_hertz", 1e12).Required(kHint),
+                                  Integer("local_buffer_bytes", 1, kMaxBytes).Required(kHint),
+                                  Integer("register_file_bytes", 1, kMaxBytes).Required(kHint),
+                                  Integer("global_buffer_bytes", 1, kMaxBytes).Required(kHint),
+                                  Positive("global_buffer_bytes_per_second", 1e21).Required(kHint),
+                                  Flag("near_memory").Default(0)};
 
 // The buffers hold what one array works on, and the arrays make the peak. 0: it is not known.
 void CheckTogether(const Checker& check, const v1::TiledDevice& t, double peak_flops) {
@@ -77,9 +69,9 @@ void CheckTogether(const Checker& check, const v1::TiledDevice& t, double peak_f
 
 }  // namespace
 
-void CheckTiled(const Checker& check, bool needed, const v1::Hardware& hardware) {
-  if (!hardware.has_tiled()) {
-    if (needed) {
+void ResolveTiled(const Checker& check, bool used, v1::Hardware* hardware) {
+  if (!hardware->has_tiled()) {
+    if (used) {
       check.Missing("tiled", absl::StrCat("is missing: `compute: {tiled: {}}` needs the hardware's "
                                           "arrays and buffers; presets that have them: ",
                                           absl::StrJoin(PresetsWithTiles(), ", ")));
@@ -87,11 +79,12 @@ void CheckTiled(const Checker& check, bool needed, const v1::Hardware& hardware)
     return;
   }
   const Checker tiled(check.findings(), check.Path("tiled"));
-  const int64_t errors = check.findings()->errors();
-  CheckFigures(tiled, hardware.tiled());
-  // A what-if of the roofline may change the peak alone.
-  if (needed && check.findings()->errors() == errors) {
-    CheckTogether(tiled, hardware.tiled(), check.Broken("peak_flops") ? 0 : hardware.peak_flops());
+  const bool good = ResolveFields(tiled, kFigures, hardware->mutable_tiled());
+  if (!used) {
+    RemoveUnused(check, "tiled", "it needs `compute: {tiled: {}}`", hardware);
+  } else if (good) {
+    CheckTogether(tiled, hardware->tiled(),
+                  check.Broken("peak_flops") ? 0 : hardware->peak_flops());
   }
 }
 

@@ -33,7 +33,8 @@ TEST(PrepareTiledTest, NeedsTiles) {
 }
 
 TEST(PrepareTiledTest, EveryFigureIsRequired) {
-  const auto findings = FindingsOf({{"workers[0].hardware.tiled", "{near_memory: true}"}});
+  const auto findings = FindingsOf(
+      {{"workers[0].compute.tiled", "{}"}, {"workers[0].hardware.tiled", "{near_memory: true}"}});
   EXPECT_THAT(findings, SizeIs(10));
   EXPECT_THAT(findings[0], HasSubstr("ERROR workers[0].hardware.tiled.cores: is missing"));
 }
@@ -67,6 +68,23 @@ TEST(PrepareTiledTest, ArraysMakeThePeak) {
                   "x lanes x systolic_rows x systolic_columns x frequency_hertz), "
                   "peak_flops is 312 TFLOPS; they may differ by 10 %"));
   EXPECT_THAT(OnTiles({twice[0], {"workers[0].hardware.peak_flops", "624TFLOPS"}}), IsEmpty());
+}
+
+TEST(PrepareTiledTest, AppliesToItsComputeModelOnly) {
+  const auto prepare = [](const std::string& hardware) {
+    return PrepareChanged({{"workers[0].hardware", hardware}});
+  };
+  const PreparedSpec preset = prepare("a100-80g-tiled");
+  EXPECT_THAT(Texts(preset), IsEmpty()) << "what a preset has besides is nobody's mistake";
+  EXPECT_FALSE(preset.resolved.workers(0).hardware().has_tiled());
+  const std::string own =
+      "tiled: {cores: 0, lanes: 4, systolic_rows: 16, systolic_columns: 16, vector_width: 32, "
+      "frequency_hertz: 1e9, local_buffer_bytes: 192KiB, register_file_bytes: 64KiB, "
+      "global_buffer_bytes: 40MiB, global_buffer_bytes_per_second: 5TB/s}";
+  EXPECT_THAT(Texts(prepare("{preset: a100-80g, " + own + "}")),
+              ElementsAre("ERROR workers[0].hardware.tiled.cores: is 0; allowed are 1 .. 1,000,000",
+                          "WARNING workers[0].hardware.tiled: is not used: it needs `compute: "
+                          "{tiled: {}}`"));
 }
 
 TEST(PrepareTiledTest, TilesPriceTheIterations) {

@@ -1,13 +1,13 @@
-// Trace files and rows. A file is read once and becomes rows of the spec, so that the resolved spec
-// needs no file and a server, which has none, gets the same spec and digest.
+#include "engine/io/plan/features/trace.h"
+
 #include <algorithm>
 #include <limits>
 #include <numeric>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "engine/io/plan/features/limits.h"
 #include "engine/io/plan/files.h"
-#include "engine/io/plan/resolve.h"
 #include "engine/io/trace/trace_reader.h"
 
 namespace tokensim {
@@ -178,7 +178,6 @@ bool CheckRows(const Checker& check, const v1::TraceRows& rows) {
 
 }  // namespace
 
-// Rows with errors are removed, so that no more is said about them.
 void ResolveTrace(const TracePolicy& policy, v1::Trace* trace, Findings* findings) {
   const Checker check(findings, "workload.trace");
   TraceSlice slice;
@@ -204,6 +203,25 @@ void ResolveTrace(const TracePolicy& policy, v1::Trace* trace, Findings* finding
   trace->clear_format();
   trace->clear_offset();
   trace->clear_limit();
+}
+
+std::shared_ptr<const TraceTable> ToTraceTable(const v1::TraceRows& rows) {
+  auto table = std::make_shared<TraceTable>();
+  SimTime time = 0;
+  table->arrival.reserve(static_cast<size_t>(rows.arrival_delta_ns_size()));
+  for (const int64_t delta : rows.arrival_delta_ns()) table->arrival.push_back(time += delta);
+  table->input_tokens.assign(rows.input_tokens().begin(), rows.input_tokens().end());
+  table->output_tokens.assign(rows.output_tokens().begin(), rows.output_tokens().end());
+  if (rows.hash_ids_size() > 0) {
+    table->hash_ids.assign(rows.hash_ids().begin(), rows.hash_ids().end());
+    table->hash_begin = {0};
+    for (const int32_t count : rows.hash_counts()) {
+      table->hash_begin.push_back(table->hash_begin.back() + count);
+    }
+    table->hash_block_tokens = rows.hash_block_tokens();
+  }
+  table->conversation.assign(rows.conversation().begin(), rows.conversation().end());
+  return table;
 }
 
 }  // namespace tokensim

@@ -1,101 +1,30 @@
+#include "engine/io/plan/features/workers.h"
+
 #include <algorithm>
 #include <map>
+#include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "engine/io/plan/resolve.h"
+#include "engine/io/plan/features/breakpoints.h"
+#include "engine/io/plan/features/calibration.h"
+#include "engine/io/plan/features/compute.h"
+#include "engine/io/plan/features/global_scheduler.h"
+#include "engine/io/plan/features/hardware.h"
+#include "engine/io/plan/features/local_scheduler.h"
+#include "engine/io/plan/features/memory.h"
+#include "engine/io/plan/features/model.h"
+#include "engine/io/plan/features/parallelism.h"
+#include "engine/io/plan/features/placement.h"
+#include "engine/io/plan/features/roles.h"
+#include "engine/io/plan/fields.h"
 #include "engine/policy/local/registry.h"
 
 namespace tokensim {
 namespace {
 
 constexpr int kMaxGroups = 1'000;
-constexpr int64_t kMaxWorkers = 100'000;
-
-// The model of parallelism is null when it has errors.
-void ResolveTensor(const Checker& check, const v1::Model* model, v1::Parallelism* p) {
-  if (!p->has_tensor()) p->set_tensor(1);
-  if (!check.Range("tensor", p->tensor(), 1, 1'024)) return;
-  if (model == nullptr || !model->has_num_attention_heads()) return;
-  const int32_t heads = model->num_attention_heads();
-  const int32_t kv_heads = model->num_kv_heads();
-  if (heads % p->tensor() != 0) {
-    check.Error("tensor", absl::StrCat("is ", p->tensor(),
-                                       "; it must divide the model's attention heads, ", heads));
-  } else if (kv_heads > 0 && kv_heads % p->tensor() != 0 && p->tensor() % kv_heads != 0) {
-    check.Error("tensor",
-                absl::StrCat("is ", p->tensor(), "; it must divide the model's KV heads, ",
-                             kv_heads, ", or be a multiple of them"));
-  }
-}
-
-void ResolvePipeline(const Checker& check, const v1::Model* model, v1::Parallelism* p) {
-  if (p->has_pipeline() && check.Range("pipeline", p->pipeline(), 1, 1'024) && model != nullptr &&
-      model->has_num_layers() && model->num_layers() % p->pipeline() != 0) {
-    check.Error("pipeline",
-                absl::StrCat("is ", p->pipeline(), "; it must divide the model's layers, ",
-                             model->num_layers()));
-  }
-  if (p->pipeline() <= 1) {
-    p->clear_pipeline();
-    if (p->has_micro_batches()) {
-      check.Warning("micro_batches", "is not used: it needs pipeline stages");
-      p->clear_micro_batches();
-    }
-    return;
-  }
-  if (!p->has_micro_batches()) p->set_micro_batches(p->pipeline());
-  check.Range("micro_batches", p->micro_batches(), 1, 1'024);
-}
-
-void ResolveExperts(const Checker& check, const v1::Model* model, v1::Parallelism* p) {
-  if (p->has_expert() && check.Range("expert", p->expert(), 1, 1'024) && p->expert() > 1) {
-    const int32_t experts = model == nullptr ? 0 : model->moe().num_experts();
-    const int64_t replicas = p->has_data() ? p->data() : 1;
-    const bool lockstep = replicas > 1 && p->expert() == p->tensor() * replicas;
-    if (p->expert() != p->tensor() && !lockstep) {
-      std::string allowed = absl::StrCat("1 or equal to tensor, ", p->tensor());
-      if (replicas > 1) absl::StrAppend(&allowed, ", or tensor x data, ", p->tensor() * replicas);
-      check.Error("expert", absl::StrCat("is ", p->expert(), "; it must be ", allowed));
-    } else if (lockstep && p->has_pipeline()) {
-      check.Error("pipeline", "and replicas that share their experts do not go together");
-    } else if (model == nullptr) {
-      // Whether it has that many experts is not known.
-    } else if (!model->has_moe()) {
-      check.Error("expert", "needs a model with experts (model.moe)");
-    } else if (experts % p->expert() != 0) {
-      check.Error("expert", absl::StrCat("is ", p->expert(),
-                                         "; it must divide the model's experts, ", experts));
-    }
-  }
-  if (p->expert() == 1) p->clear_expert();
-}
-
-// Devices that exchange activations over more than the interconnect joins.
-void WarnOfScaleUp(const Checker& check, const v1::WorkerGroup& group) {
-  if (!group.hardware().has_scale_up_devices()) return;
-  const int32_t joined = group.hardware().scale_up_devices();
-  const auto warn = [&](const char* field, int32_t devices) {
-    if (devices <= joined) return;
-    check.Warning(absl::StrCat("parallelism.", field),
-                  absl::StrCat("is ", devices, "; the interconnect joins ", joined,
-                               " devices. Beyond them it is slower: set hardware.interconnect"));
-  };
-  warn("tensor", group.parallelism().tensor());
-  warn("expert", group.parallelism().expert());
-}
-
-// The devices of one worker, and its replicas. What is 1 stays or becomes absent, except tensor, so
-// that specs without these fields keep their digest.
-void ResolveParallelism(const std::string& path, const v1::Model* model, v1::Parallelism* p,
-                        Findings* findings) {
-  const Checker check(findings, path);
-  ResolveTensor(check, model, p);
-  ResolvePipeline(check, model, p);
-  ResolveExperts(check, model, p);
-  if (p->has_data()) check.Range("data", p->data(), 1, 100'000);
-  if (p->data() == 1) p->clear_data();
-}
 
 // Settings of the group over those of the spec.
 template <typename Message>
@@ -107,35 +36,6 @@ void Inherit(const Message& spec, Message* group) {
 
 bool NeedsFigures(const v1::WorkerGroup& group) {
   return PricesOperators(group.compute()) || !group.memory().has_kv_blocks();
-}
-
-// The front end is before all workers.
-void DropFrontEnd(v1::Calibration* calibration) {
-  calibration->clear_request_seconds();
-  calibration->clear_response_seconds();
-}
-
-void CheckNoFrontEnd(const Checker& check, const v1::Calibration& calibration) {
-  const char* field = calibration.has_request_seconds()    ? "request_seconds"
-                      : calibration.has_response_seconds() ? "response_seconds"
-                                                           : nullptr;
-  if (field != nullptr) {
-    check.Error(field,
-                "is of the front end, which all workers share: give it in the spec's own "
-                "calibration");
-  }
-}
-
-void KeepFrontEnd(v1::Spec* spec) {
-  v1::Calibration front;
-  const v1::Calibration& given = spec->calibration();
-  if (given.request_seconds() > 0) front.set_request_seconds(given.request_seconds());
-  if (given.response_seconds() > 0) front.set_response_seconds(given.response_seconds());
-  if (front.ByteSizeLong() > 0) {
-    *spec->mutable_calibration() = front;
-  } else {
-    spec->clear_calibration();
-  }
 }
 
 // "only chunked does".
@@ -157,17 +57,60 @@ void CheckLockstep(const Checker& check, const v1::WorkerGroup& group) {
     check.Error("local_scheduler.policy", absl::StrCat(kWhy, "; ", LockstepPolicies()));
   }
   if (group.has_role() && group.role() != v1::ROLE_BOTH) check.Error("role", kWhy);
-  if (group.initial_count() < group.count() && group.has_initial_count()) {
-    check.Error("initial_count", kWhy);
+  if (group.initial_count() < group.count()) check.Error("initial_count", kWhy);
+}
+
+// Devices that exchange activations over more than the interconnect joins.
+void WarnOfScaleUp(const Checker& check, const v1::WorkerGroup& group) {
+  if (!group.hardware().has_scale_up_devices()) return;
+  const int32_t joined = group.hardware().scale_up_devices();
+  const auto warn = [&](const char* field, int32_t devices) {
+    if (devices <= joined) return;
+    check.Warning(absl::StrCat("parallelism.", field),
+                  absl::StrCat("is ", devices, "; the interconnect joins ", joined,
+                               " devices. Beyond them it is slower: set hardware.interconnect"));
+  };
+  warn("tensor", group.parallelism().tensor());
+  warn("expert", group.parallelism().expert());
+}
+
+// `known`: the compute model and the memory could be read.
+void ResolveDevices(const Checker& check, const v1::Spec& spec, bool known,
+                    v1::WorkerGroup* group) {
+  Findings* const findings = check.findings();
+  const bool figures = known && NeedsFigures(*group);
+  if (group->model().ByteSizeLong() == 0) group->clear_model();  // it says nothing
+  if (group->has_model()) {
+    ResolveModel(check.Path("model"), figures, group->mutable_model(), findings);
   }
+  const bool model_known = !findings->Broken(group->has_model() ? check.Path("model") : "model");
+  ResolveParallelism(Checker(findings, check.Path("parallelism")),
+                     model_known ? &ModelOf(spec, *group) : nullptr, group->mutable_parallelism());
+  if (figures && !group->has_hardware()) {
+    check.Missing("hardware", "is missing: name a preset (`tokensim catalog hardware`)");
+    return;
+  }
+  // A host link is the hardware's. Otherwise what says nothing is nothing.
+  const bool host = group->memory().host_memory_bytes() > 0;
+  if (!figures && !host && group->hardware().ByteSizeLong() == 0) return group->clear_hardware();
+  const v1::Parallelism& split = group->parallelism();
+  const bool several = split.tensor() > 1 || split.pipeline() > 1 || split.expert() > 1;
+  const bool operators = known && PricesOperators(group->compute());
+  const HardwareNeeds needs = {.compute = operators,
+                               .tiled = TraitsOf(group->compute()).needs_tiles,
+                               .kernels = TraitsOf(group->compute()).needs_surfaces,
+                               .memory = known && !group->memory().has_kv_blocks(),
+                               .interconnect = operators && several};
+  ResolveHardware(check.Path("hardware"), needs, group->mutable_hardware(), findings);
+  WarnOfScaleUp(check, *group);
 }
 
 void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings* findings) {
   v1::WorkerGroup* group = spec->mutable_workers(index);
   const Checker check(findings, absl::StrCat("workers[", index, "]"));
+  if (group->name().empty()) group->set_name(absl::StrCat("group", index));
   check.Length("name", group->name(), 200);
-  if (!group->has_count()) group->set_count(1);
-  check.Range("count", group->count(), 1, kMaxWorkers);
+  ResolveCount(check, group);
   Inherit(spec->local_scheduler(), group->mutable_local_scheduler());
   Inherit(spec->memory(), group->mutable_memory());
   if (group->compute().backend_case() == v1::Compute::BACKEND_NOT_SET) {
@@ -176,40 +119,12 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
   // What a compute model that could not be read would need is not known.
   const bool known =
       !check.Broken("compute") && !check.Broken("memory") && !findings->Broken("memory");
-  const bool figures = known && NeedsFigures(*group);
-  if (group->has_model()) {
-    ResolveModel(check.Path("model"), figures, group->mutable_model(), findings);
-  }
-  const v1::Model& model = ModelOf(*spec, *group);
-  const bool model_known = !findings->Broken(group->has_model() ? check.Path("model") : "model");
-  ResolveParallelism(check.Path("parallelism"), model_known ? &model : nullptr,
-                     group->mutable_parallelism(), findings);
-  const bool operators = known && PricesOperators(group->compute());
-  if (figures && !group->has_hardware()) {
-    check.Missing("hardware", "is missing: name a preset (`tokensim catalog hardware`)");
-  } else if (group->has_hardware()) {
-    const v1::Parallelism& split = group->parallelism();
-    const bool several = split.tensor() > 1 || split.pipeline() > 1 || split.expert() > 1;
-    const HardwareNeeds needs = {.compute = operators,
-                                 .tiled = TraitsOf(group->compute()).needs_tiles,
-                                 .kernels = TraitsOf(group->compute()).needs_surfaces,
-                                 .memory = known && !group->memory().has_kv_blocks(),
-                                 .interconnect = operators && several};
-    ResolveHardware(check.Path("hardware"), needs, group->mutable_hardware(), findings);
-    WarnOfScaleUp(check, *group);
-  }
-  ResolveLocalScheduler(check.Path("local_scheduler"), model, group->mutable_local_scheduler(),
-                        findings);
+  ResolveDevices(check, *spec, known, group);
+  ResolveLocalScheduler(check.Path("local_scheduler"), ModelOf(*spec, *group),
+                        group->mutable_local_scheduler(), findings);
   ResolveMemory(check, group);
   ResolveCompute(policy, check, group);
-  if (!group->has_calibration() && spec->has_calibration()) {
-    *group->mutable_calibration() = spec->calibration();
-    DropFrontEnd(group->mutable_calibration());
-  } else if (group->has_calibration()) {
-    const Checker at(findings, check.Path("calibration"));
-    ResolveCalibration(policy, at, group->mutable_calibration());
-    CheckNoFrontEnd(at, group->calibration());
-  }
+  ResolveGroupCalibration(policy, check, spec->calibration(), group);
   ResolvePlacement(check, index, group);
   ResolveBreakpoints(check, spec->mutable_network(), group);
   if (ToParallelism(group->parallelism()).data > 1) CheckLockstep(check, *group);
@@ -236,6 +151,8 @@ void ResolveSharedModel(v1::Spec* spec, Findings* findings) {
     Inherit(spec->memory(), merged.mutable_memory());
     needed = needed || (!merged.has_model() && NeedsFigures(merged));
   }
+  // An empty one says nothing.
+  if (!needed && spec->model().ByteSizeLong() == 0) spec->clear_model();
   if (spec->has_model()) {
     ResolveModel("model", needed, spec->mutable_model(), findings);
   } else if (needed) {
@@ -243,24 +160,16 @@ void ResolveSharedModel(v1::Spec* spec, Findings* findings) {
   }
 }
 
-int64_t Replicas(const v1::WorkerGroup& group) {
-  return group.parallelism().has_data() ? group.parallelism().data() : 1;
+void RemoveSharedModel(v1::Spec* spec, Findings* findings) {
+  const bool used = std::any_of(spec->workers().begin(), spec->workers().end(),
+                                [](const v1::WorkerGroup& group) { return !group.has_model(); });
+  if (used || spec->workers().empty()) return;
+  RemoveUnused(Checker(findings, ""), "model", "every group of workers has its own", spec);
 }
 
 }  // namespace
 
-const v1::Model& ModelOf(const v1::Spec& spec, const v1::WorkerGroup& group) {
-  return group.has_model() ? group.model() : spec.model();
-}
-
-int64_t WorkersOf(const v1::WorkerGroup& group) { return group.count() * Replicas(group); }
-
-int64_t InitialWorkersOf(const v1::WorkerGroup& group) {
-  return (group.has_initial_count() ? group.initial_count() : group.count()) * Replicas(group);
-}
-
 void ResolveWorkers(const TracePolicy& policy, v1::Spec* spec, Findings* findings) {
-  ResolveGlobalScheduler(spec, findings);
   if (spec->workers_size() == 0) {
     findings->Missing("workers", "is missing: at least one group of workers is needed");
   }
@@ -271,26 +180,69 @@ void ResolveWorkers(const TracePolicy& policy, v1::Spec* spec, Findings* finding
     return;
   }
   ResolveSharedModel(spec, findings);
-  if (spec->has_calibration()) {
-    ResolveCalibration(policy, Checker(findings, "calibration"), spec->mutable_calibration());
-  }
+  ResolveSharedCalibration(policy, spec, findings);
   int64_t workers = 0;
   for (int i = 0; i < spec->workers_size(); ++i) {
-    v1::WorkerGroup* group = spec->mutable_workers(i);
-    if (group->name().empty()) group->set_name(absl::StrCat("group", i));
     ResolveGroup(policy, i, spec, findings);
-    workers += std::clamp<int64_t>(WorkersOf(*group), 0, 1'000'000'000);  // if in range
+    workers += std::clamp<int64_t>(WorkersOf(spec->workers(i)), 0, 1'000'000'000);  // if in range
   }
   CheckNames(*spec, findings);
   if (workers > kMaxWorkers) {
     findings->Error("workers", absl::StrCat("are ", Grouped(workers), " in all; at most ",
                                             Grouped(kMaxWorkers), " are allowed"));
   }
+  ResolveGlobalScheduler(spec, findings);
   CheckRoles(*spec, findings);
-  // Of the spec's calibration only the front end is not the groups'.
-  if (spec->has_calibration()) KeepFrontEnd(spec);
+  RemoveSharedModel(spec, findings);
+  ResolveFrontEnd(spec);
   spec->clear_local_scheduler();
   spec->clear_memory();
+}
+
+WorkerPlan CompileWorker(const v1::Spec& spec, const v1::WorkerGroup& group,
+                         const WorkerCapacity& capacity) {
+  const v1::Memory& memory = group.memory();
+  WorkerPlan worker;
+  worker.hardware = group.hardware().name();
+  worker.scheduler = CompileLocalScheduler(group.local_scheduler());
+  worker.kv_blocks = capacity.kv_blocks;
+  worker.block_size = memory.block_size();
+  worker.max_model_len = group.local_scheduler().max_model_len();
+  worker.role = ToRole(group.role());
+  worker.kv_bytes_per_token = capacity.kv_bytes_per_token;
+  worker.prefix_caching = memory.prefix_caching();
+  if (memory.host_memory_bytes() > 0) {
+    worker.host_blocks =
+        memory.host_memory_bytes() / (capacity.kv_bytes_per_token * memory.block_size());
+    worker.host_link = CompileHostLink(group);
+    worker.overlap_swap = memory.overlap_swap();
+  }
+  const v1::Model& model = ModelOf(spec, group);
+  if (model.has_num_layers()) worker.num_layers = model.num_layers();
+  worker.warm_up_seconds = group.calibration().warm_up_seconds();
+  const ParallelismConfig split = ToParallelism(group.parallelism());
+  worker.devices = split.tensor * split.pipeline;
+  worker.dollars_per_hour = group.hardware().price();
+  worker.watts = group.hardware().watts();
+  CompileBreakpoints(group, &worker);
+  return worker;
+}
+
+void AppendWorkers(const v1::Spec& spec, int index, WorkerPlan worker,
+                   std::vector<WorkerPlan>* workers) {
+  const v1::WorkerGroup& group = spec.workers(index);
+  const int64_t count = WorkersOf(group);
+  const int64_t initial = InitialWorkersOf(group);
+  const int32_t ranks = ToParallelism(group.parallelism()).data;
+  const auto first_worker = static_cast<int64_t>(workers->size());
+  worker.lockstep_ranks = ranks;
+  for (int64_t i = 0; i < count; ++i) {
+    worker.name = absl::StrCat(group.name(), "/", i);
+    worker.node = static_cast<int32_t>(group.node() + i / group.workers_per_node());
+    worker.serving = i < initial;
+    if (ranks > 1) worker.lockstep_first = static_cast<int32_t>(first_worker + i / ranks * ranks);
+    workers->push_back(worker);
+  }
 }
 
 }  // namespace tokensim

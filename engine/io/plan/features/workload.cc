@@ -1,30 +1,25 @@
-// The traffic: what a trace stands for, conversations, prefix groups, client classes, and what goes
-// together.
+#include "engine/io/plan/features/workload.h"
+
 #include <algorithm>
-#include <set>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "engine/io/plan/resolve.h"
+#include "engine/io/plan/features/arrival.h"
+#include "engine/io/plan/features/client_classes.h"
+#include "engine/io/plan/features/conversations.h"
+#include "engine/io/plan/features/lengths.h"
+#include "engine/io/plan/features/limits.h"
+#include "engine/io/plan/features/prefix_groups.h"
+#include "engine/io/plan/features/trace.h"
+#include "engine/io/plan/fields.h"
 
 namespace tokensim {
 namespace {
 
-constexpr int32_t kMaxTurns = 1'000;
-constexpr int32_t kDefaultMinTurns = 2;
-constexpr int32_t kDefaultMaxTurns = 7;
-constexpr double kDefaultThinkSeconds = 10;
-constexpr int64_t kMaxContext = 2'000'000'000;
-constexpr int32_t kMaxGroups = 1'000'000;
-constexpr int32_t kMaxPrefix = 100'000'000;
-constexpr int kMaxClasses = 64;
-constexpr int32_t kMaxPriority = 1'000'000;
-
-bool LengthsAreSet(const v1::Lengths& lengths) {
-  return !lengths.preset().empty() || lengths.source_case() != v1::Lengths::SOURCE_NOT_SET;
-}
-
-std::string ClassPath(int index) { return absl::StrCat("workload.classes[", index, "]"); }
+// One of the two. Of a trace all rows unless given.
+constexpr FieldRule kDuration[] = {Positive("duration_seconds", kMaxSimulatedSeconds)};
+constexpr FieldRule kRequests[] = {Integer("num_requests", 1, kMaxRequests)};
 
 // What a trace stands for when the spec leaves it out, and whether it is used at all.
 void ResolveTraceUse(const TracePolicy& policy, v1::Workload* workload, Findings* findings) {
@@ -49,117 +44,20 @@ void ResolveTraceUse(const TracePolicy& policy, v1::Workload* workload, Findings
   }
   if (!has_trace) return;
   if (!used && (workload->has_num_requests() || workload->has_duration_seconds())) {
-    findings->Warning("workload.trace", "is not used by arrival or lengths");
-    workload->clear_trace();
+    RemoveUnused(Checker(findings, "workload"), "trace", "neither arrival nor lengths take it",
+                 workload);
   } else {
     ResolveTrace(policy, workload->mutable_trace(), findings);
   }
 }
 
-// The workload's lengths may be left out when every class has its own.
-void ResolveAllLengths(v1::Workload* workload, Findings* findings) {
-  const bool all_own =
-      workload->classes_size() > 0 &&
-      std::all_of(workload->classes().begin(), workload->classes().end(),
-                  [](const v1::ClientClass& client) { return LengthsAreSet(client.lengths()); });
-  if (all_own && !LengthsAreSet(workload->lengths())) {
-    workload->clear_lengths();
-  } else {
-    ResolveLengths("workload.lengths", workload->mutable_lengths(), findings);
-  }
-}
-
-// Whether the rows of the trace say which turns a conversation has.
-bool HasTraceConversations(const v1::Workload& workload) {
-  return workload.trace().rows().conversation_size() > 0 && workload.lengths().has_trace() &&
-         !workload.lengths().trace().resample();
-}
-
-void ResolveTurns(const Checker& check, v1::Conversations* conversations) {
-  if (!conversations->has_single_turn_share()) conversations->set_single_turn_share(0.5);
-  check.NotNegative("single_turn_share", conversations->single_turn_share(), 1);
-  if (!conversations->has_min_turns()) {
-    conversations->set_min_turns(conversations->has_max_turns()
-                                     ? std::clamp(conversations->max_turns(), 1, kDefaultMinTurns)
-                                     : kDefaultMinTurns);
-  }
-  if (!check.Range("min_turns", conversations->min_turns(), 1, kMaxTurns)) return;
-  if (!conversations->has_max_turns()) {
-    conversations->set_max_turns(std::max(kDefaultMaxTurns, conversations->min_turns()));
-  }
-  check.Range("max_turns", conversations->max_turns(), conversations->min_turns(), kMaxTurns);
-}
-
-void ResolveConversations(v1::Workload* workload, Findings* findings) {
-  if (!workload->has_conversations()) return;
-  const Checker check(findings, "workload.conversations");
-  v1::Conversations* conversations = workload->mutable_conversations();
-  if (!HasTraceConversations(*workload)) {
-    ResolveTurns(check, conversations);
-  } else if (conversations->has_single_turn_share() || conversations->has_min_turns() ||
-             conversations->has_max_turns()) {
-    check.Error("",
-                "the trace's rows say how many turns a conversation has: give think_time and "
-                "max_context_tokens only");
-  }
-  if (!conversations->has_think_time()) {
-    conversations->mutable_think_time()->mutable_exponential()->set_mean_seconds(
-        kDefaultThinkSeconds);
-  }
-  ResolveDuration(Checker(findings, check.Path("think_time")), conversations->mutable_think_time());
-  if (conversations->has_max_context_tokens()) {
-    check.Range("max_context_tokens", conversations->max_context_tokens(), 2, kMaxContext);
-  }
-}
-
-void ResolvePrefixGroups(v1::Workload* workload, Findings* findings) {
-  if (!workload->has_prefix_groups()) return;
-  const Checker check(findings, "workload.prefix_groups");
-  v1::PrefixGroups* groups = workload->mutable_prefix_groups();
-  if (check.Required("groups", groups->has_groups(), "how many different beginnings there are")) {
-    check.Range("groups", groups->groups(), 1, kMaxGroups);
-  }
-  if (check.Required("tokens", groups->has_tokens(), "length of the shared beginning")) {
-    check.Range("tokens", groups->tokens(), 1, kMaxPrefix);
-  }
-  if (!groups->has_zipf()) groups->set_zipf(0);
-  check.NotNegative("zipf", groups->zipf(), 10);
-}
-
-void ResolveClass(const Checker& check, bool trace_conversations, v1::ClientClass* client) {
-  if (check.Required("name", !client->name().empty(), "what the class is called in the report")) {
-    check.Length("name", client->name(), 200);
-  }
-  if (!client->has_share()) client->set_share(1);
-  check.Positive("share", client->share(), 1e9);
-  if (!client->has_priority()) client->set_priority(0);
-  check.Range("priority", client->priority(), -kMaxPriority, kMaxPriority);
-  if (client->has_lengths()) {
-    if (trace_conversations) {
-      check.Error("lengths", "cannot be given: the trace's conversations have their own");
-    }
-    ResolveLengths(check.Path("lengths"), client->mutable_lengths(), check.findings());
-  }
-  CheckSlo(Checker(check.findings(), check.Path("slo")), client->slo());
-  if (client->has_slo() && client->slo().ByteSizeLong() == 0) client->clear_slo();
-}
-
-void ResolveClasses(v1::Workload* workload, Findings* findings) {
-  if (workload->classes_size() > kMaxClasses) {
-    findings->Error("workload.classes", absl::StrCat("has ", workload->classes_size(),
-                                                     " entries; at most 64 are allowed"));
-    return;
-  }
-  const bool trace_conversations = HasTraceConversations(*workload);
-  std::set<std::string> names;
-  for (int i = 0; i < workload->classes_size(); ++i) {
-    v1::ClientClass* client = workload->mutable_classes(i);
-    const Checker check(findings, ClassPath(i));
-    ResolveClass(check, trace_conversations, client);
-    if (!client->name().empty() && !names.insert(client->name()).second) {
-      check.Error("name", "is the name of another class");
-    }
-  }
+// The workload's lengths apply unless every class has its own. `given`: not only by the trace.
+void ResolveAllLengths(bool given, v1::Workload* workload, Findings* findings) {
+  const bool apply = !ClassesHaveAllLengths(*workload) || HasTraceConversations(*workload);
+  if (!apply && !given) return workload->clear_lengths();
+  ResolveLengths("workload.lengths", workload->mutable_lengths(), findings);
+  if (apply) return;
+  RemoveUnused(Checker(findings, "workload"), "lengths", "every class has its own", workload);
 }
 
 // Keeps of the rows what the run uses: the conversations of rows in order, the hash ids of prompts
@@ -199,13 +97,13 @@ void ResolveExtent(const Checker& check, v1::Workload* workload) {
       check.Error("duration_seconds",
                   "excludes num_requests: arrivals end at a time or after a number");
     }
-    check.Positive("duration_seconds", workload->duration_seconds(), kMaxSimulatedSeconds);
+    ResolveFields(check, kDuration, workload);
     return;
   }
   const int rows = workload->trace().rows().input_tokens_size();
   if (!workload->has_num_requests() && rows > 0) workload->set_num_requests(rows);
   if (workload->has_num_requests()) {
-    check.Range("num_requests", workload->num_requests(), 1, kMaxRequests);
+    ResolveFields(check, kRequests, workload);
   } else if (!workload->has_trace() && !check.Broken("trace")) {
     check.Missing("num_requests", "is missing: how many requests to simulate, or duration_seconds");
   }
@@ -215,10 +113,11 @@ void ResolveExtent(const Checker& check, v1::Workload* workload) {
 
 void ResolveWorkload(const TracePolicy& policy, v1::Workload* workload, Findings* findings) {
   const Checker check(findings, "workload");
+  const bool lengths_given = LengthsAreSet(workload->lengths());
   ResolveTraceUse(policy, workload, findings);
   ResolveExtent(check, workload);
   ResolveArrival(workload, findings);
-  ResolveAllLengths(workload, findings);
+  ResolveAllLengths(lengths_given, workload, findings);
   ResolveConversations(workload, findings);
   ResolvePrefixGroups(workload, findings);
   ResolveClasses(workload, findings);
@@ -231,6 +130,40 @@ void ResolveWorkload(const TracePolicy& policy, v1::Workload* workload, Findings
   } else {
     workload->clear_trace();  // it only gave the number of requests
   }
+}
+
+int64_t ShortestRequest(const v1::Workload& workload) {
+  const v1::TraceRows& rows = workload.trace().rows();
+  int64_t shortest = int64_t{2} * kMaxLength;
+  bool shared = workload.classes().empty();  // some requests have the workload's lengths
+  for (const v1::ClientClass& client : workload.classes()) {
+    if (client.has_lengths()) shortest = std::min(shortest, ShortestOf(client.lengths(), rows));
+    shared = shared || !client.has_lengths();
+  }
+  if (shared) shortest = std::min(shortest, ShortestOf(workload.lengths(), rows));
+  return shortest + workload.prefix_groups().tokens();
+}
+
+Workload CompileWorkload(const v1::Workload& workload) {
+  Workload compiled;
+  compiled.num_requests = workload.num_requests();
+  if (workload.has_duration_seconds()) {
+    compiled.duration = std::max<SimTime>(1, FromSeconds(workload.duration_seconds()));
+  }
+  compiled.arrivals = ToArrivals(workload.arrival());
+  compiled.lengths = ToLengths(workload.lengths());
+  if (workload.has_trace()) compiled.trace = ToTraceTable(workload.trace().rows());
+  if (workload.has_conversations()) {
+    compiled.conversations = ToConversations(workload.conversations());
+  }
+  if (workload.has_prefix_groups()) {
+    compiled.prefix_groups = ToPrefixGroups(workload.prefix_groups());
+  }
+  for (const v1::ClientClass& client : workload.classes()) {
+    compiled.classes.push_back({client.share(), std::nullopt});
+    if (client.has_lengths()) compiled.classes.back().lengths = ToLengths(client.lengths());
+  }
+  return compiled;
 }
 
 }  // namespace tokensim
