@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Fits the efficiency surfaces of configs/hardware/ to measured kernel tables.
+"""Fits the efficiency surfaces of configs/kernels/ to measured kernel tables.
 
     scripts/fit_kernels.py              print held-out errors, write every preset
     scripts/fit_kernels.py h100         of one device
     scripts/fit_kernels.py --check      exit 1 if a committed preset differs
+    scripts/fit_kernels.py --coefficients h100   the three coefficients of the roofline, instead
 
 The data is $TOKENSIM_DATA/kernels, by default below ../shared/data; without it, or without numpy
 and scipy (Debian: python3-numpy, python3-scipy), the exit status is 77. docs/kernels.md explains
@@ -18,6 +19,7 @@ try:
     import numpy as np
 
     from kernel_fit import presets
+    from kernel_fit.coefficients import fit_coefficients, held_out_error
     from kernel_fit.kernels import DEVICES, KERNELS, load, trimmed_axes
     from kernel_fit.surface import Grid, fit, relative_errors
     from kernel_fit.tables import read_figures
@@ -56,7 +58,7 @@ def roofline_errors(kernel, problems, figures):
 
 def fit_kernel(kernel, device, data, figures):
     """A dictionary for the preset and the table of errors; None without measurements."""
-    every = load(kernel, device, data)
+    every = load(kernel, device, data, figures)
     if every is None:
         return None
     efficiency = kernel.efficiency(every, figures)
@@ -67,9 +69,9 @@ def fit_kernel(kernel, device, data, figures):
     for name, held in splits(problems).items():
         train = {axis: sizes[~held] for axis, sizes in problems.sizes.items()}
         test = {axis: sizes[held] for axis, sizes in problems.sizes.items()}
-        logs = fit(grid, train, efficiency[~held])
+        logs = fit(grid, train, efficiency[~held], kernel.smoothness)
         errors[name] = relative_errors(grid, logs, test, efficiency[held]).mean()
-    logs = fit(grid, problems.sizes, efficiency)
+    logs = fit(grid, problems.sizes, efficiency, kernel.smoothness)
     return {
         "kernel": kernel, "grid": grid, "logs": logs, "count": len(problems),
         "impossible": 1 - possible.mean(), "held_rows": errors["rows"],
@@ -90,9 +92,16 @@ def fit_device(device, data, figures, only=None):
         fits.append(result)
         percent = [f"{100 * result[name]:6.1f}" for name in
                    ("held_rows", "held_shapes", "all", "impossible", "roofline")]
-        print(f"{device:13} {kernel.kernel:18} {kernel.dtype:4} {result['count']:6}"
+        print(f"{device:19} {kernel.kernel:18} {kernel.dtype:9} {result['count']:6}"
               f" {result['grid'].size:6} ", *percent, flush=True)
     return fits
+
+
+def print_coefficients(device, data, figures):
+    problems = load(KERNELS[0], device, data, figures)
+    compute, memory, launch = fit_coefficients(problems, figures)
+    print(f"{device:19} compute {compute:.2f}, memory {memory:.2f}, launch {1e6 * launch:.1f} us;"
+          f" rows held out {100 * held_out_error(problems, figures):.1f} %", flush=True)
 
 
 def main():
@@ -100,6 +109,7 @@ def main():
     parser.add_argument("devices", nargs="*", help=", ".join(DEVICES))
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     parser.add_argument("--kernel", help="print the errors of this kernel, write nothing")
+    parser.add_argument("--coefficients", action="store_true", help="print them, write nothing")
     options = parser.parse_args()
     default = os.path.join(os.path.dirname(ROOT), "shared", "data")
     data = os.environ.get("TOKENSIM_DATA", default)
@@ -110,13 +120,19 @@ def main():
     print("% of rows that beat the roofline; mean |error| in % of the preset's three coefficients")
     differs = False
     for device in options.devices or DEVICES:
-        path = os.path.join(ROOT, "configs", "hardware", device + ".yaml")
-        fits = fit_device(device, data, read_figures(path), options.kernel)
+        figures = read_figures(os.path.join(ROOT, "configs", "hardware", device + ".yaml"))
+        if options.coefficients:
+            print_coefficients(device, data, figures)
+            continue
+        fits = fit_device(device, data, figures, options.kernel)
         if options.kernel is not None:
             continue
-        with open(path, encoding="utf-8") as file:
-            before = file.read()
-        after = presets.render(before, fits)
+        path = os.path.join(ROOT, "configs", "kernels", device + ".yaml")
+        before = ""
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                before = file.read()
+        after = presets.render(fits)
         differs = differs or after != before
         if not options.check:
             with open(path, "w", encoding="utf-8") as file:

@@ -34,56 +34,79 @@ struct CatalogOptions {
   std::string server;  // empty: that of this binary
 };
 
-// One kind of entry: names, one line about each, and the message behind it.
+// One kind of entry: names, what a line says of each, and the message behind it.
 struct Section {
   std::string kind;
   struct Entry {
     std::string name;
-    std::string summary;
+    std::vector<std::string> cells;  // the last is a text, those before it are figures
     const google::protobuf::Message* message;
   };
   std::vector<Entry> entries;
+  std::vector<std::string> titles;  // of the cells; empty: there is only a text
 };
 
-std::string Summary(const v1::Model& model) {
+using Cells = std::vector<std::string>;
+
+Cells CellsOf(const v1::Model& model) {
   std::string text = model.name() + ", " + std::to_string(model.num_layers()) + " layers, hidden " +
                      FormatCount(model.hidden_size());
   if (model.has_moe()) {
     text += ", " + std::to_string(model.moe().num_experts()) + " experts (" +
             std::to_string(model.moe().experts_per_token()) + " per token)";
   }
-  return text;
+  return {text};
 }
 
-std::string Summary(const v1::Hardware& hardware) {
-  return hardware.name() + ", " + FormatBytes(hardware.memory_bytes()) + ", " +
-         FormatNumber(hardware.memory_bandwidth_bytes_per_second() / 1e9) + " GB/s, " +
-         FormatNumber(hardware.peak_flops() / 1e12) + " TFLOPS";
+// "-": the preset does not say.
+std::string FigureOf(double value, double unit) {
+  return value > 0 ? FormatNumber(value / unit) : "-";
 }
 
-std::string Summary(const v1::Lengths& lengths) { return lengths.description(); }
+Cells HardwareTitles() {
+  return {"TFLOPS bf16", "fp8", "int8", "fp4", "memory", "GB/s", "link", "W", "$/h", "device"};
+}
+
+Cells CellsOf(const v1::Hardware& h) {
+  constexpr double kTera = 1e12;
+  constexpr double kGiga = 1e9;
+  const double fp8 = h.has_peak_fp8_flops() ? h.peak_fp8_flops() : h.peak_8bit_flops();
+  const double int8 = h.has_peak_int8_flops() ? h.peak_int8_flops() : h.peak_8bit_flops();
+  return {FigureOf(h.peak_flops(), kTera),
+          FigureOf(fp8, kTera),
+          FigureOf(int8, kTera),
+          FigureOf(h.peak_fp4_flops(), kTera),
+          FormatBytes(h.memory_bytes()),
+          FigureOf(h.memory_bandwidth_bytes_per_second(), kGiga),
+          FigureOf(h.interconnect().bandwidth_bytes_per_second(), kGiga),
+          FigureOf(h.watts(), 1),
+          FigureOf(h.has_price() ? h.price() : h.prices().neocloud(), 1),
+          h.name()};
+}
+
+Cells CellsOf(const v1::Lengths& lengths) { return {lengths.description()}; }
 
 template <typename Entries>
-Section PresetSection(const std::string& kind, const Entries& entries) {
-  Section section{kind, {}};
+Section PresetSection(const std::string& kind, const Entries& entries, Cells titles = {}) {
+  Section section{kind, {}, std::move(titles)};
   for (const auto& entry : entries) {
-    section.entries.push_back({entry.preset(), Summary(entry), &entry});
+    section.entries.push_back({entry.preset(), CellsOf(entry), &entry});
   }
   return section;
 }
 
 Section PolicySection(const std::string& kind,
                       const google::protobuf::RepeatedPtrField<v1::PolicyEntry>& entries) {
-  Section section{kind, {}};
+  Section section{kind, {}, {}};
   for (const v1::PolicyEntry& entry : entries) {
-    section.entries.push_back({entry.name(), entry.description(), &entry});
+    section.entries.push_back({entry.name(), {entry.description()}, &entry});
   }
   return section;
 }
 
 std::vector<Section> Sections(const v1::Catalog& catalog) {
   return {PresetSection("models", catalog.models()),
-          PresetSection("hardware", catalog.hardware()),
+          PresetSection("hardware", catalog.hardware(), HardwareTitles()),
           PresetSection("lengths", catalog.lengths()),
           PolicySection("arrivals", catalog.arrivals()),
           PolicySection("length_sources", catalog.length_sources()),
@@ -110,10 +133,16 @@ void PrintSections(const std::vector<Section>& sections) {
   for (const Section& section : sections) {
     if (&section != &sections.front()) std::cout << '\n';
     std::cout << section.kind << ":\n";
-    TextTable table({Align::kLeft, Align::kLeft});
-    for (const Section::Entry& entry : section.entries) {
-      table.AddRow({"  " + entry.name, entry.summary});
-    }
+    std::vector<Align> alignments = {Align::kLeft};
+    if (!section.titles.empty()) alignments.resize(section.titles.size(), Align::kRight);
+    alignments.push_back(Align::kLeft);
+    TextTable table(std::move(alignments));
+    const auto add_row = [&table](const std::string& name, Cells cells) {
+      cells.insert(cells.begin(), "  " + name);
+      table.AddRow(std::move(cells));
+    };
+    if (!section.titles.empty()) add_row("", section.titles);
+    for (const Section::Entry& entry : section.entries) add_row(entry.name, entry.cells);
     table.Print(std::cout);
   }
 }
@@ -122,9 +151,10 @@ void PrintSections(const std::vector<Section>& sections) {
 void Shorten(Section* section) {
   constexpr size_t kLongest = 88;
   for (Section::Entry& entry : section->entries) {
-    std::replace(entry.summary.begin(), entry.summary.end(), '\n', ' ');
-    entry.summary.resize(std::min(entry.summary.find(". "), entry.summary.size()));
-    if (entry.summary.size() > kLongest) entry.summary = entry.summary.substr(0, kLongest) + "...";
+    std::string& text = entry.cells.back();
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    text.resize(std::min(text.find(". "), text.size()));
+    if (text.size() > kLongest) text = text.substr(0, kLongest) + "...";
   }
 }
 

@@ -89,6 +89,26 @@ void AddCacheAndTransfers(const v1::Report& report, MetricList* list) {
                         report.transfers().kv_transfer_seconds());
 }
 
+void AddCost(const v1::Report& report, MetricList* list) {
+  const v1::CostReport& cost = report.cost();
+  const auto add = [&](bool present, const char* statistic, double value) {
+    list->AddIf(present, "cost", statistic, Unit::kNumber, value);
+  };
+  add(report.has_cost(), "dollars_per_hour", cost.dollars_per_hour());
+  add(report.has_cost(), "dollars", cost.dollars());
+  add(cost.has_dollars_per_million_output_tokens(), "dollars_per_million_output_tokens",
+      cost.dollars_per_million_output_tokens());
+  add(cost.has_dollars_per_million_tokens(), "dollars_per_million_tokens",
+      cost.dollars_per_million_tokens());
+  add(cost.has_requests_per_dollar(), "requests_per_dollar", cost.requests_per_dollar());
+  const v1::EnergyReport& energy = report.energy();
+  list->AddIf(report.has_energy(), "energy", "max_watts", Unit::kNumber, energy.max_watts());
+  list->AddIf(report.has_energy(), "energy", "max_kilowatt_hours", Unit::kNumber,
+              energy.max_kilowatt_hours());
+  list->AddIf(energy.has_max_joules_per_output_token(), "energy", "max_joules_per_output_token",
+              Unit::kNumber, energy.max_joules_per_output_token());
+}
+
 void AddClass(const v1::ClassReport& client, MetricList* list) {
   const std::string prefix = "class." + client.name() + '.';
   list->AddCount(prefix + "requests", "finished", client.finished());
@@ -161,6 +181,7 @@ std::vector<Metric> ListMetrics(const v1::Report& report) {
   list.AddDistribution("output_tokens", Unit::kNumber, report.output_tokens());
   AddSlo("slo", report.has_slo(), report.slo(), &list);
   AddCacheAndTransfers(report, &list);
+  AddCost(report, &list);
   for (const v1::ClassReport& client : report.classes()) AddClass(client, &list);
   return list.Take();
 }

@@ -1,7 +1,8 @@
 // The figures of a report, by name: for assertions and CSV.
 //
 // A name is metric.statistic, as ttft_seconds.p99 (ttft.p99 for short), requests.rejected,
-// throughput.output_tokens_per_second, slo.attainment, cache.hit_ratio, kv_transfer.p99. Those of a
+// throughput.output_tokens_per_second, slo.attainment, cache.hit_ratio, kv_transfer.p99,
+// cost.dollars_per_million_output_tokens. Those of a
 // client class begin with its name: class.chat.ttft.p99, class.chat.slo.attainment.
 #pragma once
 

@@ -152,6 +152,28 @@ void WriteCache(const v1::Report& report, std::ostream& out) {
       << FormatBytes(cache.pool_max_bytes()) << '\n';
 }
 
+void WriteCost(const v1::Report& report, std::ostream& out) {
+  if (report.has_cost()) {
+    const v1::CostReport& cost = report.cost();
+    out << "\nCost        $" << FormatNumber(cost.dollars_per_hour()) << " per hour";
+    if (cost.has_dollars_per_million_output_tokens()) {
+      out << "; $" << FormatNumber(cost.dollars_per_million_output_tokens())
+          << " per million output tokens, $" << FormatNumber(cost.dollars_per_million_tokens())
+          << " per million in and out; " << FormatNumber(cost.requests_per_dollar())
+          << " requests per $";
+    }
+    out << "; the run $" << FormatNumber(cost.dollars()) << '\n';
+  }
+  if (!report.has_energy()) return;
+  const v1::EnergyReport& energy = report.energy();
+  out << (report.has_cost() ? "" : "\n") << "Energy      at most "
+      << FormatNumber(energy.max_watts()) << " W of devices";
+  if (energy.has_max_joules_per_output_token()) {
+    out << ", " << FormatNumber(energy.max_joules_per_output_token()) << " J per output token";
+  }
+  out << "; the run " << FormatNumber(energy.max_kilowatt_hours()) << " kWh\n";
+}
+
 void WriteLinks(const v1::TransferReport& transfers, std::ostream& out) {
   if (transfers.links_size() == 0) return;
   std::vector<const v1::LinkReport*> links;  // the fullest first
@@ -386,6 +408,7 @@ void WriteReportTable(const v1::Report& report, const ReportStyle& style, std::o
   WriteClasses(report, out);
   WriteCache(report, out);
   WriteTransfers(report, out);
+  WriteCost(report, out);
   WriteWorkers(report, out);
   WriteSources(report, out);
   WriteTimelines(report, style, out);

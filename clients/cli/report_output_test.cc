@@ -57,6 +57,28 @@ TEST(ReportTable, ShowsCountsDistributionsAndNotes) {
   EXPECT_THAT(text, Not(HasSubstr("\033")));
 }
 
+TEST(ReportTable, TellsOfCostAndEnergyWhereThereAreFigures) {
+  v1::Report report = MakeReport(1);
+  const std::string without = Table(report);
+  for (const char* word : {"Cost", "Energy", "$"}) EXPECT_THAT(without, Not(HasSubstr(word)));
+  report.mutable_energy()->set_max_watts(5600);
+  report.mutable_energy()->set_max_kilowatt_hours(1.25);
+  EXPECT_THAT(Table(report), HasSubstr("\nEnergy      at most 5,600 W of devices; the run 1.25 "
+                                       "kWh\n"));
+  v1::CostReport* cost = report.mutable_cost();
+  cost->set_dollars_per_hour(13.52);
+  cost->set_dollars(0.0213);
+  EXPECT_THAT(Table(report), HasSubstr("\nCost        $13.5 per hour; the run $0.02\nEnergy "));
+  cost->set_dollars_per_million_output_tokens(0.456);
+  cost->set_dollars_per_million_tokens(0.087);
+  cost->set_requests_per_dollar(12345);
+  report.mutable_energy()->set_max_joules_per_output_token(0.75);
+  const std::string text = Table(report);
+  EXPECT_THAT(text, HasSubstr("$13.5 per hour; $0.46 per million output tokens, $0.09 per million "
+                              "in and out; 12,345 requests per $; the run $0.02\n"));
+  EXPECT_THAT(text, HasSubstr("W of devices, 0.75 J per output token; the run"));
+}
+
 TEST(ReportTable, OnlyTheLastLineTellsOfTheMachine) {
   v1::Report report = MakeReport(2);
   const std::string first = Table(report);

@@ -83,7 +83,8 @@ std::vector<Deployment> Deployments() {
     for (const auto& [name, backend] : BackendsOf(hardware)) {
       for (const ModelPreset& model : ReadModelPresets()) {
         // The fewest devices that hold the weights.
-        for (int32_t devices = 1; devices <= 8; devices *= 2) {
+        const bool linked = hardware.config.interconnect.bandwidth_bytes_per_second > 0;
+        for (int32_t devices = 1; devices <= (linked ? 8 : 1); devices *= 2) {
           const ParallelismConfig split = {.tensor = devices};
           const double weights = static_cast<double>(WeightBytesPerDevice(model.config, split));
           if (model.config.num_attention_heads % devices != 0 ||

@@ -84,6 +84,8 @@ std::vector<Deployment> Deployments() {
       const double memory = 0.9 * static_cast<double>(hardware.config.memory_bytes);
       for (const ParallelismConfig& split : Splits(model.config)) {
         if (model.config.num_attention_heads % split.tensor != 0) continue;
+        const bool linked = hardware.config.interconnect.bandwidth_bytes_per_second > 0;
+        if (!linked && split.tensor * split.pipeline > 1) continue;
         if (static_cast<double>(WeightBytesPerDevice(model.config, split)) > memory) continue;
         Deployment d{model.file + " on " + std::to_string(split.tensor) + " x " +
                          std::to_string(split.pipeline) + " " + hardware.file,

@@ -6,6 +6,7 @@
 
 #include "engine/compute/backend.h"
 #include "engine/compute/collective_costs.h"
+#include "engine/hardware/peak.h"
 
 namespace tokensim {
 namespace {
@@ -78,9 +79,7 @@ class RooflinePricer final : public OperatorPricer {
 }  // namespace
 
 double GemmPeak(const TransformerConfig& model, const DeviceConfig& device) {
-  if (model.weight_bytes_per_parameter == 1) return device.peak_8bit_flops;
-  if (model.weight_bytes_per_parameter > 2) return device.peak_flops / 2;
-  return device.peak_flops;
+  return PeakFlops(WeightFormatOf(model), device);
 }
 
 std::unique_ptr<const OperatorPricer> MakeRooflinePricer(const TransformerConfig& model,

@@ -17,9 +17,7 @@
 
 namespace tokensim {
 
-// Arithmetic rate of a GEMM by the type of its weights. 4-bit weights are expanded to 16 bits
-// before they are multiplied. 32-bit GEMMs run as TF32, at half the 16-bit rate of NVIDIA's tensor
-// cores.
+// Arithmetic rate of a GEMM by the type of its weights (engine/hardware/peak.h).
 [[nodiscard]] double GemmPeak(const TransformerConfig& model, const DeviceConfig& device);
 
 [[nodiscard]] std::unique_ptr<const OperatorPricer> MakeRooflinePricer(

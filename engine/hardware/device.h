@@ -15,7 +15,10 @@ struct InterconnectConfig {
 struct DeviceConfig {
   std::string name;
   double peak_flops = 0;       // dense 16-bit FLOP/s
-  double peak_8bit_flops = 0;  // dense 8-bit FLOP/s
+  double peak_8bit_flops = 0;  // of both 8-bit types, where they have no peak of their own
+  double peak_fp8_flops = 0;   // 0: see PeakFlops (peak.h)
+  double peak_int8_flops = 0;
+  double peak_fp4_flops = 0;
   int64_t memory_bytes = 0;
   double memory_bandwidth_bytes_per_second = 0;
   double compute_efficiency = 1;  // (0, 1]

@@ -38,6 +38,13 @@ int64_t Saturate(double value) {
 
 }  // namespace
 
+NumberFormat WeightFormatOf(const TransformerConfig& model) {
+  if (model.weight_format) return *model.weight_format;
+  if (model.weight_bytes_per_parameter == 1) return NumberFormat::kFp8;
+  if (model.weight_bytes_per_parameter < 1) return NumberFormat::kInt4;
+  return model.weight_bytes_per_parameter > 2 ? NumberFormat::k32Bit : NumberFormat::k16Bit;
+}
+
 TransformerShard ShardOf(const TransformerConfig& model, const ParallelismConfig& parallelism) {
   const int32_t tensor = parallelism.tensor;
   const int32_t expert = parallelism.expert;

@@ -9,7 +9,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "engine/base/number_format.h"
 
 namespace tokensim {
 
@@ -27,8 +30,11 @@ struct TransformerConfig {
   int32_t num_experts = 0;  // 0: dense MLP
   int32_t experts_per_token = 0;
   double weight_bytes_per_parameter = 2;
+  std::optional<NumberFormat> weight_format;  // none: fp8, int4... by the bytes
   double kv_bytes_per_element = 2;
 };
+
+[[nodiscard]] NumberFormat WeightFormatOf(const TransformerConfig& model);
 
 // How one model is split over the tensor x pipeline devices of a worker.
 struct ParallelismConfig {

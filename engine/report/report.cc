@@ -340,6 +340,10 @@ Report BuildReport(const Plan& plan, const Results& results) {
   report.mean_homeless = TimeAverage(results.homeless, results.end_time);
   SummarizeCache(plan, results, &report);
   SummarizeTransfers(plan, results, &report);
+  const ServedRates served = {report.requests_per_second, report.input_tokens_per_second,
+                              report.output_tokens_per_second};
+  report.cost = SummarizeCost(plan, results, served);
+  report.energy = SummarizeEnergy(plan, results, served);
   report.notes = MakeNotes(report, results);
   return report;
 }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/report/cost.h"
 #include "engine/run/plan.h"
 #include "engine/run/results.h"
 
@@ -141,6 +142,8 @@ struct Report {
   std::vector<ClassSummary> classes;         // one per class of the plan
   std::optional<CacheSummary> cache;         // with prefix caching or a memory pool
   std::optional<TransferSummary> transfers;  // when something moved
+  std::optional<CostSummary> cost;           // with a price of every device
+  std::optional<EnergySummary> energy;       // with the watts of every device
 
   [[nodiscard]] int64_t rejected() const {
     return rejected_max_model_len + rejected_kv_capacity + rejected_no_worker;

@@ -82,6 +82,9 @@ struct WorkerPlan {
   bool drops_cache = false;  // prefill: requests go on without their KV cache
   int32_t num_layers = 1;
   double warm_up_seconds = 0;  // added to its first iteration
+  int32_t devices = 1;
+  double dollars_per_hour = 0;  // of one device; 0: unknown
+  double watts = 0;             // of one device, at most; 0: unknown
   // Ranks in lock-step begin and end their iterations together and share their experts: workers
   // lockstep_first .. lockstep_first + lockstep_ranks - 1.
   int32_t lockstep_first = -1;

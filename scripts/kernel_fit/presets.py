@@ -1,8 +1,8 @@
-"""Writes the `kernels` section of a hardware preset."""
+"""Writes the surfaces of a hardware preset."""
 
 import numpy as np
 
-from kernel_fit.kernels import DEVICES
+from kernel_fit.kernels import DEVICES, file_of
 
 WIDTH = 100
 MARK = "kernels:\n"
@@ -13,14 +13,12 @@ HEADER = """\
 
 
 def source(kernel, device):
-    name, version, _ = DEVICES[device]
-    return f"AIConfigurator {kernel.table} table, {name}, vLLM {version}"
+    version, table = file_of(kernel, device)
+    return f"AIConfigurator {table} table, {DEVICES[device][0]}, vLLM {version}"
 
 
-def render(text, fits):
-    """The preset with its section replaced, or added at the end."""
-    head = text.split(HEADER)[0]
-    return head + HEADER + MARK + "".join(_surface(f) for f in fits)
+def render(fits):
+    return HEADER + MARK + "".join(_surface(f) for f in fits)
 
 
 def _surface(result):

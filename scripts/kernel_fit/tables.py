@@ -37,12 +37,17 @@ def select(table, **values):
 def read_figures(path):
     """The figures of a hardware preset that a roofline needs, in base units."""
     figures = {}
+    section = ""
     with open(path, encoding="utf-8") as file:
         for line in file:
-            if line.startswith("kernels:"):
-                break
+            opens = re.match(r"(\w+):\s*(#.*)?$", line)
+            if opens:
+                section = opens[1] + "."
             match = re.match(r"(  )?(\w+): *([0-9.e+-]+)([A-Za-z/]*)\s*(#.*)?$", line)
             if match and match[4] in UNITS:
-                prefix = "interconnect." if match[1] else ""
+                prefix = section if match[1] else ""
                 figures[prefix + match[2]] = float(match[3]) * UNITS[match[4]]
+    for peak in ("peak_fp8_flops", "peak_int8_flops"):
+        if peak not in figures and "peak_8bit_flops" in figures:
+            figures[peak] = figures["peak_8bit_flops"]
     return figures

@@ -20,6 +20,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/number_format.h"
+
 namespace tokensim {
 
 enum class SurfaceKernel : uint8_t {
@@ -37,7 +39,7 @@ struct SurfaceAxis {
 
 struct EfficiencySurface {
   SurfaceKernel kernel = SurfaceKernel::kGemm;
-  double weight_bytes = 2;         // of one parameter
+  NumberFormat format = NumberFormat::k16Bit;  // of the weights
   std::vector<SurfaceAxis> axes;   // those of the kernel, in that order
   std::vector<double> efficiency;  // one per point of the grid, last axis fastest
   std::string source;

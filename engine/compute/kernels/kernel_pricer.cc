@@ -24,15 +24,25 @@ struct Priced {
 
 // `fixed`: sizes of the axes behind the first that vary.
 std::optional<Priced> Find(std::span<const EfficiencySurface> surfaces, SurfaceKernel kernel,
-                           double weight_bytes, std::span<const double> fixed = {}) {
+                           NumberFormat format, std::span<const double> fixed = {}) {
   for (const EfficiencySurface& surface : surfaces) {
-    if (surface.kernel != kernel || surface.weight_bytes != weight_bytes) continue;
+    if (surface.kernel != kernel || surface.format != format) continue;
     EfficiencyGrid grid(surface);
     size_t axis = surface.axes.size();
     for (size_t i = fixed.size(); i-- > 0;) grid = grid.Slice(--axis, fixed[i]);
     return Priced{std::move(grid), "kernel surface: " + surface.source};
   }
   return std::nullopt;
+}
+
+// fp8 weights with scales of blocks are multiplied by the same units as those without.
+std::optional<Priced> FindWeights(std::span<const EfficiencySurface> surfaces, SurfaceKernel kernel,
+                                  NumberFormat format, std::span<const double> fixed = {}) {
+  std::optional<Priced> found = Find(surfaces, kernel, format, fixed);
+  if (!found && format == NumberFormat::kFp8Block) {
+    found = Find(surfaces, kernel, NumberFormat::kFp8, fixed);
+  }
+  return found;
 }
 
 class KernelPricer final : public OperatorPricer {
@@ -49,17 +59,17 @@ class KernelPricer final : public OperatorPricer {
         heads_(operators_.shard().attention_heads),
         kv_heads_(operators_.shard().kv_heads) {
     // 16-bit attention and all-reduce whatever the weights are.
-    constexpr double kActivationBytes = 2;
+    constexpr NumberFormat kActivations = NumberFormat::k16Bit;
     const double group = heads_ / kv_heads_;
     const double prefill[] = {group, 1.0 * model.head_dim};
     const double decode[] = {group, kv_heads_, 1.0 * model.head_dim};
     const double moe[] = {1.0 * model.hidden_size, 1.0 * operators_.shard().intermediate_size};
-    const double weights = model.weight_bytes_per_parameter;
-    gemm_ = Find(surfaces, SurfaceKernel::kGemm, weights);
-    prefill_ = Find(surfaces, SurfaceKernel::kPrefillAttention, kActivationBytes, prefill);
-    decode_ = Find(surfaces, SurfaceKernel::kDecodeAttention, kActivationBytes, decode);
-    if (devices_ > 1) all_reduce_ = Find(surfaces, SurfaceKernel::kAllReduce, kActivationBytes);
-    if (model.num_experts > 0) moe_ = Find(surfaces, SurfaceKernel::kMoe, weights, moe);
+    const NumberFormat weights = WeightFormatOf(model);
+    gemm_ = FindWeights(surfaces, SurfaceKernel::kGemm, weights);
+    prefill_ = Find(surfaces, SurfaceKernel::kPrefillAttention, kActivations, prefill);
+    decode_ = Find(surfaces, SurfaceKernel::kDecodeAttention, kActivations, decode);
+    if (devices_ > 1) all_reduce_ = Find(surfaces, SurfaceKernel::kAllReduce, kActivations);
+    if (model.num_experts > 0) moe_ = FindWeights(surfaces, SurfaceKernel::kMoe, weights, moe);
     ListSources();
   }
 

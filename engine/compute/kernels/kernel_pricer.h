@@ -28,7 +28,7 @@
 
 namespace tokensim {
 
-// Of surfaces at most one per kernel and size of weights counts, the first. See EfficiencyGrid.
+// Of surfaces at most one per kernel and format of weights counts, the first. See EfficiencyGrid.
 [[nodiscard]] std::unique_ptr<const OperatorPricer> MakeKernelPricer(
     const TransformerConfig& model, const DeviceConfig& device,
     std::span<const EfficiencySurface> surfaces, const ParallelismConfig& split);

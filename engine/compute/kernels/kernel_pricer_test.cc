@@ -20,9 +20,10 @@ namespace {
 using Surfaces = std::vector<EfficiencySurface>;
 
 // One share whatever the sizes.
-EfficiencySurface Flat(SurfaceKernel kernel, double share, double weight_bytes = 2) {
+EfficiencySurface Flat(SurfaceKernel kernel, double share,
+                       NumberFormat format = NumberFormat::k16Bit) {
   EfficiencySurface surface{
-      .kernel = kernel, .weight_bytes = weight_bytes, .efficiency = {share}, .source = "a test"};
+      .kernel = kernel, .format = format, .efficiency = {share}, .source = "a test"};
   for (const std::string_view axis : AxesOf(kernel)) {
     surface.axes.push_back({std::string(axis), {1}});
   }

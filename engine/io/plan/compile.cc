@@ -76,8 +76,41 @@ double BytesPerElement(v1::DataType type) {
       return 1;
     case v1::DATA_TYPE_INT4:
       return 0.5;
+    case v1::DATA_TYPE_FP8_BLOCK:
+      return 1 + 4.0 / (128 * 128);
+    case v1::DATA_TYPE_MXFP4:
+      return 0.5 + 1.0 / 32;
+    case v1::DATA_TYPE_NVFP4:
+      return 0.5 + 1.0 / 16;
+    case v1::DATA_TYPE_INT4_G128:
+      return 0.5 + 2.5 / 128;
+    case v1::DATA_TYPE_INT4_G32:
+      return 0.5 + 2.0 / 32;
     default:
       return 2;
+  }
+}
+
+NumberFormat FormatOf(v1::DataType type) {
+  switch (type) {
+    case v1::DATA_TYPE_FP32:
+      return NumberFormat::k32Bit;
+    case v1::DATA_TYPE_FP8:
+      return NumberFormat::kFp8;
+    case v1::DATA_TYPE_FP8_BLOCK:
+      return NumberFormat::kFp8Block;
+    case v1::DATA_TYPE_INT8:
+      return NumberFormat::kInt8;
+    case v1::DATA_TYPE_INT4:
+    case v1::DATA_TYPE_INT4_G128:
+    case v1::DATA_TYPE_INT4_G32:
+      return NumberFormat::kInt4;
+    case v1::DATA_TYPE_MXFP4:
+      return NumberFormat::kMxfp4;
+    case v1::DATA_TYPE_NVFP4:
+      return NumberFormat::kNvfp4;
+    default:
+      return NumberFormat::k16Bit;
   }
 }
 
@@ -96,6 +129,7 @@ TransformerConfig ToTransformer(const v1::Model& model, v1::DataType kv_dtype) {
   config.num_experts = model.moe().num_experts();
   config.experts_per_token = model.moe().experts_per_token();
   config.weight_bytes_per_parameter = BytesPerElement(model.weight_dtype());
+  config.weight_format = FormatOf(model.weight_dtype());
   config.kv_bytes_per_element = BytesPerElement(kv_dtype);
   return config;
 }

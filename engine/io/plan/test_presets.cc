@@ -23,6 +23,7 @@ HardwarePreset ReadHardware(const std::string& name) {
   TOKENSIM_INVARIANT(!preset->source().empty(), "a preset does not say where it comes from");
   v1::Hardware hardware = *preset;
   if (!hardware.has_peak_8bit_flops()) hardware.set_peak_8bit_flops(hardware.peak_flops());
+  if (const v1::Hardware* surfaces = FindKernelPreset(name)) hardware.MergeFrom(*surfaces);
   HardwarePreset read{name, ToDevice(hardware), ToTiledDevice(hardware.tiled()),
                       ToSurfaces(hardware)};
   for (int i = 0; i < hardware.kernels_size(); ++i) {

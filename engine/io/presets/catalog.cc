@@ -64,6 +64,10 @@ PresetFolder<v1::Hardware>& HardwareFolder() {
   static PresetFolder<v1::Hardware> folder("hardware");
   return folder;
 }
+PresetFolder<v1::Hardware>& Kernels() {
+  static PresetFolder<v1::Hardware> folder("kernels");
+  return folder;
+}
 PresetFolder<v1::Interconnect>& Links() {
   static PresetFolder<v1::Interconnect> folder("links");
   return folder;
@@ -123,7 +127,6 @@ void AddPresets(PresetFolder<Message>& folder, Entries* entries) {
     if (preset == nullptr) continue;
     Message* entry = entries->Add();
     *entry = *preset;
-    if constexpr (std::is_same_v<Message, v1::Hardware>) entry->clear_kernels();  // large
     entry->set_preset(name);
   }
 }
@@ -134,6 +137,7 @@ const v1::Model* FindModelPreset(std::string_view name) { return Models().Find(n
 const v1::Hardware* FindHardwarePreset(std::string_view name) {
   return HardwareFolder().Find(name);
 }
+const v1::Hardware* FindKernelPreset(std::string_view name) { return Kernels().Find(name); }
 const v1::Interconnect* FindLinkPreset(std::string_view name) { return Links().Find(name); }
 const v1::Lengths* FindLengthsPreset(std::string_view name) { return LengthsFolder().Find(name); }
 
@@ -143,6 +147,7 @@ const v1::Calibration* FindCalibrationPreset(std::string_view name) {
 
 std::vector<std::string> ModelPresetNames() { return Models().Names(); }
 std::vector<std::string> HardwarePresetNames() { return HardwareFolder().Names(); }
+std::vector<std::string> KernelPresetNames() { return Kernels().Names(); }
 std::vector<std::string> LinkPresetNames() { return Links().Names(); }
 std::vector<std::string> LengthsPresetNames() { return LengthsFolder().Names(); }
 std::vector<std::string> CalibrationPresetNames() { return Calibrations().Names(); }

@@ -16,6 +16,8 @@ namespace tokensim {
 // Null when there is none of that name.
 [[nodiscard]] const v1::Model* FindModelPreset(std::string_view name);
 [[nodiscard]] const v1::Hardware* FindHardwarePreset(std::string_view name);
+// The efficiency surfaces of a hardware preset: a message that has `kernels` alone. Null: none.
+[[nodiscard]] const v1::Hardware* FindKernelPreset(std::string_view name);
 [[nodiscard]] const v1::Interconnect* FindLinkPreset(std::string_view name);
 [[nodiscard]] const v1::Lengths* FindLengthsPreset(std::string_view name);
 [[nodiscard]] const v1::Calibration* FindCalibrationPreset(std::string_view name);
@@ -23,6 +25,7 @@ namespace tokensim {
 // Sorted by name.
 [[nodiscard]] std::vector<std::string> ModelPresetNames();
 [[nodiscard]] std::vector<std::string> HardwarePresetNames();
+[[nodiscard]] std::vector<std::string> KernelPresetNames();
 [[nodiscard]] std::vector<std::string> LinkPresetNames();
 [[nodiscard]] std::vector<std::string> LengthsPresetNames();
 [[nodiscard]] std::vector<std::string> CalibrationPresetNames();

@@ -66,6 +66,7 @@ TEST(CatalogTest, EveryEmbeddedPresetIsFound) {
   for (const EmbeddedPreset& preset : EmbeddedPresets()) {
     const bool found =
         FindModelPreset(preset.name) != nullptr || FindHardwarePreset(preset.name) != nullptr ||
+        FindKernelPreset(preset.name) != nullptr ||
         FindLinkPreset(preset.name) != nullptr || FindLengthsPreset(preset.name) != nullptr ||
         FindCalibrationPreset(preset.name) != nullptr;
     EXPECT_TRUE(found) << preset.folder << "/" << preset.name;
@@ -78,8 +79,10 @@ TEST(CatalogTest, TheModelsHardwareAndLengthsOfTheProjectAreThere) {
       IsSupersetOf({"llama2-7b", "llama2-13b", "llama2-70b", "llama3.1-8b", "llama3.1-70b",
                     "opt-13b", "mixtral-8x7b", "qwen3-32b", "qwen3-30b-a3b", "codellama-34b"}));
   EXPECT_THAT(HardwarePresetNames(),
-              IsSupersetOf({"a100-40g", "a100-80g", "h100", "h200", "l40s", "v100", "rtx-pro-6000",
-                            "rtx-4090", "gddr6-aim"}));
+              IsSupersetOf({"a100-40g", "a100-80g", "h100", "h100-pcie", "h100-nvl", "h200", "b200",
+                            "b300", "gb200", "gb300", "l4", "l40s", "v100", "rtx-pro-6000",
+                            "rtx-pro-6000-server", "rtx-4090", "mi300x", "mi325x", "mi355x",
+                            "tpu-v4", "tpu-v5e", "tpu-v6e", "tpu-v7", "gddr6-aim"}));
   EXPECT_THAT(LengthsPresetNames(), Contains("sharegpt"));
   EXPECT_THAT(CalibrationPresetNames(), IsSupersetOf({"h100-vllm-0.15", "rtx-pro-6000-vllm-0.19"}));
   EXPECT_EQ(FindModelPreset("llama"), nullptr);
@@ -96,8 +99,26 @@ TEST(CatalogTest, EveryModelResolvesWithoutFindings) {
 TEST(CatalogTest, EveryHardwareResolvesWithoutFindings) {
   for (const std::string& name : HardwarePresetNames()) {
     v1::Spec spec = SpecOf("llama2-7b", name, "sharegpt");
-    spec.mutable_workers(0)->mutable_parallelism()->set_tensor(2);
+    // A preset without a link says that it was not looked up.
+    if (FindHardwarePreset(name)->has_interconnect()) {
+      spec.mutable_workers(0)->mutable_parallelism()->set_tensor(2);
+    }
     EXPECT_THAT(Messages(PrepareSpec(spec, TracePolicy::NoPaths())), IsEmpty()) << name;
+  }
+}
+
+TEST(CatalogTest, SurfacesAreOfHardware) {
+  EXPECT_THAT(HardwarePresetNames(), IsSupersetOf(KernelPresetNames()));
+  for (const std::string& name : KernelPresetNames()) {
+    v1::Hardware rest = *FindKernelPreset(name);
+    EXPECT_GT(rest.kernels_size(), 0) << name;
+    for (const v1::EfficiencySurface& surface : rest.kernels()) {
+      EXPECT_NE(surface.source(), "") << name;
+      EXPECT_TRUE(surface.has_error()) << name << " " << surface.kernel();
+    }
+    rest.clear_kernels();
+    EXPECT_EQ(rest.ByteSizeLong(), 0u) << name << " has more than surfaces";
+    EXPECT_EQ(FindHardwarePreset(name)->kernels_size(), 0) << name;
   }
 }
 

@@ -135,6 +135,26 @@ void Encode(const WindowSummary& from, v1::WindowReport* to) {
   to->set_rejected(from.rejected);
 }
 
+void Encode(const CostSummary& from, v1::CostReport* to) {
+  to->set_dollars_per_hour(from.dollars_per_hour);
+  to->set_dollars(from.dollars);
+  if (from.dollars_per_million_output_tokens) {
+    to->set_dollars_per_million_output_tokens(*from.dollars_per_million_output_tokens);
+  }
+  if (from.dollars_per_million_tokens) {
+    to->set_dollars_per_million_tokens(*from.dollars_per_million_tokens);
+  }
+  if (from.requests_per_dollar) to->set_requests_per_dollar(*from.requests_per_dollar);
+}
+
+void Encode(const EnergySummary& from, v1::EnergyReport* to) {
+  to->set_max_watts(from.max_watts);
+  to->set_max_kilowatt_hours(from.max_kilowatt_hours);
+  if (from.max_joules_per_output_token) {
+    to->set_max_joules_per_output_token(*from.max_joules_per_output_token);
+  }
+}
+
 void EncodeCounts(const Report& from, v1::RequestCounts* to) {
   to->set_total(from.total);
   to->set_finished(from.finished);
@@ -276,6 +296,8 @@ v1::Report ToProto(const Report& report) {
   if (report.cache) Encode(*report.cache, out.mutable_cache());
   if (report.transfers) Encode(*report.transfers, out.mutable_transfers());
   if (report.window) Encode(*report.window, out.mutable_window());
+  if (report.cost) Encode(*report.cost, out.mutable_cost());
+  if (report.energy) Encode(*report.energy, out.mutable_energy());
   return out;
 }
 

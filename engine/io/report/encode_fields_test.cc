@@ -150,6 +150,17 @@ void SetParts(Numbers* n, Report* report) {
   n->Set("window.end_seconds", &window.window.end, kNanosPerSecond);
   n->Set("window.finished", &window.finished);
   n->Set("window.rejected", &window.rejected);
+  CostSummary& cost = report->cost.emplace();
+  n->Set("cost.dollars_per_hour", &cost.dollars_per_hour);
+  n->Set("cost.dollars", &cost.dollars);
+  n->Set("cost.dollars_per_million_output_tokens",
+         &cost.dollars_per_million_output_tokens.emplace());
+  n->Set("cost.dollars_per_million_tokens", &cost.dollars_per_million_tokens.emplace());
+  n->Set("cost.requests_per_dollar", &cost.requests_per_dollar.emplace());
+  EnergySummary& energy = report->energy.emplace();
+  n->Set("energy.max_watts", &energy.max_watts);
+  n->Set("energy.max_kilowatt_hours", &energy.max_kilowatt_hours);
+  n->Set("energy.max_joules_per_output_token", &energy.max_joules_per_output_token.emplace());
 }
 
 void SetWorker(Numbers* n, const std::string& at, WorkerSummary* worker) {

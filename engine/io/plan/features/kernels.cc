@@ -67,7 +67,10 @@ void CheckSurface(const Checker& check, const v1::EfficiencySurface& surface) {
     return;
   }
   for (int i = 0; i < surface.efficiency_size(); ++i) {
-    if (!check.Positive(absl::StrCat("efficiency[", i, "]"), surface.efficiency(i), 1)) return;
+    const float share = surface.efficiency(i);
+    if (share > 0 && share <= 1) continue;
+    check.Positive(absl::StrCat("efficiency[", i, "]"), share, 1);
+    return;
   }
 }
 
@@ -97,7 +100,7 @@ std::vector<EfficiencySurface> ToSurfaces(const v1::Hardware& hardware) {
   for (const v1::EfficiencySurface& from : hardware.kernels()) {
     EfficiencySurface& to = surfaces.emplace_back();
     to.kernel = *FindSurfaceKernel(from.kernel());
-    if (from.has_dtype()) to.weight_bytes = BytesPerElement(from.dtype());
+    if (from.has_dtype()) to.format = FormatOf(from.dtype());
     for (const v1::Axis& axis : from.axes()) {
       to.axes.push_back({axis.name(), {axis.values().begin(), axis.values().end()}});
     }

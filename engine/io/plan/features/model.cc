@@ -36,7 +36,8 @@ void CheckFigures(const Checker& check, const v1::Model& m) {
   }
   if (m.has_weight_dtype() && (!v1::DataType_IsValid(m.weight_dtype()) || m.weight_dtype() == 0)) {
     check.Error("weight_dtype",
-                "is not a data type; allowed are fp32, bf16, fp16, fp8, int8, int4");
+                "is not a data type; allowed are fp32, bf16, fp16, fp8, int8, int4, fp8_block, "
+                "mxfp4, nvfp4, int4_g128, int4_g32");
   }
 }
 

@@ -60,6 +60,20 @@ void CheckLockstep(const Checker& check, const v1::WorkerGroup& group) {
   if (group.initial_count() < group.count()) check.Error("initial_count", kWhy);
 }
 
+// Devices that exchange activations over more than the interconnect joins.
+void WarnOfScaleUp(const Checker& check, const v1::WorkerGroup& group) {
+  if (!group.hardware().has_scale_up_devices()) return;
+  const int32_t joined = group.hardware().scale_up_devices();
+  const auto warn = [&](const char* field, int32_t devices) {
+    if (devices <= joined) return;
+    check.Warning(absl::StrCat("parallelism.", field),
+                  absl::StrCat("is ", devices, "; the interconnect joins ", joined,
+                               " devices. Beyond them it is slower: set hardware.interconnect"));
+  };
+  warn("tensor", group.parallelism().tensor());
+  warn("expert", group.parallelism().expert());
+}
+
 // `known`: the compute model and the memory could be read.
 void ResolveDevices(const Checker& check, const v1::Spec& spec, bool known,
                     v1::WorkerGroup* group) {
@@ -88,6 +102,7 @@ void ResolveDevices(const Checker& check, const v1::Spec& spec, bool known,
                                .memory = known && !group->memory().has_kv_blocks(),
                                .interconnect = operators && several};
   ResolveHardware(check.Path("hardware"), needs, group->mutable_hardware(), findings);
+  WarnOfScaleUp(check, *group);
 }
 
 void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings* findings) {
@@ -205,6 +220,10 @@ WorkerPlan CompileWorker(const v1::Spec& spec, const v1::WorkerGroup& group,
   const v1::Model& model = ModelOf(spec, group);
   if (model.has_num_layers()) worker.num_layers = model.num_layers();
   worker.warm_up_seconds = group.calibration().warm_up_seconds();
+  const ParallelismConfig split = ToParallelism(group.parallelism());
+  worker.devices = split.tensor * split.pipeline;
+  worker.dollars_per_hour = group.hardware().price();
+  worker.watts = group.hardware().watts();
   CompileBreakpoints(group, &worker);
   return worker;
 }
