@@ -5,19 +5,36 @@
 namespace tokensim {
 
 void Boundaries::Push(int32_t worker, SimTime now) {
-  const int32_t first = At(worker).plan().lockstep_first;
-  if (first >= 0) {
+  if (At(worker).in_lockstep()) {
+    const int32_t first = At(worker).plan().lockstep_first;
     if (lockstep_running_.empty()) lockstep_running_.resize(workers_.size());
     if (lockstep_running_[static_cast<size_t>(first)]) return;
     lockstep_running_[static_cast<size_t>(first)] = true;
     worker = first;
   }
-  queue_.Push({now, EventKind::kBoundary, static_cast<uint32_t>(worker)});
+  const auto index = static_cast<uint32_t>(worker);
+  if (At(worker).TakeWakeUp() == kNever) {
+    queue_.Push({now, EventKind::kBoundary, index});
+  } else {
+    queue_.Expedite(EventKind::kBoundary, index, now);
+  }
+}
+
+bool Boundaries::Hurry(int32_t worker, SimTime now) {
+  if (!At(worker).waits()) return false;
+  At(worker).Hurry();
+  Wake(worker, now);
+  return true;
+}
+
+void Boundaries::Cancel(int32_t worker) {
+  if (At(worker).TakeWakeUp() == kNever) return;
+  queue_.Erase(EventKind::kBoundary, static_cast<uint32_t>(worker));
 }
 
 int64_t Boundaries::Run(int32_t index, SimTime now, SimTime horizon, int64_t limit) {
   Worker& worker = At(index);
-  if (worker.plan().lockstep_first >= 0) return RunLockstep(index, now);
+  if (worker.in_lockstep()) return RunLockstep(index, now);
   const int64_t iterations = worker.stats().iterations;
   const SimTime end = worker.Run(now, horizon, limit);
   if (end == kNever) {

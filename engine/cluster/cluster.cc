@@ -7,8 +7,23 @@
 namespace tokensim {
 namespace {
 
-void FillIn(const Plan& plan, const RequestInput& input, int64_t id, LiveRequest* request) {
-  LiveRequest& r = *request;
+// Whether other prompts may have text of this one.
+bool SharesText(const RequestInput& input) {
+  return input.content.prefix_tokens > 0 || !input.content.hash_ids.empty() ||
+         input.conversation >= 0;
+}
+
+PromptText TextOf(const RequestInput& input) {
+  return {.prefix_group = input.content.prefix_group,
+          .prefix_tokens = input.content.prefix_tokens,
+          .conversation = input.conversation,
+          .hash_ids = input.content.hash_ids,
+          .hash_block_tokens = input.content.hash_block_tokens};
+}
+
+void FillIn(const Plan& plan, const RequestInput& input, int64_t id, RequestHandle handle,
+            RequestSlab* slab) {
+  LiveRequest& r = (*slab)[handle];
   r.id = id;
   r.arrival = input.arrival;
   r.input_tokens = input.input_tokens;
@@ -18,11 +33,7 @@ void FillIn(const Plan& plan, const RequestInput& input, int64_t id, LiveRequest
   r.turn = input.turn;
   r.last_turn = input.last_turn;
   r.source_tag = input.source_tag;
-  r.text = {.prefix_group = input.content.prefix_group,
-            .prefix_tokens = input.content.prefix_tokens,
-            .conversation = input.conversation,
-            .hash_ids = input.content.hash_ids,
-            .hash_block_tokens = input.content.hash_block_tokens};
+  if (SharesText(input)) slab->Extras(handle).text = TextOf(input);
   const SloPlan* slo = &plan.slo;
   if (!plan.classes.empty()) {
     const ClassPlan& client = plan.classes[static_cast<size_t>(input.client_class)];
@@ -35,7 +46,7 @@ void FillIn(const Plan& plan, const RequestInput& input, int64_t id, LiveRequest
 // Whether somebody beside the records wants to know that a request has ended.
 bool ReportsEnds(const Plan& plan) {
   return plan.memory_pool.has_value() || plan.workload.conversations.has_value() ||
-         std::holds_alternative<ClosedLoopArrivals>(plan.workload.arrivals) ||
+         plan.workload.users() > 0 ||
          (plan.workload.trace != nullptr && !plan.workload.trace->conversation.empty());
 }
 
@@ -80,7 +91,7 @@ void Cluster::AddWorkers() {
 
 void Cluster::Arrive(const RequestInput& input, int64_t id, SimTime now) {
   const RequestHandle handle = slab_.Allocate();
-  FillIn(plan_, input, id, &slab_[handle]);
+  FillIn(plan_, input, id, handle, &slab_);
   Dispatch(handle, now, std::nullopt);
 }
 
@@ -174,12 +185,12 @@ void Cluster::EndRequest(RequestHandle handle, bool finished, SimTime now) {
 
 int64_t Cluster::RunWorker(int32_t first, SimTime now, SimTime horizon, int64_t limit) {
   const int64_t ended = boundaries_.Run(first, now, horizon, limit);
-  const WorkerPlan& plan = plan_.workers[static_cast<size_t>(first)];
-  if (plan.lockstep_first >= 0) {
-    for (int32_t i = first; i < first + plan.lockstep_ranks; ++i) HandleMessages(i, now);
+  const Worker& worker = At(first);
+  if (worker.in_lockstep()) {
+    const int32_t ranks = worker.plan().lockstep_ranks;
+    for (int32_t i = first; i < first + ranks; ++i) HandleMessages(i, now);
     return ended;
   }
-  const Worker& worker = At(first);
   HandleMessages(first, worker.now());
   if (fleet_.status(first) == WorkerStatus::kDraining && worker.idle()) {
     SetStatus(first, WorkerStatus::kStopped, worker.now());
@@ -224,7 +235,7 @@ void Cluster::HandOn(int32_t from, RequestHandle handle, int32_t target, Dispatc
                      SimTime now) {
   LiveRequest& r = slab_[handle];
   if (r.move != kNoMove) return mover_.Leave(handle, reason, now);
-  r.AwaitDecode(now);
+  slab_.AwaitDecode(handle, now);
   if (!At(from).plan().drops_cache) mover_.Keep(handle, from);
   if (target < 0) {
     if (!router_.can_decode()) return router_.homeless().Push(handle, now);
@@ -256,6 +267,7 @@ void Cluster::Load(int32_t index, RequestHandle handle, SimTime now) {
 void Cluster::SetStatus(int32_t worker, WorkerStatus status, SimTime now) {
   fleet_.SetStatus(worker, status, now);
   router_.UpdateCandidates(fleet_);
+  At(worker).SetDraining(status == WorkerStatus::kDraining);
 }
 
 void Cluster::ApplyWorkerEvent(const WorkerEvent& event, SimTime now) {
@@ -271,6 +283,7 @@ void Cluster::ApplyWorkerEvent(const WorkerEvent& event, SimTime now) {
       case WorkerAction::kScaleDown:
         SetStatus(worker, WorkerStatus::kDraining, now);
         if (At(worker).idle()) SetStatus(worker, WorkerStatus::kStopped, now);
+        boundaries_.Hurry(worker, now);  // nobody else comes
         break;
     }
   }
@@ -297,6 +310,7 @@ void Cluster::BeginFailure(int32_t worker, SimTime now) {
 
 // The worker stands still: its requests begin again elsewhere, their KV cache is lost.
 void Cluster::EvacuateWorker(int32_t index, SimTime now) {
+  boundaries_.Cancel(index);
   for (const uint32_t move : mover_.MovesOf(index)) {
     const auto cut = mover_.CutOff(move, index, now);
     if (!cut) continue;
@@ -315,7 +329,7 @@ void Cluster::EvacuateWorker(int32_t index, SimTime now) {
       continue;
     }
     ++results_.redispatched;
-    if (!r.awaits_decode) r.AwaitDecode(now);
+    if (!r.awaits_decode) slab_.AwaitDecode(handle, now);
     if (router_.can_decode()) {
       SendCache(handle, now, DispatchReason::kWorkerFailed);
     } else {
@@ -341,6 +355,12 @@ void Cluster::PlaceHomeless(SimTime now) {
 }
 
 // ---- Results
+
+bool Cluster::EndWaits(SimTime now) {
+  bool any = false;
+  for (int32_t i = 0; i < fleet_.size(); ++i) any |= boundaries_.Hurry(i, now);
+  return any;
+}
 
 void Cluster::RejectHomeless(SimTime now) {
   while (router_.homeless().size() > 0) {

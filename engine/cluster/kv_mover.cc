@@ -86,8 +86,8 @@ bool KvMover::BeginAhead(RequestHandle handle, int32_t from, int32_t to, int32_t
   }
   r.move = NewMove(MoveKind::kKv, MoveState::kAhead, handle, from, to, tokens);
   const Worker& sender = At(from);
-  const LayerReleases releases =
-      FindLayerReleases(sender.plan(), sender.iteration_shape(), now, sender.iteration_end());
+  const LayerReleases releases = FindLayerReleases(sender.plan(), sender.iteration_shape(),
+                                                   sender.compute_begin(), sender.iteration_end());
   StartKv(r.move, releases.first, releases.last, now);
   return true;
 }
@@ -101,8 +101,9 @@ void KvMover::Leave(RequestHandle handle, DispatchReason reason, SimTime now) {
   r.kv_source = KvSource::kWorker;
   r.worker = move.to;
   r.sent_kv_tokens = move.tokens;
-  r.decode_queueing = std::max<SimTime>(r.decode_queueing, 0);  // it was taken before
-  At(move.to).BeginReservedLoad(now);
+  SimTime& queueing = slab_.Extras(handle).decode_queueing;
+  queueing = std::max<SimTime>(queueing, 0);  // it was taken before
+  At(move.to).BeginReservedLoad(handle, now);
   if (observer_ != nullptr) {
     observer_->OnEvent(now, DispatchedEvent{r.id, move.from, move.to, reason});
   }
@@ -140,7 +141,8 @@ void KvMover::FinishKv(uint32_t index, SimTime now) {
                                         .tokens = move.tokens});
   }
   const SimTime since = std::max(move.start, r.last_token);
-  r.kv_transfer = std::max<SimTime>(r.kv_transfer, 0) + (now - since);
+  SimTime& moved = slab_.Extras(move.request).kv_transfer;
+  moved = std::max<SimTime>(moved, 0) + (now - since);
   sender.FreeOutgoing(move.holdings, now);
   boundaries_.Wake(move.from, now);
   r.kv_source = KvSource::kWorker;

@@ -95,7 +95,7 @@ int32_t Router::Choose(GlobalScheduler& scheduler, std::span<const int32_t> cand
                              .input_tokens = r.prefill_target(),
                              .transfer = &scheduler == transfer_scheduler_.get(),
                              .conversation = r.conversation,
-                             .prefix_key = PrefixKey(r.text),
+                             .prefix_key = PrefixKey(r.text()),
                              .prefix = any_prefix_cache_ ? &probe : nullptr});
 }
 
@@ -171,7 +171,7 @@ void Router::OnFinish(const LiveRequest& r) {
                                    .input_tokens = r.input_tokens,
                                    .output_tokens = r.output_tokens,
                                    .conversation = r.conversation,
-                                   .prefix_key = PrefixKey(r.text)};
+                                   .prefix_key = PrefixKey(r.text())};
   for (GlobalScheduler* scheduler : finish_listeners_) scheduler->OnFinish(request);
 }
 

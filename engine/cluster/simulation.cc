@@ -109,6 +109,7 @@ bool Simulation::Impl::Step() {
     return true;
   }
   if (Exhausted()) {
+    if (cluster_.EndWaits(now_)) return true;
     // What waits for a worker is rejected. A conversation or a closed loop may then go on, or those
     // that waited for the blocks of the rejected.
     TOKENSIM_INVARIANT(cluster_.live() == 0 || cluster_.homeless() > 0,
@@ -213,7 +214,11 @@ void Simulation::Impl::HandleBoundary(const QueuedEvent& event) {
   SimTime horizon = 0;
   int64_t limit = slice_left_;
   if (observer_ == nullptr) {
-    horizon = std::min({next_arrival_, cluster_.next_transfer(), queue_.second_time()});
+    const QueuedEvent second = queue_.second();
+    if (second.kind == EventKind::kBoundary && second.time != kNever) {
+      cluster_.worker(second.index).Prefetch();
+    }
+    horizon = std::min({next_arrival_, cluster_.next_transfer(), second.time});
     if (plan_->max_simulated_time < horizon) horizon = plan_->max_simulated_time + 1;
     if (plan_->max_events > 0) limit = std::min(limit, plan_->max_events - results_.events);
   }

@@ -16,6 +16,7 @@
 
 #include "engine/cluster/simulation.h"
 #include "engine/compute/affine.h"
+#include "engine/workload/test_traffic.h"
 
 namespace tokensim {
 
@@ -55,6 +56,11 @@ inline std::shared_ptr<Plan> MakePlan(const std::vector<TestRequest>& requests,
   plan->workers = std::move(workers);
   plan->network.intra_node = {.latency_seconds = 0.003};
   return plan;
+}
+
+// Requests, or blocks, times milliseconds.
+inline int64_t Ms(OccupancyIntegral::Integral integral) {
+  return static_cast<int64_t>(integral / kMs);
 }
 
 // Of one worker.

@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
-#include "engine/compute/preset_files.h"
 #include "engine/compute/roofline.h"
+#include "engine/io/plan/test_presets.h"
 
 namespace tokensim {
 namespace {

@@ -13,9 +13,9 @@
 #include "engine/base/test_cases.h"
 #include "engine/compute/iteration_model.h"
 #include "engine/compute/kernels/kernel_pricer.h"
-#include "engine/compute/preset_files.h"
 #include "engine/compute/roofline.h"
 #include "engine/compute/tiled/tiled_pricer.h"
+#include "engine/io/plan/test_presets.h"
 
 namespace tokensim {
 namespace {

@@ -9,8 +9,8 @@
 
 #include "engine/base/test_cases.h"
 #include "engine/compute/operators.h"
-#include "engine/compute/preset_files.h"
 #include "engine/compute/roofline.h"
+#include "engine/io/plan/test_presets.h"
 
 namespace tokensim {
 namespace {

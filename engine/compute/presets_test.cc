@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "engine/compute/preset_files.h"
+#include "engine/io/plan/test_presets.h"
 
 namespace tokensim {
 namespace {
@@ -62,7 +62,7 @@ TEST(PresetsTest, HardwareIsCompleteAndPlausible) {
       EXPECT_NEAR(preset.tiled.array_flops(), d.peak_flops, 0.03 * d.peak_flops) << preset.file;
     }
   }
-  EXPECT_THAT(files, ElementsAre("a100-40g", "a100-80g-tiled", "a100-80g", "gddr6-aim", "h100",
+  EXPECT_THAT(files, ElementsAre("a100-40g", "a100-80g", "a100-80g-tiled", "gddr6-aim", "h100",
                                  "h200", "l40s", "rtx-4090", "rtx-pro-6000", "tpu-v4", "v100"));
 }
 

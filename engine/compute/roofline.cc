@@ -61,6 +61,7 @@ class RooflinePricer final : public OperatorPricer {
 
   // Attention of one of the equal micro-batches.
   static Operator Part(Operator op, int32_t parts) {
+    if (parts == 1) return op;
     op.flops /= parts;
     op.bytes /= parts;
     return op;

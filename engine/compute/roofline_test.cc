@@ -8,7 +8,7 @@
 
 #include "engine/base/invariant.h"
 #include "engine/compute/operators.h"
-#include "engine/compute/preset_files.h"
+#include "engine/io/plan/test_presets.h"
 
 namespace tokensim {
 namespace {

@@ -209,7 +209,7 @@ void WriteRequests(const RequestTable& records, std::span<const std::string> cla
   std::vector<size_t> order(records.size());  // rows by request id
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(), [&records](size_t a, size_t b) {
-    return records.request_id(a) < records.request_id(b);
+    return records.row(a).request_id() < records.row(b).request_id();
   });
   Format format(out);
   for (const size_t row : order) WriteRow(records[row], classes, format);

@@ -94,26 +94,26 @@ struct ArrivalTrend {
 
 ArrivalTrend TrendOf(const Results& results, int64_t finished) {
   constexpr size_t kQuarters = 4;
-  const RequestTable& table = results.records;
+  using Row = RequestTable::Row;
   Samples queueing;
   queueing.FillGroups(
-      table, kQuarters,
-      [&](size_t i) {
-        if (!table.finished(i)) return Samples::kNoGroup;
-        return static_cast<size_t>(table.request_id(i) * 4 / results.arrived);
+      results.records, kQuarters,
+      [&](const Row& r) {
+        if (!r.finished()) return Samples::kNoGroup;
+        return static_cast<size_t>(r.request_id() * 4 / results.arrived);
       },
-      [&](size_t i) { return ToSeconds(table.scheduled(i) - table.arrival(i)); });
+      [](const Row& r) { return ToSeconds(r.scheduled() - r.arrival()); });
   ArrivalTrend trend;
   for (size_t quarter = 0; quarter < kQuarters; ++quarter) {
     trend.median_queueing_seconds[quarter] = Percentile(queueing.group(quarter), 50);
   }
   SimTime first = kNever;
   SimTime last = 0;
-  for (size_t i = 0; i < table.size(); ++i) {
-    if (!table.finished(i)) continue;
-    first = std::min(first, table.arrival(i));
-    last = std::max(last, table.arrival(i));
-  }
+  results.records.ForEach([&](const Row& r) {
+    if (!r.finished()) return;
+    first = std::min(first, r.arrival());
+    last = std::max(last, r.arrival());
+  });
   if (last > first) {
     trend.arrivals_per_second = static_cast<double>(finished - 1) / ToSeconds(last - first);
   }
@@ -149,9 +149,8 @@ void NotePreemptions(const Report& report, const Results& results,
     return;
   }
   int64_t preempted = 0;
-  for (size_t i = 0; i < results.records.size(); ++i) {
-    preempted += results.records.preemptions(i) > 0 ? 1 : 0;
-  }
+  results.records.ForEach(
+      [&](const RequestTable::Row& r) { preempted += r.preemptions() > 0 ? 1 : 0; });
   notes->push_back(absl::StrFormat(
       "The KV cache is short: %d preemptions, at least one for %d of %d finished requests; %d "
       "prompt tokens were computed, recomputation included.",

@@ -9,33 +9,29 @@
 namespace tokensim {
 namespace {
 
-// The metrics of a request, in seconds, and which requests they are taken of.
-class Metrics {
+using Row = RequestTable::Row;
+
+// The metrics of a request, in seconds.
+double Ttft(const Row& r) { return ToSeconds(r.first_token() - r.arrival()); }
+// Only of a request with two tokens or more.
+double Tpot(const Row& r) {
+  return ToSeconds(r.finish() - r.first_token()) / (r.output_tokens() - 1);
+}
+double E2e(const Row& r) { return ToSeconds(r.finish() - r.arrival()); }
+
+// Which requests metrics are taken of.
+class Counted {
  public:
-  Metrics(const Plan& plan, const RequestTable& table) : t_(table) {
+  explicit Counted(const Plan& plan) {
     if (plan.window) window_ = *plan.window;
   }
-
-  // Whether it finished and counts.
-  [[nodiscard]] bool Counts(size_t i) const {
-    return t_.finished(i) && window_.Holds(t_.arrival(i));
+  // Finished, in the window.
+  [[nodiscard]] bool Holds(const Row& r) const {
+    return r.finished() && window_.Holds(r.arrival());
   }
-
-  [[nodiscard]] double Ttft(size_t i) const { return ToSeconds(t_.first_token(i) - t_.arrival(i)); }
-  // Only of a request with two tokens or more.
-  [[nodiscard]] double Tpot(size_t i) const {
-    return ToSeconds(t_.finish(i) - t_.first_token(i)) / (t_.output_tokens(i) - 1);
-  }
-  [[nodiscard]] double E2e(size_t i) const { return ToSeconds(t_.finish(i) - t_.arrival(i)); }
-  [[nodiscard]] double Queueing(size_t i) const {
-    return ToSeconds(t_.scheduled(i) - t_.arrival(i));
-  }
-  [[nodiscard]] double NormalizedLatency(size_t i) const { return E2e(i) / t_.output_tokens(i); }
-
-  [[nodiscard]] bool HasGaps(size_t i) const { return Counts(i) && t_.output_tokens(i) >= 2; }
+  [[nodiscard]] bool WithGaps(const Row& r) const { return Holds(r) && r.output_tokens() >= 2; }
 
  private:
-  const RequestTable& t_;
   ReportWindow window_;
 };
 
@@ -43,16 +39,16 @@ class Metrics {
 class SloCounter {
  public:
   // The request shall meet `slo`.
-  void Count(const RequestRecord& r, const SloPlan& slo) {
+  void Count(const Row& r, const SloPlan& slo) {
     bool met = true;
-    met &= CountOne(slo.ttft, r.first_token - r.arrival, 1, &met_ttft_);
+    met &= CountOne(slo.ttft, r.first_token() - r.arrival(), 1, &met_ttft_);
     // A one-token output has no gap: 0 meets both objectives.
-    met &= CountOne(slo.tpot, r.finish - r.first_token, r.output_tokens - 1, &met_tpot_);
-    met &= CountOne(slo.max_itl, r.max_itl, 1, &met_max_itl_);
-    met &= CountOne(slo.e2e, r.finish - r.arrival, 1, &met_e2e_);
+    met &= CountOne(slo.tpot, r.finish() - r.first_token(), r.output_tokens() - 1, &met_tpot_);
+    met &= CountOne(slo.max_itl, r.max_itl(), 1, &met_max_itl_);
+    met &= CountOne(slo.e2e, r.finish() - r.arrival(), 1, &met_e2e_);
     if (!met) return;
     ++met_;
-    met_output_tokens_ += r.output_tokens;
+    met_output_tokens_ += r.output_tokens();
   }
 
   // `objectives`: those that were asked of anybody. Nothing when there was none.
@@ -92,9 +88,9 @@ class SloCounter {
 };
 
 // What is asked of a request: its class's SLO, which is the plan's when the class has none.
-const SloPlan& SloOf(const Plan& plan, const RequestRecord& r) {
+const SloPlan& SloOf(const Plan& plan, const Row& r) {
   if (plan.classes.empty()) return plan.slo;
-  return plan.classes[static_cast<size_t>(r.client_class)].slo;
+  return plan.classes[static_cast<size_t>(r.client_class())].slo;
 }
 
 // Every objective that is asked of some request.
@@ -125,11 +121,11 @@ struct Totals {
   SimTime first_arrival = kNever;
   SimTime last_finish = kUnset;
 
-  void Finish(const RequestRecord& r) {
+  void Finish(const Row& r) {
     ++finished;
-    input_tokens += r.input_tokens;
-    output_tokens += r.output_tokens;
-    last_finish = std::max(last_finish, r.finish);
+    input_tokens += r.input_tokens();
+    output_tokens += r.output_tokens();
+    last_finish = std::max(last_finish, r.finish());
   }
 };
 
@@ -143,27 +139,28 @@ void SummarizeThroughput(const Totals& totals, Report* report) {
 }
 
 void SummarizeMetrics(const Plan& plan, const RequestTable& table, Report* report) {
-  const Metrics metrics(plan, table);
+  const Counted counted(plan);
   Samples samples;
   const auto summarize = [&](auto applies, auto value) {
     samples.Fill(table, applies, value);
     return Summarize(samples.all());
   };
-  const auto finished = [&](size_t i) { return metrics.Counts(i); };
-  const auto has_gaps = [&](size_t i) { return metrics.HasGaps(i); };
-  report->ttft_seconds = summarize(finished, [&](size_t i) { return metrics.Ttft(i); });
-  report->tpot_seconds = summarize(has_gaps, [&](size_t i) { return metrics.Tpot(i); });
-  report->e2e_seconds = summarize(finished, [&](size_t i) { return metrics.E2e(i); });
-  report->queueing_seconds = summarize(finished, [&](size_t i) { return metrics.Queueing(i); });
+  const auto finished = [&](const Row& r) { return counted.Holds(r); };
+  const auto has_gaps = [&](const Row& r) { return counted.WithGaps(r); };
+  report->ttft_seconds = summarize(finished, Ttft);
+  report->tpot_seconds = summarize(has_gaps, Tpot);
+  report->e2e_seconds = summarize(finished, E2e);
+  report->queueing_seconds =
+      summarize(finished, [](const Row& r) { return ToSeconds(r.scheduled() - r.arrival()); });
   report->decode_queueing_seconds =
-      summarize([&](size_t i) { return metrics.Counts(i) && table.decode_queueing(i) != kUnset; },
-                [&](size_t i) { return ToSeconds(table.decode_queueing(i)); });
+      summarize([&](const Row& r) { return counted.Holds(r) && r.decode_queueing() != kUnset; },
+                [](const Row& r) { return ToSeconds(r.decode_queueing()); });
   report->normalized_latency_seconds =
-      summarize(finished, [&](size_t i) { return metrics.NormalizedLatency(i); });
+      summarize(finished, [](const Row& r) { return E2e(r) / r.output_tokens(); });
   report->max_itl_seconds =
-      summarize(has_gaps, [&](size_t i) { return ToSeconds(table.max_itl(i)); });
-  report->input_tokens = summarize(finished, [&](size_t i) { return table.input_tokens(i); });
-  report->output_tokens = summarize(finished, [&](size_t i) { return table.output_tokens(i); });
+      summarize(has_gaps, [](const Row& r) { return ToSeconds(r.max_itl()); });
+  report->input_tokens = summarize(finished, [](const Row& r) { return r.input_tokens(); });
+  report->output_tokens = summarize(finished, [](const Row& r) { return r.output_tokens(); });
 }
 
 // Of one client class.
@@ -186,22 +183,22 @@ void SummarizeClasses(const Plan& plan, const RequestTable& table,
     summary.slo = counter.slo.Summary(plan.classes[c].slo, counter.finished + counter.rejected,
                                       report->span_seconds);
   }
-  const Metrics metrics(plan, table);
+  const Counted counted(plan);
   Samples samples;
   const auto summarize = [&](Distribution ClassSummary::*distribution, auto applies, auto value) {
-    const auto class_of = [&](size_t i) {
-      return applies(i) ? static_cast<size_t>(table.client_class(i)) : Samples::kNoGroup;
+    const auto class_of = [&](const Row& r) {
+      return applies(r) ? static_cast<size_t>(r.client_class()) : Samples::kNoGroup;
     };
     samples.FillGroups(table, counters.size(), class_of, value);
     for (size_t c = 0; c < counters.size(); ++c) {
       report->classes[c].*distribution = Summarize(samples.group(c));
     }
   };
-  const auto finished = [&](size_t i) { return metrics.Counts(i); };
-  const auto has_gaps = [&](size_t i) { return metrics.HasGaps(i); };
-  summarize(&ClassSummary::ttft_seconds, finished, [&](size_t i) { return metrics.Ttft(i); });
-  summarize(&ClassSummary::tpot_seconds, has_gaps, [&](size_t i) { return metrics.Tpot(i); });
-  summarize(&ClassSummary::e2e_seconds, finished, [&](size_t i) { return metrics.E2e(i); });
+  const auto finished = [&](const Row& r) { return counted.Holds(r); };
+  const auto has_gaps = [&](const Row& r) { return counted.WithGaps(r); };
+  summarize(&ClassSummary::ttft_seconds, finished, Ttft);
+  summarize(&ClassSummary::tpot_seconds, has_gaps, Tpot);
+  summarize(&ClassSummary::e2e_seconds, finished, E2e);
 }
 
 void SummarizeRequests(const Plan& plan, const Results& results, Report* report) {
@@ -211,26 +208,26 @@ void SummarizeRequests(const Plan& plan, const Results& results, Report* report)
   Totals totals;
   // Without a window the span begins with the first request of all, ended or not.
   if (!plan.window) totals.first_arrival = results.first_arrival;
-  for (const RequestRecord& r : results.records) {
-    const bool counts = window.Holds(r.arrival);
+  results.records.ForEach([&](const Row& r) {
+    const bool counts = window.Holds(r.arrival());
     ClassCounter* client =
-        classes.empty() || !counts ? nullptr : &classes[static_cast<size_t>(r.client_class)];
-    if (counts) totals.first_arrival = std::min(totals.first_arrival, r.arrival);
-    if (r.reject_reason != RejectReason::kNone) {
-      CountRejected(r.reject_reason, report);
+        classes.empty() || !counts ? nullptr : &classes[static_cast<size_t>(r.client_class())];
+    if (counts) totals.first_arrival = std::min(totals.first_arrival, r.arrival());
+    if (!r.finished()) {
+      CountRejected(r.reject_reason(), report);
       totals.rejected += counts;
       if (client != nullptr) ++client->rejected;
-      continue;
+      return;
     }
     ++report->finished;
-    report->preemptions += r.preemptions;
-    if (!counts) continue;
+    report->preemptions += r.preemptions();
+    if (!counts) return;
     totals.Finish(r);
     slo.Count(r, SloOf(plan, r));
-    if (client == nullptr) continue;
+    if (client == nullptr) return;
     ++client->finished;
     client->slo.Count(r, SloOf(plan, r));
-  }
+  });
   report->total = plan.workload.num_requests;
   if (plan.workload.duration != kNever) {
     report->total = results.arrived;
@@ -252,12 +249,11 @@ void SummarizeCache(const Plan& plan, const Results& results, Report* report) {
   if (!caches && !plan.memory_pool) return;
   CacheSummary& cache = report->cache.emplace();
   cache.pool = results.pool;
-  const RequestTable& table = results.records;
-  for (size_t i = 0; i < table.size(); ++i) {
-    if (!table.finished(i)) continue;
-    cache.input_tokens += table.input_tokens(i);
-    cache.cached_tokens += table.cached_tokens(i);
-  }
+  results.records.ForEach([&](const Row& r) {
+    if (!r.finished()) return;
+    cache.input_tokens += r.input_tokens();
+    cache.cached_tokens += r.cached_tokens();
+  });
   if (cache.input_tokens > 0) {
     cache.hit_ratio =
         static_cast<double>(cache.cached_tokens) / static_cast<double>(cache.input_tokens);
@@ -272,13 +268,13 @@ bool ChangesWorkers(const Plan& plan) {
 }
 
 void SummarizeTransfers(const Plan& plan, const Results& results, Report* report) {
-  const RequestTable& table = results.records;
-  const Metrics metrics(plan, table);
+  const Counted counted(plan);
   Samples kv_transfer;
   if (ChangesWorkers(plan)) {
     kv_transfer.Fill(
-        table, [&](size_t i) { return metrics.Counts(i) && table.kv_transfer(i) != kUnset; },
-        [&](size_t i) { return ToSeconds(table.kv_transfer(i)); });
+        results.records,
+        [&](const Row& r) { return counted.Holds(r) && r.kv_transfer() != kUnset; },
+        [](const Row& r) { return ToSeconds(r.kv_transfer()); });
   }
   if (kv_transfer.all().empty() && results.links.empty() && results.migrations == 0 &&
       results.redispatched == 0) {

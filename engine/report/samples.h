@@ -2,9 +2,9 @@
 // uses again.
 //
 //   Samples samples;
-//   samples.Fill(table, Applies, Value);              // Value(i) of the rows i with Applies(i)
+//   samples.Fill(table, Applies, Value);              // Value(row) of the rows with Applies(row)
 //   Distribution ttft = Summarize(samples.all());
-//   samples.FillGroups(table, groups, GroupOf, Value);   // GroupOf(i): below groups, or kNoGroup
+//   samples.FillGroups(table, groups, GroupOf, Value);   // GroupOf(row): below groups, or kNoGroup
 //   Distribution first = Summarize(samples.group(0));
 //
 // Values keep the order of the rows.
@@ -24,24 +24,27 @@ class Samples {
 
   template <typename Applies, typename Value>
   void Fill(const RequestTable& table, Applies applies, Value value) {
-    values_.clear();
-    for (size_t i = 0; i < table.size(); ++i) {
-      if (applies(i)) values_.push_back(value(i));
-    }
+    values_.resize(table.size());
+    size_t count = 0;
+    table.ForEach([&](const RequestTable::Row& row) {
+      if (applies(row)) values_[count++] = value(row);
+    });
+    values_.resize(count);
   }
 
   template <typename GroupOf, typename Value>
   void FillGroups(const RequestTable& table, size_t groups, GroupOf group_of, Value value) {
     begins_.assign(groups + 1, 0);
-    for (size_t i = 0; i < table.size(); ++i) {
-      if (const size_t group = group_of(i); group != kNoGroup) ++begins_[group + 1];
-    }
+    table.ForEach([&](const RequestTable::Row& row) {
+      if (const size_t group = group_of(row); group != kNoGroup) ++begins_[group + 1];
+    });
     for (size_t group = 0; group < groups; ++group) begins_[group + 1] += begins_[group];
     values_.resize(begins_[groups]);
     std::vector<size_t> next = begins_;
-    for (size_t i = 0; i < table.size(); ++i) {
-      if (const size_t group = group_of(i); group != kNoGroup) values_[next[group]++] = value(i);
-    }
+    table.ForEach([&](const RequestTable::Row& row) {
+      if (const size_t group = group_of(row); group != kNoGroup)
+        values_[next[group]++] = value(row);
+    });
   }
 
   [[nodiscard]] std::span<const double> all() const { return values_; }

@@ -55,21 +55,21 @@ TEST(RequestTableTest, RareFiguresKeepTheirRow) {
 
 TEST(RequestTableTest, FiguresAreThoseOfTheRow) {
   const RequestTable table = {RequestRecord{}, Full(100)};
-  EXPECT_TRUE(table.finished(0));
-  EXPECT_FALSE(table.finished(1));
-  EXPECT_EQ(table.request_id(1), 100);
-  EXPECT_EQ(table.arrival(1), 101);
-  EXPECT_EQ(table.scheduled(1), 103);
-  EXPECT_EQ(table.first_token(1), 104);
-  EXPECT_EQ(table.finish(1), 105);
-  EXPECT_EQ(table.max_itl(1), 106);
-  EXPECT_EQ(table.input_tokens(1), 7);
-  EXPECT_EQ(table.output_tokens(1), 8);
-  EXPECT_EQ(table.cached_tokens(1), 9);
-  EXPECT_EQ(table.preemptions(1), 11);
-  EXPECT_EQ(table.client_class(1), 12);
-  EXPECT_EQ(table.kv_transfer(1), 16);
-  EXPECT_EQ(table.decode_queueing(1), 17);
+  EXPECT_TRUE(table.row(0).finished());
+  EXPECT_FALSE(table.row(1).finished());
+  EXPECT_EQ(table.row(1).request_id(), 100);
+  EXPECT_EQ(table.row(1).arrival(), 101);
+  EXPECT_EQ(table.row(1).scheduled(), 103);
+  EXPECT_EQ(table.row(1).first_token(), 104);
+  EXPECT_EQ(table.row(1).finish(), 105);
+  EXPECT_EQ(table.row(1).max_itl(), 106);
+  EXPECT_EQ(table.row(1).input_tokens(), 7);
+  EXPECT_EQ(table.row(1).output_tokens(), 8);
+  EXPECT_EQ(table.row(1).cached_tokens(), 9);
+  EXPECT_EQ(table.row(1).preemptions(), 11);
+  EXPECT_EQ(table.row(1).client_class(), 12);
+  EXPECT_EQ(table.row(1).kv_transfer(), 16);
+  EXPECT_EQ(table.row(1).decode_queueing(), 17);
 }
 
 TEST(RequestTableTest, ACopyMayGrowOnItsOwn) {

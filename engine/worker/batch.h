@@ -7,8 +7,8 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
+#include "engine/base/flat_list.h"
 #include "engine/compute/compute_model.h"
 #include "engine/worker/live_request.h"
 
@@ -48,21 +48,21 @@ struct Batch {
   int64_t context = 0;
   int64_t longest = 0;  // context of a decode; 0: not tracked
   int64_t prefill_tokens = 0;
-  std::vector<PrefillChunk> chunks;
-  std::vector<RequestHandle> chunk_requests;
+  FlatList<PrefillChunk> chunks;
+  FlatList<RequestHandle> chunk_requests;
 
-  std::vector<RequestHandle> admitted;    // entered the running set
-  std::vector<Preemption> preempted;      // left it when the batch was formed
-  std::vector<int32_t> changes;           // their order: i is admitted[i], ~i is preempted[i]
-  std::vector<RequestHandle> swapped_in;  // of the admitted, from host memory, before it starts
-  std::vector<PoolFetch> fetches;         // of the admitted, before it starts
-  int64_t swapped_blocks = 0;             // moved over the host link before it starts, both ways
+  FlatList<RequestHandle> admitted;    // entered the running set
+  FlatList<Preemption> preempted;      // left it when the batch was formed
+  FlatList<int32_t> changes;           // their order: i is admitted[i], ~i is preempted[i]
+  FlatList<RequestHandle> swapped_in;  // of the admitted, from host memory, before it starts
+  FlatList<PoolFetch> fetches;         // of the admitted, before it starts
+  int64_t swapped_blocks = 0;          // moved over the host link before it starts, both ways
 
   // Set when it is advanced.
-  std::vector<RequestHandle> first_tokens;        // of the request's life
-  std::vector<Departure> finishing_decodes;       // get their last token
-  std::vector<RequestHandle> finishing_prefills;  // their first token is their last
-  std::vector<RequestHandle> prefilled;           // leave for another worker
+  FlatList<RequestHandle> first_tokens;        // of the request's life
+  FlatList<Departure> finishing_decodes;       // get their last token
+  FlatList<RequestHandle> finishing_prefills;  // their first token is their last
+  FlatList<RequestHandle> prefilled;           // leave for another worker
 
   // While it runs.
   int32_t running = 0;

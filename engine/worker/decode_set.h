@@ -108,10 +108,9 @@ class DecodeSet {
     if (++cursor_ == phase_.size()) cursor_ = 0;
   }
 
-  // Whether anyone may get its last token in the next iteration (never a wrong "no").
-  [[nodiscard]] bool MayFinishNext() const {
-    return calendar_[Bucket(next_iteration_)] != kNoRequest;
-  }
+  // Somebody who may get its last token in the next iteration; kNoRequest: nobody does.
+  [[nodiscard]] RequestHandle MayFinish() const { return calendar_[Bucket(next_iteration_)]; }
+  [[nodiscard]] bool MayFinishNext() const { return MayFinish() != kNoRequest; }
   // Members whose last token came in the iteration that Advance just ended, one by one; the caller
   // makes each leave before asking again. kNoRequest: no more.
   [[nodiscard]] RequestHandle NextFinished() const {
@@ -133,7 +132,7 @@ class DecodeSet {
   }
 
   RequestSlab& slab_;
-  std::vector<int64_t> phase_;  // indexed by iteration modulo block size
+  std::vector<int32_t> phase_;  // indexed by iteration modulo block size
   std::vector<RequestHandle> calendar_;
   uint32_t cursor_ = 0;  // next_iteration_ modulo block size
   int32_t count_ = 0;

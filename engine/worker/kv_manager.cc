@@ -64,7 +64,7 @@ bool KvManager::Fits(const LiveRequest& r, const Admission& admission, int32_t t
 void KvManager::Admit(LiveRequest* r, const Admission& admission, int32_t tokens) {
   if (!hits_.empty()) {
     for (const BlockId id : hits_) pool_.cache()->Acquire(id);
-    r->shared = hits_;
+    r->extras->shared = hits_;
     r->registered_blocks = static_cast<int32_t>(hits_.size());
   }
   const int64_t held = std::max(admission.held_blocks, static_cast<int64_t>(hits_.size()));
@@ -74,8 +74,10 @@ void KvManager::Admit(LiveRequest* r, const Admission& admission, int32_t tokens
 
 uint64_t KvManager::HashOf(const LiveRequest& r, int32_t block) const {
   // Of the output, only a conversation's is known.
-  if (int64_t{block + 1} * config_.block_size > r.input_tokens && r.text.conversation < 0) return 0;
-  return BlockHash(r.text, block, config_.block_size);
+  if (r.extras == nullptr) return 0;
+  const PromptText& text = r.extras->text;
+  if (int64_t{block + 1} * config_.block_size > r.input_tokens && text.conversation < 0) return 0;
+  return BlockHash(text, block, config_.block_size);
 }
 
 void KvManager::Register(LiveRequest* r, int32_t tokens) {
@@ -85,7 +87,7 @@ void KvManager::Register(LiveRequest* r, int32_t tokens) {
     const uint64_t hash = HashOf(*r, r->registered_blocks);
     if (hash == 0) continue;
     const BlockId id = pool_.cache()->Insert(hash);
-    if (id != kNoBlock) r->shared.push_back(id);
+    if (id != kNoBlock) r->extras->shared.push_back(id);
   }
 }
 
@@ -104,9 +106,9 @@ int32_t KvManager::HitTokens(const LiveRequest& r) const {
 
 Holdings KvManager::Take(LiveRequest* r) {
   Register(r, r->computed);
-  Holdings holdings{.shared = std::move(r->shared)};
+  Holdings holdings;
+  if (r->extras != nullptr) holdings.shared.swap(r->extras->shared);
   holdings.blocks = BlocksFor(r->computed) - static_cast<int64_t>(holdings.shared.size());
-  r->shared.clear();
   r->registered_blocks = 0;
   return holdings;
 }
@@ -161,7 +163,7 @@ void KvManager::ReleasePadding() {
 }
 
 void KvManager::Forget(LiveRequest* r) {
-  r->shared.clear();
+  if (r->extras != nullptr) r->extras->shared.clear();
   r->registered_blocks = 0;
   r->computed = 0;
   if (r->kv_source == KvSource::kHost) r->kv_source = KvSource::kNone;

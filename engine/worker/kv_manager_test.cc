@@ -59,8 +59,11 @@ TEST(KvManagerTest, GivesBackWhatItTook) {
 TEST(KvManagerTest, FindsFullBlocksButComputesTheLastToken) {
   KvManager kv({.kv_blocks = 10, .block_size = 4, .prefix_caching = true});
   LiveRequest first = Prompt(8);
-  first.text = {.prefix_group = 1, .prefix_tokens = 100};
+  RequestExtras extras{.text = {.prefix_group = 1, .prefix_tokens = 100}};
+  RequestExtras others = extras;
+  first.extras = &extras;
   LiveRequest second = first;
+  second.extras = &others;
   Compute(&kv, &first);
   EXPECT_EQ(kv.HitTokens(second), 4);
   Admission admission = kv.Plan(second);
@@ -73,7 +76,7 @@ TEST(KvManagerTest, FindsFullBlocksButComputesTheLastToken) {
   EXPECT_EQ(admission.free_hits, 1);
   kv.Admit(&second, admission, 4);
   EXPECT_EQ(second.computed, 4);
-  EXPECT_EQ(second.shared.size(), 1U);
+  EXPECT_EQ(others.shared.size(), 1U);
   EXPECT_EQ(kv.pool().used(), 2);
 }
 

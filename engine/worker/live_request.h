@@ -8,8 +8,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <new>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "engine/base/huge_page.h"
@@ -33,15 +36,28 @@ enum class KvSource : uint8_t {
   kWorker,  // on the worker that ran it before
 };
 
-// In two parts: what changes while it runs fits two cache lines.
+// What a request has only if prompts have text that others share, if it changes workers, or if its
+// scheduler asks how long requests wait.
+struct RequestExtras {
+  PromptText text;               // for prefix caches
+  std::vector<BlockId> shared;   // findable blocks it holds, in order
+  SimTime kv_transfer = kUnset;  // time the KV cache took to move after the prefill
+  SimTime handed_on = kUnset;    // while awaits_decode: since when
+  SimTime decode_queueing = kUnset;
+  SimTime waits_since = kUnset;  // in a WaitList; kUnset: in none
+  RequestHandle wait_prev = kNoRequest;
+  RequestHandle wait_next = kNoRequest;
+};
+
+// Three cache lines: a run with many workers is as fast as these are found. The first has what
+// changes while it runs, the second its stamps, the third what few ask for.
 struct alignas(64) LiveRequest {
   int32_t input_tokens = 0;
-  int32_t output_tokens = 0;  // true length: for the engine's bookkeeping, never for a policy
-  int32_t generated = 0;      // tokens produced; while decoding: when it began to decode
-  int32_t computed = 0;       // tokens in the KV cache; while decoding: when it began to decode
-  int64_t decode_start = 0;   // first iteration in which it decodes (while decoding)
-  RequestHandle running_prev = kNoRequest;
-  RequestHandle running_next = kNoRequest;
+  int32_t output_tokens = 0;   // true length: for the engine's bookkeeping, never for a policy
+  int32_t generated = 0;       // tokens produced; while decoding: when it began to decode
+  int32_t computed = 0;        // tokens in the KV cache; while decoding: when it began to decode
+  int64_t decode_start = 0;    // first iteration in which it decodes (while decoding)
+  uint32_t running_place = 0;  // in AdmissionOrder
   RequestHandle calendar_prev = kNoRequest;
   RequestHandle calendar_next = kNoRequest;
   int32_t phase = 0;  // slot in DecodeSet's block ring
@@ -51,37 +67,33 @@ struct alignas(64) LiveRequest {
   bool first_gap_apart = false;
   bool last_turn = true;
   KvSource kv_source = KvSource::kNone;
-  int32_t kv_tokens = 0;       // tokens at kv_source
   bool ran_here = false;       // it has been in the running set of its worker since it came
   bool awaits_decode = false;  // handed on, and nobody has taken it yet
+  int32_t kv_tokens = 0;       // tokens at kv_source
   int32_t sent_kv_tokens = 0;  // of WorkerSignals::outstanding_kv_tokens at its worker
 
+  int64_t id = 0;
+  SimTime arrival = 0;
+  SimTime queued = kUnset;     // taken in by its first worker
+  SimTime scheduled = kUnset;  // first entry into a running set
   SimTime first_token = kUnset;
   SimTime last_token = kUnset;  // of the last stay in a running set that produced one
   SimTime max_itl = kUnset;     // over the stays that ended
   SimTime stay_token =
-      kUnset;                  // of the prefill that began this stay; kUnset: a loaded KV cache did
-  SimTime scheduled = kUnset;  // first entry into a running set
-  int32_t registered_blocks = 0;  // leading blocks that were offered to the prefix cache
-  int32_t preemptions = 0;
-  int32_t cached_tokens = 0;  // of the prompt, not computed when it was first scheduled
+      kUnset;  // of the prefill that began this stay; kUnset: a loaded KV cache did
+
   int32_t worker = -1;
   int32_t prefill_worker = -1;
-  uint32_t move = kNoMove;  // of its KV cache between workers, in Cluster
-
-  int64_t id = 0;
-  SimTime arrival = 0;
-  SimTime queued = kUnset;       // taken in by its first worker
-  SimTime kv_transfer = kUnset;  // time the KV cache took to move after the prefill
-  SimTime handed_on = kUnset;    // while awaits_decode: since when
-  SimTime decode_queueing = kUnset;
+  int32_t preemptions = 0;
+  int32_t cached_tokens = 0;      // of the prompt, not computed when it was first scheduled
+  int32_t registered_blocks = 0;  // leading blocks that were offered to the prefix cache
+  uint32_t move = kNoMove;        // of its KV cache between workers, in Cluster
+  int32_t turn = 0;
+  int32_t priority = 0;       // of its class
   SimTime deadline = kNever;  // for its first token
   int64_t conversation = -1;
   int64_t source_tag = -1;
-  int32_t turn = 0;
-  int32_t priority = 0;         // of its class
-  PromptText text;              // for prefix caches
-  std::vector<BlockId> shared;  // findable blocks it holds, in order
+  RequestExtras* extras = nullptr;  // the slab's; null: none (RequestSlab::Extras)
 
   // Tokens to have in the cache before the next token comes: the prompt and, after a preemption,
   // what was generated. Not while decoding.
@@ -90,17 +102,16 @@ struct alignas(64) LiveRequest {
   [[nodiscard]] bool resumes() const {
     return kv_source == KvSource::kHost || kv_source == KvSource::kWorker;
   }
-  // It waits from now on for a worker that decodes it; that one takes it.
-  void AwaitDecode(SimTime now) {
-    awaits_decode = true;
-    handed_on = now;
-  }
+  [[nodiscard]] PromptText text() const { return extras == nullptr ? PromptText{} : extras->text; }
+  // A worker that decodes it has taken it.
   void EndDecodeWait(SimTime now) {
     if (!awaits_decode) return;
     awaits_decode = false;
-    decode_queueing = std::max<SimTime>(decode_queueing, 0) + (now - handed_on);
+    extras->decode_queueing =
+        std::max<SimTime>(extras->decode_queueing, 0) + (now - extras->handed_on);
   }
 };
+static_assert(sizeof(LiveRequest) == 3 * 64 && std::is_trivially_destructible_v<LiveRequest>);
 
 // In chunks: growing neither copies nor touches memory that is not needed yet. The first chunks are
 // small blocks; when thousands of requests wait, further ones are cut from huge pages.
@@ -109,10 +120,6 @@ class RequestSlab {
   RequestSlab() = default;
   RequestSlab(const RequestSlab&) = delete;
   RequestSlab& operator=(const RequestSlab&) = delete;
-  ~RequestSlab() {
-    for (RequestHandle handle = 0; handle < size_; ++handle) std::destroy_at(&(*this)[handle]);
-  }
-
   RequestHandle Allocate() {
     if (!free_.empty()) {
       const RequestHandle handle = free_.back();
@@ -124,7 +131,23 @@ class RequestSlab {
     std::construct_at(&(*this)[size_]);
     return size_++;
   }
-  void Free(RequestHandle handle) { free_.push_back(handle); }
+  void Free(RequestHandle handle) {
+    if (RequestExtras* const extras = (*this)[handle].extras; extras != nullptr) {
+      free_extras_.push_back(extras);
+    }
+    free_.push_back(handle);
+  }
+  // Those of the request, which has them from now on.
+  RequestExtras& Extras(RequestHandle handle) {
+    LiveRequest& r = (*this)[handle];
+    if (r.extras == nullptr) r.extras = NewExtras();
+    return *r.extras;
+  }
+  // It waits from now on for a worker that decodes it; that one takes it.
+  void AwaitDecode(RequestHandle handle, SimTime now) {
+    Extras(handle).handed_on = now;
+    (*this)[handle].awaits_decode = true;
+  }
 
   LiveRequest& operator[](RequestHandle handle) {
     return chunks_[handle / kChunk][handle % kChunk];
@@ -161,11 +184,22 @@ class RequestSlab {
     chunks_.push_back(reinterpret_cast<LiveRequest*>(memory));
   }
 
+  RequestExtras* NewExtras() {
+    if (free_extras_.empty()) return &extras_.emplace_back();
+    RequestExtras* const extras = free_extras_.back();
+    free_extras_.pop_back();
+    extras->shared.clear();  // keeps its memory
+    *extras = {.shared = std::move(extras->shared)};
+    return extras;
+  }
+
   std::vector<LiveRequest*> chunks_;  // of raw memory; the first size_ requests are constructed
   std::vector<std::unique_ptr<std::byte[], Deleter>> small_;
   std::vector<HugePage> pages_;
   uint32_t size_ = 0;
   std::vector<RequestHandle> free_;
+  std::deque<RequestExtras> extras_;  // a deque: they do not move
+  std::vector<RequestExtras*> free_extras_;
 };
 
 }  // namespace tokensim

@@ -10,7 +10,8 @@ RunningSet::RunningSet(RequestSlab& slab, const RunningSetConfig& config,
       victim_(victim.Make({})),
       victim_looks_at_all_(victim.traits().looks_at_all),
       charged_(charged),
-      decodes_(slab, config.block_size, config.tracks_longest) {
+      decodes_(slab, config.block_size, config.tracks_longest),
+      order_(slab) {
   if (charged_->is_fair()) classes_.resize(static_cast<size_t>(config.classes));
 }
 
@@ -22,14 +23,17 @@ void RunningSet::StopPrefill(RequestHandle handle) {
 
 int64_t RunningSet::OldestDecodeStart() const {
   int64_t oldest = decodes_.next_iteration();
-  for (RequestHandle h = head_; h != kNoRequest; h = slab_[h].running_next) {
-    if (slab_[h].decoding) oldest = std::min(oldest, slab_[h].decode_start);
+  for (size_t i = 0; i < order_.size(); ++i) {
+    const RequestHandle h = order_[i];
+    if (h != kNoRequest && slab_[h].decoding) oldest = std::min(oldest, slab_[h].decode_start);
   }
   return oldest;
 }
 
 void RunningSet::AppendTo(std::vector<RequestHandle>* requests) const {
-  for (RequestHandle h = head_; h != kNoRequest; h = slab_[h].running_next) requests->push_back(h);
+  for (size_t i = 0; i < order_.size(); ++i) {
+    if (order_[i] != kNoRequest) requests->push_back(order_[i]);
+  }
 }
 
 // ---- Decodes
@@ -46,10 +50,12 @@ void RunningSet::ChargeClass(int32_t client_class) {
 // ---- Victims
 
 RequestHandle RunningSet::Victim() const {
-  RequestHandle victim = tail_;
+  RequestHandle victim = order_.back();
   if (victim == kNoRequest || !victim_looks_at_all_) return victim;
   RunningRequest worst = ViewOf(slab_[victim]);
-  for (RequestHandle h = slab_[victim].running_prev; h != kNoRequest; h = slab_[h].running_prev) {
+  for (size_t i = order_.size() - 1; i > 0; --i) {
+    const RequestHandle h = order_[i - 1];
+    if (h == kNoRequest) continue;
     const RunningRequest request = ViewOf(slab_[h]);
     if (!victim_->IsWorse(request, worst)) continue;
     victim = h;
@@ -70,7 +76,8 @@ RunningRequest RunningSet::ViewOf(const LiveRequest& r) const {
 }
 
 void RunningSet::Clear() {
-  head_ = tail_ = unfinished_ = kNoRequest;
+  order_.Clear();
+  unfinished_ = kNoRequest;
   count_ = 0;
   pending_tokens_ = 0;
 }

@@ -20,6 +20,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/worker/admission_order.h"
 #include "engine/worker/decode_set.h"
 #include "engine/worker/live_request.h"
 #include "engine/worker/queues.h"
@@ -58,7 +59,8 @@ class RunningSet {
   void set_unfinished(RequestHandle handle) { unfinished_ = handle; }
   // The one admitted last, if it decodes; else kNoRequest.
   [[nodiscard]] RequestHandle TailDecode() const {
-    return tail_ != kNoRequest && slab_[tail_].decoding ? tail_ : kNoRequest;
+    const RequestHandle tail = order_.back();
+    return tail != kNoRequest && slab_[tail].decoding ? tail : kNoRequest;
   }
   [[nodiscard]] TokenProgress ProgressOf(const LiveRequest& r) const {
     if (!r.decoding) return {r.computed, r.generated};
@@ -113,8 +115,7 @@ class RunningSet {
   const bool victim_looks_at_all_;
   Queues* const charged_;
   DecodeSet decodes_;
-  RequestHandle head_ = kNoRequest;
-  RequestHandle tail_ = kNoRequest;
+  AdmissionOrder order_;
   RequestHandle unfinished_ = kNoRequest;
   int32_t count_ = 0;
   int32_t leaving_ = 0;
@@ -123,32 +124,14 @@ class RunningSet {
 };
 
 inline void RunningSet::Append(RequestHandle handle, int32_t pending) {
-  LiveRequest& r = slab_[handle];
-  r.ran_here = true;
-  r.running_prev = tail_;
-  r.running_next = kNoRequest;
-  if (tail_ != kNoRequest) {
-    slab_[tail_].running_next = handle;
-  } else {
-    head_ = handle;
-  }
-  tail_ = handle;
+  slab_[handle].ran_here = true;
+  order_.Append(handle);
   ++count_;
   pending_tokens_ += pending;
 }
 
 inline void RunningSet::Remove(RequestHandle handle) {
-  const LiveRequest& r = slab_[handle];
-  if (r.running_prev != kNoRequest) {
-    slab_[r.running_prev].running_next = r.running_next;
-  } else {
-    head_ = r.running_next;
-  }
-  if (r.running_next != kNoRequest) {
-    slab_[r.running_next].running_prev = r.running_prev;
-  } else {
-    tail_ = r.running_prev;
-  }
+  order_.Remove(handle);
   --count_;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/invariant.h"
+#include "engine/base/prefetch.h"
 
 namespace tokensim {
 namespace {
@@ -18,10 +19,12 @@ WorkerStateConfig StateConfig(const WorkerPlan& plan, const Worker::Context& con
           .hands_on_prefills = plan.role == Role::kPrefill,
           .pauses_decodes = plan.scheduler.policy->traits().pauses_decodes,
           .tracks_longest = plan.compute->WantsLongestContext(),
+          .tracks_waits = plan.scheduler.policy->traits().waits,
           .classes = context.classes};
 }
 
 RequestRecord RecordOf(const LiveRequest& r, SimTime finish, SimTime response_delay) {
+  const RequestExtras* const extras = r.extras;
   return {.request_id = r.id,
           .arrival = r.arrival,
           .queued = r.queued,
@@ -39,8 +42,8 @@ RequestRecord RecordOf(const LiveRequest& r, SimTime finish, SimTime response_de
           .turn = r.turn,
           .prefill_worker = r.prefill_worker,
           .conversation = r.conversation,
-          .kv_transfer = r.kv_transfer,
-          .decode_queueing = r.decode_queueing};
+          .kv_transfer = extras == nullptr ? kUnset : extras->kv_transfer,
+          .decode_queueing = extras == nullptr ? kUnset : extras->decode_queueing};
 }
 
 }  // namespace
@@ -49,6 +52,13 @@ Worker::Worker(const WorkerPlan& plan, int32_t index, int32_t timeline_points,
                const Context& context)
     : plan_(plan),
       index_(index),
+      compute_(plan.compute.get()),
+      max_model_len_(plan.max_model_len),
+      most_cached_tokens_(plan.kv_blocks * plan.block_size),
+      prefills_only_(plan.role == Role::kPrefill),
+      forms_ahead_(plan.scheduler.async_depth > 1),
+      in_lockstep_(plan.lockstep_first >= 0),
+      announces_prefills_(context.layerwise && plan.role == Role::kPrefill && !plan.drops_cache),
       context_(context),
       traits_(plan.scheduler.policy->traits()),
       scheduler_(plan.scheduler.policy->Make(
@@ -58,13 +68,10 @@ Worker::Worker(const WorkerPlan& plan, int32_t index, int32_t timeline_points,
       timeline_(timeline_points, plan.host_blocks > 0) {}
 
 RejectReason Worker::CheckFits(int32_t prompt_tokens, int64_t total_tokens) const {
-  if (total_tokens > plan_.max_model_len) return RejectReason::kMaxModelLen;
+  if (total_tokens > max_model_len_) return RejectReason::kMaxModelLen;
   // The last token is never attended to, so its keys and values are not stored.
-  const int64_t most = plan_.role == Role::kPrefill ? prompt_tokens : total_tokens - 1;
-  if ((most + plan_.block_size - 1) / plan_.block_size > plan_.kv_blocks) {
-    return RejectReason::kKvCapacity;
-  }
-  return RejectReason::kNone;
+  const int64_t most = prefills_only_ ? prompt_tokens : total_tokens - 1;
+  return most > most_cached_tokens_ ? RejectReason::kKvCapacity : RejectReason::kNone;
 }
 
 bool Worker::Enqueue(RequestHandle handle, SimTime now) {
@@ -73,9 +80,14 @@ bool Worker::Enqueue(RequestHandle handle, SimTime now) {
   r.worker = index_;
   // An engine takes in what has arrived when an iteration ends.
   if (r.queued == kUnset) r.queued = busy_until() == kUnset ? now : busy_until();
-  state_.Enqueue(handle);
+  state_.Enqueue(handle, now);
   Publish();
   return Wake();
+}
+
+void Worker::Prefetch() const {
+  const RequestHandle finishing = state_.decodes().MayFinish();
+  if (finishing != kNoRequest) PrefetchLines(&context_.slab[finishing], sizeof(LiveRequest));
 }
 
 bool Worker::Wake() {
@@ -86,6 +98,8 @@ bool Worker::Wake() {
 
 bool Worker::Prepare(SimTime now) {
   stand_by_end_ = kUnset;
+  idle_ = waits_ = false;
+  wake_up_ = kNever;
   Account(now);
   if (iterating()) Complete(now);
   begin_ = now;
@@ -93,7 +107,9 @@ bool Worker::Prepare(SimTime now) {
     messages_.push_back({.kind = WorkerMessage::Kind::kFailed});
     return GoIdle();
   }
-  return Pick(now);
+  const bool picked = Pick(now);
+  hurried_ = false;
+  return picked;
 }
 
 SimTime Worker::Run(SimTime now, SimTime horizon, int64_t limit) {
@@ -101,7 +117,7 @@ SimTime Worker::Run(SimTime now, SimTime horizon, int64_t limit) {
   while (running && end_ < horizon && messages_.empty() && --limit > 0) {
     running = Quiet() ? QuietCycle(end_) : Cycle(end_);
   }
-  return running ? end_ : kNever;
+  return running ? end_ : wake_up_;
 }
 
 bool Worker::Cycle(SimTime now) {
@@ -120,14 +136,14 @@ void Worker::Complete(SimTime now) {
     messages_.push_back(
         {.kind = WorkerMessage::Kind::kFetched, .request = fetch.request, .tokens = fetch.tokens});
   }
-  if (plan_.scheduler.async_depth == 1) {
+  if (!forms_ahead_) {
     state_.Advance(&current_, now);
   }
   for (const RequestHandle handle : current_.first_tokens) {
     context_.slab[handle].prefill_worker = index_;
     ++stats_.prefilled;
   }
-  if (plan_.scheduler.async_depth > 1 && context_.observer != nullptr) {
+  if (forms_ahead_ && context_.observer != nullptr) {
     ObserveFirstTokens(now);
     ObserveChanges(now, next_, /*admissions=*/false, /*preemptions=*/true);
   }
@@ -136,7 +152,7 @@ void Worker::Complete(SimTime now) {
 }
 
 bool Worker::Pick(SimTime now) {
-  if (plan_.scheduler.async_depth > 1 && !next_.empty()) {
+  if (forms_ahead_ && !next_.empty()) {
     std::swap(current_, next_);
     return true;
   }
@@ -145,6 +161,8 @@ bool Worker::Pick(SimTime now) {
   while (Form(now, &current_) && current_.empty()) {
   }
   if (!current_.empty()) return true;
+  waits_ = state_.wait_until().has_value();
+  wake_up_ = state_.wait_until().value_or(kNever);
   Publish();
   return GoIdle();
 }
@@ -161,7 +179,7 @@ SimTime Worker::FetchFromPool(SimTime now) {
 
 void Worker::Launch(SimTime now, double seconds, SimTime fetch) {
   Start(now, seconds, fetch);
-  if (plan_.scheduler.async_depth > 1) {
+  if (forms_ahead_) {
     state_.Advance(&current_, end_);
     Form(now, &next_);
   }
@@ -169,8 +187,9 @@ void Worker::Launch(SimTime now, double seconds, SimTime fetch) {
 }
 
 bool Worker::GoIdle() {
-  TOKENSIM_INVARIANT(failing_ || state_.expects_blocks() || state_.idle(),
+  TOKENSIM_INVARIANT(failing_ || waits_ || state_.expects_blocks() || state_.idle(),
                      "a worker with requests has nothing to run");
+  TOKENSIM_INVARIANT(!waits_ || plan_.lockstep_first < 0, "a rank in lock-step waits");
   next_.Clear();
   idle_ = true;
   end_ = kUnset;
@@ -178,7 +197,7 @@ bool Worker::GoIdle() {
 }
 
 bool Worker::Form(SimTime now, Batch* batch) {
-  state_.BeginBatch(batch);
+  state_.BeginBatch(batch, now, hurried_ || draining_);
   batch->swapped_blocks = std::exchange(swaps_left_, 0);
   if (context_.migration != nullptr) MigrateUnderPressure(now);
   scheduler_->FormBatch(state_);
@@ -219,7 +238,7 @@ bool Worker::Form(SimTime now, Batch* batch) {
 // its blocks here are free only when it has arrived there.
 void Worker::MigrateUnderPressure(SimTime now) {
   // A batch formed ahead would leave its last token under way, and the target might fail before.
-  TOKENSIM_INVARIANT(plan_.scheduler.async_depth == 1, "migration with batches formed ahead");
+  TOKENSIM_INVARIANT(!forms_ahead_, "migration with batches formed ahead");
   if (state_.running_count() < 2 || state_.expects_blocks()) return;
   if (state_.free_blocks() >= 2 * state_.decode_count()) return;
   const RequestHandle tail = state_.TailDecode();
@@ -238,7 +257,7 @@ double Worker::BatchSeconds(int64_t gathered_tokens) const {
   IterationShape shape = current_.shape();
   if (current_.empty()) shape = {.decode_count = 1, .decode_context = 1, .sampled_count = 1};
   shape.gathered_tokens = gathered_tokens;
-  double seconds = plan_.compute->IterationSeconds(shape);
+  double seconds = compute_->IterationSeconds(shape);
   if (!warm_ && !current_.empty()) seconds += plan_.warm_up_seconds;
   // What an empty batch swapped lengthens the next one of this worker, not that of other ranks.
   if (current_.swapped_blocks > 0 && !current_.empty()) {
@@ -257,11 +276,11 @@ void Worker::Start(SimTime now, double seconds, SimTime fetch) {
   current_.blocks = state_.pool().used();
   warm_ = true;
   const SimTime compute = std::max<SimTime>(1, FromSeconds(seconds));
-  end_ = SumBeforeNever(now, SumBeforeNever(fetch, compute));
+  compute_begin_ = SumBeforeNever(now, fetch);
+  end_ = SumBeforeNever(compute_begin_, compute);
   state_.Start(current_, now, end_);
   if (context_.observer != nullptr && current_.decodes > 0) log_.push_back(end_);
-  if (context_.layerwise && plan_.role == Role::kPrefill && !plan_.drops_cache &&
-      current_.completed_prefills > 0) {
+  if (announces_prefills_ && current_.completed_prefills > 0) {
     for (size_t i = 0; i < current_.chunks.size(); ++i) {
       const LiveRequest& r = context_.slab[current_.chunk_requests[i]];
       const PrefillChunk& chunk = current_.chunks[i];
@@ -306,7 +325,7 @@ bool Worker::Quiet() const {
       !current_.chunks.empty() || context_.migration != nullptr) {
     return false;
   }
-  if (plan_.scheduler.async_depth == 1) return true;
+  if (!forms_ahead_) return true;
   return current_.finishing_decodes.empty() && next_.chunks.empty() && !next_.empty() &&
          next_.swapped_blocks == 0;
 }
@@ -315,7 +334,7 @@ bool Worker::QuietCycle(SimTime now) {
   Account(now);
   CountIteration();
   begin_ = now;
-  if (plan_.scheduler.async_depth == 1) {
+  if (!forms_ahead_) {
     state_.AdvanceQuiet();
     if (state_.decode_blocks_due() > state_.free_blocks()) {
       if (!Pick(now)) return false;
@@ -407,9 +426,9 @@ bool Worker::ReserveLoad(RequestHandle handle, SimTime now) {
   return true;
 }
 
-void Worker::BeginReservedLoad(SimTime now) {
+void Worker::BeginReservedLoad(RequestHandle handle, SimTime now) {
   Account(now);
-  state_.BeginReservedLoad();
+  state_.BeginReservedLoad(handle, now);
 }
 
 void Worker::FinishLoad(RequestHandle handle, SimTime now) {
@@ -440,6 +459,7 @@ std::vector<RequestHandle> Worker::Evacuate(SimTime now) {
     TakeOffSignals(context_.slab[departure.request]);
   }
   failing_ = false;
+  waits_ = false;
   warm_ = false;
   swaps_left_ = 0;
   current_.Clear();

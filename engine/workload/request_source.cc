@@ -1,26 +1,21 @@
-#include <utility>
-
-#include "engine/base/invariant.h"
-#include "engine/workload/arrivals.h"
-#include "engine/workload/lengths.h"
+#include "engine/workload/arrival_times.h"
+#include "engine/workload/length_stream.h"
 #include "engine/workload/request_drawer.h"
 #include "engine/workload/session_source.h"
-#include "engine/workload/sessions.h"
 #include "engine/workload/workload.h"
 
 namespace tokensim {
 namespace {
 
-// Arrivals and lengths, nothing else. One class per pair of types: the only virtual call per
-// request is Pop.
-template <typename ArrivalProcess, typename LengthSource>
+// Arrivals and lengths, nothing else. The only virtual call per request is Pop: both are drawn in
+// batches.
 class PairedSource final : public RequestSource {
  public:
-  PairedSource(const Workload& workload, ArrivalProcess arrivals, LengthSource lengths)
+  PairedSource(const Workload& workload, uint64_t seed)
       : remaining_(workload.most_requests()),
         last_(workload.last_arrival()),
-        arrivals_(std::move(arrivals)),
-        lengths_(std::move(lengths)) {
+        arrivals_(workload, seed, remaining_),
+        lengths_(workload.lengths, workload.trace, seed, kLengthStream) {
     PairedSource::Pop();
   }
 
@@ -30,7 +25,7 @@ class PairedSource final : public RequestSource {
     --remaining_;
     next_.arrival = arrivals_.Next();
     has_next_ = next_.arrival <= last_;
-    const LengthPair lengths = lengths_.Next();
+    const LengthDraw lengths = lengths_.Next();
     next_.input_tokens = lengths.input;
     next_.output_tokens = lengths.output;
   }
@@ -38,18 +33,17 @@ class PairedSource final : public RequestSource {
  private:
   int64_t remaining_;
   SimTime last_;  // arrival
-  ArrivalProcess arrivals_;
-  LengthSource lengths_;
+  ArrivalTimes arrivals_;
+  LengthStream lengths_;
 };
 
 // Arrivals that wait for nothing, with classes, prefix groups or hash ids.
-template <typename ArrivalProcess>
 class DrawnSource final : public RequestSource {
  public:
-  DrawnSource(const Workload& workload, uint64_t seed, ArrivalProcess arrivals)
+  DrawnSource(const Workload& workload, uint64_t seed)
       : remaining_(workload.most_requests()),
         last_(workload.last_arrival()),
-        arrivals_(std::move(arrivals)),
+        arrivals_(workload, seed, remaining_),
         drawer_(workload, seed) {
     DrawnSource::Pop();
   }
@@ -61,7 +55,7 @@ class DrawnSource final : public RequestSource {
     next_.arrival = arrivals_.Next();
     has_next_ = next_.arrival <= last_;
     drawer_.DrawClient(&next_);
-    const LengthPair lengths = drawer_.DrawLengths(next_.client_class, &next_.content);
+    const LengthDraw lengths = drawer_.DrawLengths(next_.client_class, &next_.content);
     next_.input_tokens = lengths.input + next_.content.prefix_tokens;
     next_.output_tokens = lengths.output;
   }
@@ -69,39 +63,26 @@ class DrawnSource final : public RequestSource {
  private:
   int64_t remaining_;
   SimTime last_;  // arrival
-  ArrivalProcess arrivals_;
+  ArrivalTimes arrivals_;
   RequestDrawer drawer_;
 };
 
 bool IsReactive(const Workload& workload) {
-  return workload.conversations.has_value() || UsesTraceConversations(workload) ||
-         std::holds_alternative<ClosedLoopArrivals>(workload.arrivals);
+  return workload.conversations.has_value() || workload.uses_trace_conversations() ||
+         workload.users() > 0;
 }
 
 bool IsPlain(const Workload& workload) {
-  const bool hash_ids = std::holds_alternative<TraceLengths>(workload.lengths) &&
-                        workload.trace != nullptr && !workload.trace->hash_begin.empty();
+  const bool hash_ids = workload.trace != nullptr && !workload.trace->hash_begin.empty();
   return workload.classes.empty() && !workload.prefix_groups && !hash_ids;
-}
-
-template <typename ArrivalProcess>
-std::unique_ptr<RequestSource> Pair(const Workload& workload, uint64_t seed,
-                                    ArrivalProcess arrivals) {
-  return VisitLengths(workload.lengths, workload.trace, seed, kLengthStream,
-                      [&](auto lengths) -> std::unique_ptr<RequestSource> {
-                        return std::make_unique<PairedSource<ArrivalProcess, decltype(lengths)>>(
-                            workload, std::move(arrivals), std::move(lengths));
-                      });
 }
 
 }  // namespace
 
 std::unique_ptr<RequestSource> MakeRequestSource(const Workload& workload, uint64_t seed) {
   if (IsReactive(workload)) return std::make_unique<SessionSource>(workload, seed);
-  return VisitArrivals(workload, seed, [&](auto arrivals) -> std::unique_ptr<RequestSource> {
-    if (IsPlain(workload)) return Pair(workload, seed, std::move(arrivals));
-    return std::make_unique<DrawnSource<decltype(arrivals)>>(workload, seed, std::move(arrivals));
-  });
+  if (IsPlain(workload)) return std::make_unique<PairedSource>(workload, seed);
+  return std::make_unique<DrawnSource>(workload, seed);
 }
 
 }  // namespace tokensim

@@ -3,9 +3,9 @@
 //   build/release/test/tiled_bench --benchmark_repetitions=5
 #include <benchmark/benchmark.h>
 
-#include "engine/compute/preset_files.h"
 #include "engine/compute/tiled/gemm_mapper.h"
 #include "engine/compute/tiled/tiled_pricer.h"
+#include "engine/io/plan/test_presets.h"
 
 namespace tokensim {
 namespace {

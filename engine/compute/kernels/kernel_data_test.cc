@@ -19,8 +19,8 @@
 
 #include "engine/compute/kernels/kernel_pricer.h"
 #include "engine/compute/operators.h"
-#include "engine/compute/preset_files.h"
 #include "engine/compute/roofline.h"
+#include "engine/io/plan/test_presets.h"
 
 namespace tokensim {
 namespace {

@@ -11,8 +11,8 @@
 
 #include "engine/compute/iteration_model.h"
 #include "engine/compute/operators.h"
-#include "engine/compute/preset_files.h"
 #include "engine/compute/roofline.h"
+#include "engine/io/plan/test_presets.h"
 
 namespace tokensim {
 namespace {

@@ -17,7 +17,7 @@
 
 #include "engine/compute/kernels/kernel_pricer.h"
 #include "engine/compute/operators.h"
-#include "engine/compute/preset_files.h"
+#include "engine/io/plan/test_presets.h"
 
 namespace tokensim {
 namespace {

@@ -27,7 +27,7 @@
 
 #include "engine/compute/iteration_model.h"
 #include "engine/compute/kernels/kernel_pricer.h"
-#include "engine/compute/preset_files.h"
+#include "engine/io/plan/test_presets.h"
 
 namespace tokensim {
 namespace {

@@ -9,8 +9,8 @@
 #include <string>
 
 #include "engine/compute/iteration_model.h"
-#include "engine/compute/preset_files.h"
 #include "engine/compute/roofline.h"
+#include "engine/io/plan/test_presets.h"
 #include "engine/io/profile/profile_reader.h"
 
 namespace tokensim {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/compute/preset_files.h"
+#include "engine/io/plan/test_presets.h"
 
 namespace tokensim {
 namespace {

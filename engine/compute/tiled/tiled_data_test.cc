@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/compute/preset_files.h"
 #include "engine/compute/tiled/attention_tiles.h"
 #include "engine/compute/tiled/gemm_mapper.h"
+#include "engine/io/plan/test_presets.h"
 
 namespace tokensim {
 namespace {

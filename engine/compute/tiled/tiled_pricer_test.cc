@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "engine/compute/operators.h"
-#include "engine/compute/preset_files.h"
 #include "engine/compute/tiled/gemm_mapper.h"
+#include "engine/io/plan/test_presets.h"
 
 namespace tokensim {
 namespace {

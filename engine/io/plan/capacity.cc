@@ -1,15 +1,13 @@
-// How many KV blocks a worker has.
-//
-//   bytes  = memory_bytes * gpu_memory_utilization - weights - reserved_bytes     (per device)
-//   blocks = floor(bytes / (block_size * KV bytes of a token on the device))
-//
-// as vLLM's determine_available_memory, with reserved_bytes in place of its profiling run. A local
-// scheduler may keep null blocks, as vLLM V1 does with block 0: so many less are usable.
+#include "engine/io/plan/capacity.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "engine/io/plan/resolve.h"
+#include "engine/io/plan/compile.h"
+#include "engine/io/plan/features/local_scheduler.h"
+#include "engine/io/plan/features/model.h"
+#include "engine/io/plan/features/parallelism.h"
 
 namespace tokensim {
 namespace {
@@ -83,7 +81,7 @@ WorkerCapacity GroupCapacity(const std::string& path, const v1::Model& model,
 }  // namespace
 
 bool GroupIsGood(const v1::Spec& spec, int index, const Findings& findings) {
-  if (findings.Broken(absl::StrCat("workers[", index, "]"))) return false;
+  if (findings.BrokenBeside(absl::StrCat("workers[", index, "]"), "breakpoints")) return false;
   for (const char* shared : {"memory", "local_scheduler", "calibration"}) {
     if (findings.Broken(shared)) return false;
   }

@@ -1,12 +1,28 @@
+#include "engine/io/plan/compile.h"
+
 #include <algorithm>
 #include <limits>
 #include <utility>
-#include <vector>
 
 #include "engine/compute/backend_registry.h"
+#include "engine/io/plan/features/calibration.h"
+#include "engine/io/plan/features/client_classes.h"
+#include "engine/io/plan/features/compute.h"
+#include "engine/io/plan/features/faults.h"
+#include "engine/io/plan/features/global_scheduler.h"
+#include "engine/io/plan/features/hardware.h"
+#include "engine/io/plan/features/kernels.h"
+#include "engine/io/plan/features/memory_pool.h"
+#include "engine/io/plan/features/model.h"
+#include "engine/io/plan/features/network.h"
+#include "engine/io/plan/features/parallelism.h"
+#include "engine/io/plan/features/profile.h"
+#include "engine/io/plan/features/run_options.h"
+#include "engine/io/plan/features/slo.h"
+#include "engine/io/plan/features/tiled.h"
+#include "engine/io/plan/features/workers.h"
+#include "engine/io/plan/features/workload.h"
 #include "engine/io/plan/policy_fields.h"
-#include "engine/io/plan/resolve.h"
-#include "engine/run/plan.h"
 #include "engine/workload/expected_requests.h"
 
 namespace tokensim {
@@ -22,7 +38,7 @@ std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
   context.model = ToTransformer(ModelOf(spec, group), group.memory().kv_cache_dtype());
   context.device = ToDevice(group.hardware());
   context.split = ToParallelism(group.parallelism());
-  context.calibration = ToCalibration(group);
+  context.calibration = ToCalibration(group.calibration());
   context.expected_max_tokens = budget == 0 ? kUsualTokens : budget;
   std::vector<EfficiencySurface> surfaces;
   if (backend->traits().needs_surfaces) surfaces = ToSurfaces(group.hardware());
@@ -47,15 +63,6 @@ double FastestTokenSeconds(const std::vector<WorkerPlan>& workers) {
     previous = worker.compute.get();
   }
   return seconds;
-}
-
-ReportWindow CompileWindow(const v1::ReportWindow& window) {
-  ReportWindow compiled;
-  compiled.start = FromSeconds(window.warm_up_seconds());
-  if (window.has_duration_seconds()) {
-    compiled.end = compiled.start + FromSeconds(window.duration_seconds());
-  }
-  return compiled;
 }
 
 }  // namespace
@@ -93,38 +100,6 @@ TransformerConfig ToTransformer(const v1::Model& model, v1::DataType kv_dtype) {
   return config;
 }
 
-ParallelismConfig ToParallelism(const v1::Parallelism& parallelism) {
-  ParallelismConfig config;
-  if (parallelism.has_tensor()) config.tensor = parallelism.tensor();
-  if (parallelism.has_pipeline()) config.pipeline = parallelism.pipeline();
-  if (parallelism.has_expert()) config.expert = parallelism.expert();
-  // Replicas that share their experts.
-  const int32_t data = parallelism.has_data() ? parallelism.data() : 1;
-  const bool shared = config.expert == int64_t{config.tensor} * data;
-  if (config.expert > 1 && shared) config.data = data;
-  if (parallelism.has_micro_batches()) config.micro_batches = parallelism.micro_batches();
-  return config;
-}
-
-DeviceConfig ToDevice(const v1::Hardware& hardware) {
-  DeviceConfig device;
-  device.name = hardware.name();
-  device.peak_flops = hardware.peak_flops();
-  device.peak_8bit_flops = hardware.peak_8bit_flops();
-  device.memory_bytes = hardware.memory_bytes();
-  device.memory_bandwidth_bytes_per_second = hardware.memory_bandwidth_bytes_per_second();
-  device.compute_efficiency = hardware.compute_efficiency();
-  device.memory_efficiency = hardware.memory_efficiency();
-  device.kernel_launch_seconds = hardware.kernel_launch_seconds();
-  device.interconnect.name = hardware.interconnect().name();
-  device.interconnect.bandwidth_bytes_per_second =
-      hardware.interconnect().bandwidth_bytes_per_second();
-  device.interconnect.latency_seconds = hardware.interconnect().latency_seconds();
-  device.iteration_overhead_seconds = hardware.iteration_overhead_seconds();
-  device.sequence_overhead_seconds = hardware.sequence_overhead_seconds();
-  return device;
-}
-
 GroupPlans CompileGroups(const v1::Spec& resolved, const std::vector<WorkerCapacity>& capacities,
                          const Findings& findings) {
   GroupPlans groups;
@@ -140,8 +115,7 @@ GroupPlans CompileGroups(const v1::Spec& resolved, const std::vector<WorkerCapac
 
 std::shared_ptr<const Plan> CompilePlan(const v1::Spec& resolved, GroupPlans groups) {
   auto plan = std::make_shared<Plan>();
-  plan->name = resolved.name();
-  plan->seed = static_cast<uint64_t>(resolved.seed());
+  CompileRunOptions(resolved, plan.get());
   for (int i = 0; i < resolved.workers_size(); ++i) {
     AppendWorkers(resolved, i, *std::move(groups[static_cast<size_t>(i)]), &plan->workers);
   }
@@ -152,20 +126,12 @@ std::shared_ptr<const Plan> CompilePlan(const v1::Spec& resolved, GroupPlans gro
     plan->workload.num_requests =
         ExpectedRequests(plan->workload, plan->seed, FastestTokenSeconds(plan->workers));
   }
-  if (resolved.report().has_window()) plan->window = CompileWindow(resolved.report().window());
   plan->slo = CompileSlo(resolved.slo());
   plan->classes = CompileClasses(resolved);
   if (resolved.has_memory_pool()) plan->memory_pool = CompileMemoryPool(resolved.memory_pool());
   plan->worker_events = CompileFaults(resolved);
-  // However slow the machine: time does not overflow.
-  plan->max_simulated_time = FromSeconds(resolved.stop().has_max_simulated_seconds()
-                                             ? resolved.stop().max_simulated_seconds()
-                                             : kMaxSimulatedSeconds);
   plan->request_delay = FromSeconds(resolved.calibration().request_seconds());
   plan->response_delay = FromSeconds(resolved.calibration().response_seconds());
-  plan->max_events = resolved.stop().max_events();
-  plan->snapshot_interval = FromSeconds(resolved.output().snapshot_interval_seconds());
-  plan->timeline_points = resolved.output().timeline_points();
   return plan;
 }
 

@@ -32,7 +32,7 @@ workload:
 )"),
                                             TracePolicy::NoPaths());
   EXPECT_EQ(prepared.digest,
-            "sha256:52a91943a089b9b4619da1cf61fad8cd6fbe34e54513acd004fdf350f0e424d8");
+            "sha256:951a7a17c8fcd71ee9d6a2d7c53aa22b87c181e45af4c821da37f82b08bc6818");
 }
 
 TEST(DigestTest, NamesAndDescriptionsDoNotCount) {

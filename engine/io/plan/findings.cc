@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -26,7 +27,59 @@ int FieldRank(const std::string& path) {
 // 3, 1e-06: numbers in messages.
 std::string Shown(double value) { return FormatReal(value, Units::kNone); }
 
+// Whether the message has something at a path as parameters.decay, kernels[0].axes or weights.load.
+bool IsSetAt(const google::protobuf::Message& message, std::string_view path) {
+  const size_t end = path.find_first_of(".[");
+  const auto* field = message.GetDescriptor()->FindFieldByName(std::string(path.substr(0, end)));
+  if (field == nullptr) return false;
+  const auto& reflection = *message.GetReflection();
+  if (field->is_repeated()) return reflection.FieldSize(message, field) > 0;
+  if (!reflection.HasField(message, field)) return false;
+  if (end == std::string_view::npos || field->message_type() == nullptr) return true;
+  return IsSetAt(reflection.GetMessage(message, field), path.substr(end + 1));
+}
+
+// workers[3].memory.block_size: group 3, section "memory", rest "block_size".
+struct GroupField {
+  int group = -1;  // -1: it is of no group
+  std::string section;
+  std::string rest;
+};
+
+GroupField SplitGroupField(const std::string& path) {
+  constexpr std::string_view kWorkers = "workers[";
+  GroupField field;
+  const size_t close = path.find(']');
+  if (path.compare(0, kWorkers.size(), kWorkers) != 0 || close == std::string::npos) return field;
+  const size_t begin = close + 2;  // behind "]."
+  if (begin >= path.size()) return field;
+  int group = 0;
+  const std::string digits = path.substr(kWorkers.size(), close - kWorkers.size());
+  if (!absl::SimpleAtoi(digits, &group)) return field;
+  const size_t end = path.find_first_of(".[", begin);
+  field.group = group;
+  field.section = path.substr(begin, end == std::string::npos ? end : end - begin);
+  if (end != std::string::npos) field.rest = path.substr(end + 1);
+  return field;
+}
+
 }  // namespace
+
+std::string Findings::PlaceOf(const std::string& field) const {
+  const GroupField parts = SplitGroupField(field);
+  if (given_ == nullptr || parts.group < 0 || parts.group >= given_->workers_size()) return field;
+  const v1::WorkerGroup& group = given_->workers(parts.group);
+  const auto shared = [&](const auto& own, const auto& spec) {
+    return !IsSetAt(own, parts.rest) && IsSetAt(spec, parts.rest);
+  };
+  const bool of_spec =
+      (parts.section == "local_scheduler" &&
+       shared(group.local_scheduler(), given_->local_scheduler())) ||
+      (parts.section == "memory" && shared(group.memory(), given_->memory())) ||
+      // It is replaced as a whole.
+      (parts.section == "calibration" && !group.has_calibration() && given_->has_calibration());
+  return of_spec ? JoinPath(parts.section, parts.rest) : field;
+}
 
 void Findings::Error(std::string field, std::string message, std::string_view reason) {
   ++errors_;
@@ -55,6 +108,17 @@ bool Findings::Broken(const std::string& field) const {
                                       [&](const std::string& path) { return Within(path, field); });
 }
 
+bool Findings::BrokenBeside(const std::string& field, const std::string& beside) const {
+  const std::string allowed = JoinPath(field, beside);
+  for (auto found = broken_.lower_bound(field); found != broken_.end(); ++found) {
+    if (found->compare(0, field.size(), field) != 0) break;
+    if (Within(*found, field) && !Within(*found, allowed)) return true;
+  }
+  return std::any_of(unread_.begin(), unread_.end(), [&](const std::string& path) {
+    return Within(field, path) || Within(path, field);
+  });
+}
+
 bool Findings::Unread(const std::string& field) const {
   return std::any_of(unread_.begin(), unread_.end(),
                      [&](const std::string& path) { return Within(field, path); });
@@ -67,6 +131,8 @@ void Findings::Warning(std::string field, std::string message, std::string_view 
 void Findings::Add(v1::Finding::Severity severity, std::string field, std::string message,
                    std::string_view reason) {
   if (Unread(field)) return;
+  field = PlaceOf(field);
+  if (!told_.emplace(field, message).second) return;
   if (findings_.size() >= kMaxFindings) {
     ++dropped_;
     return;

@@ -10,17 +10,18 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "engine/base/time.h"
 #include "tokensim/v1/simulation.pb.h"
+#include "tokensim/v1/spec.pb.h"
 
 namespace tokensim {
 
 inline constexpr char kSpecInvalid[] = "SPEC_INVALID";
 inline constexpr char kModelDoesNotFit[] = "MODEL_DOES_NOT_FIT";
 inline constexpr char kCatalogEntryNotFound[] = "CATALOG_ENTRY_NOT_FOUND";
-
-inline constexpr double kMaxSimulatedSeconds = 4e9;  // 126 years; SimTime holds the sum of two
 
 // At most 200; the rest is counted.
 //
@@ -30,8 +31,10 @@ class Findings {
  public:
   Findings() = default;
   // `unread`: fields of the spec that are not in the message, because their text was wrong. "a.*" is
-  // some field of a. "" is everything.
-  explicit Findings(std::vector<std::string> unread) : unread_(std::move(unread)) {}
+  // some field of a. "" is everything. `given`: the spec as the user wrote it, which outlives this;
+  // a finding about what a group of workers takes from the spec names the spec's field.
+  explicit Findings(std::vector<std::string> unread, const v1::Spec* given = nullptr)
+      : unread_(std::move(unread)), given_(given) {}
 
   void Error(std::string field, std::string message, std::string_view reason = kSpecInvalid);
   // An error because the field is absent, or a message without any: "is missing: ...".
@@ -40,6 +43,8 @@ class Findings {
 
   // Whether there are errors in the field, or it or a part of it could not be read.
   [[nodiscard]] bool Broken(const std::string& field) const;
+  // The same, but that errors in the part `beside` of the field do not count.
+  [[nodiscard]] bool BrokenBeside(const std::string& field, const std::string& beside) const;
   // Whether the spec has neither errors nor fields that could not be read.
   [[nodiscard]] bool good() const { return errors_ == 0 && unread_.empty(); }
   [[nodiscard]] int64_t errors() const { return errors_; }
@@ -49,14 +54,18 @@ class Findings {
  private:
   void Add(v1::Finding::Severity severity, std::string field, std::string message,
            std::string_view reason);
+  // Where the user gave the field.
+  [[nodiscard]] std::string PlaceOf(const std::string& field) const;
   // It, or what it is part of, could not be read.
   [[nodiscard]] bool Unread(const std::string& field) const;
 
   std::vector<std::string> unread_;
+  const v1::Spec* given_ = nullptr;
   std::set<std::string> broken_;  // fields with errors
   int64_t errors_ = 0;
   int64_t dropped_ = 0;
   std::vector<v1::Finding> findings_;
+  std::set<std::pair<std::string, std::string>> told_;  // field and message: groups share fields
 };
 
 // Whether `inner` is `outer` or a part of it. Everything is a part of "".

@@ -1,43 +1,29 @@
 #include "engine/io/plan/prepare.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "engine/io/plan/capacity.h"
+#include "engine/io/plan/compile.h"
 #include "engine/io/plan/digest.h"
-#include "engine/io/plan/resolve.h"
+#include "engine/io/plan/features/breakpoints.h"
+#include "engine/io/plan/features/faults.h"
+#include "engine/io/plan/features/limits.h"
+#include "engine/io/plan/features/memory.h"
+#include "engine/io/plan/features/memory_pool.h"
+#include "engine/io/plan/features/network.h"
+#include "engine/io/plan/features/placement.h"
+#include "engine/io/plan/features/run_options.h"
+#include "engine/io/plan/features/slo.h"
+#include "engine/io/plan/features/workers.h"
+#include "engine/io/plan/features/workload.h"
 #include "engine/run/request_table.h"
 #include "engine/run/results.h"
 
 namespace tokensim {
 namespace {
-
-void ResolveOutput(const Checker& check, v1::Output* output) {
-  if (!output->has_snapshot_interval_seconds()) output->set_snapshot_interval_seconds(1);
-  if (!output->has_timeline_points()) output->set_timeline_points(256);
-  const double interval = output->snapshot_interval_seconds();
-  constexpr double kShortest = 1e-6;
-  if (check.NotNegative("snapshot_interval_seconds", interval, kMaxSimulatedSeconds) &&
-      interval != 0 && interval < kShortest) {
-    check.Error("snapshot_interval_seconds", "must be 0 (none) or at least 1us");
-  }
-  check.Range("timeline_points", output->timeline_points(), 2, 4'096);
-}
-
-void ResolveWindow(const Checker& check, const v1::Workload& workload, v1::ReportWindow* window) {
-  if (!window->has_warm_up_seconds()) window->set_warm_up_seconds(0);
-  const double start = window->warm_up_seconds();
-  const bool good = check.NotNegative("warm_up_seconds", start, kMaxSimulatedSeconds);
-  if (window->has_duration_seconds()) {
-    check.Positive("duration_seconds", window->duration_seconds(), kMaxSimulatedSeconds);
-  }
-  if (good && workload.has_duration_seconds() && start >= workload.duration_seconds()) {
-    check.Error("warm_up_seconds",
-                "must be below workload.duration_seconds: no request would count");
-  }
-}
 
 // How many requests a duration means is known when everything else is.
 void CheckExpectedRequests(const Plan& plan, Findings* findings) {
@@ -117,19 +103,10 @@ void CountSizes(const v1::Spec& spec, const Findings& findings, PreparedSpec* pr
 }
 
 // Removes sections that say nothing, so that leaving them out is the same.
-void DropEmpty(v1::Spec* spec) {
-  const auto empty = [](const google::protobuf::Message& message) {
-    return message.ByteSizeLong() == 0;
-  };
-  if (spec->has_slo() && empty(spec->slo())) spec->clear_slo();
-  if (spec->has_stop() && empty(spec->stop())) spec->clear_stop();
-  if (spec->has_faults() && empty(spec->faults())) spec->clear_faults();
-  if (spec->has_report() && empty(spec->report())) spec->clear_report();
-  if (spec->has_model() &&
-      std::all_of(spec->workers().begin(), spec->workers().end(),
-                  [](const v1::WorkerGroup& group) { return group.has_model(); })) {
-    spec->clear_model();
-  }
+void RemoveEmpty(v1::Spec* spec) {
+  if (spec->slo().ByteSizeLong() == 0) spec->clear_slo();
+  if (spec->stop().ByteSizeLong() == 0) spec->clear_stop();
+  if (spec->report().ByteSizeLong() == 0) spec->clear_report();
 }
 
 std::vector<v1::WorkerEstimate> WorkerEstimates(const v1::Spec& spec,
@@ -160,51 +137,16 @@ int64_t EstimateMemory(const Plan& plan) {
   const auto workers = static_cast<int64_t>(plan.workers.size());
   constexpr int64_t kBytesPerSample = 2 * sizeof(double);  // of one metric, while it is sorted
   constexpr int64_t kBytesPerRequest = RequestTable::kRowBytes + kBytesPerSample;
-  int64_t users = 0;
-  if (const auto* loop = std::get_if<ClosedLoopArrivals>(&plan.workload.arrivals)) {
-    users = loop->users;
-  }
-  return plan.workload.num_requests * kBytesPerRequest + users * kBytesPerUser +
+  return plan.workload.num_requests * kBytesPerRequest + plan.workload.users() * kBytesPerUser +
          workers * (kBytesPerWorker + plan.timeline_points * kBytesPerPoint);
 }
 
 }  // namespace
 
-void CheckSlo(const Checker& check, const v1::Slo& slo) {
-  const auto objective = [&](std::string_view field, bool present, double seconds) {
-    if (present) check.Positive(field, seconds, kMaxSimulatedSeconds);
-  };
-  objective("ttft_seconds", slo.has_ttft_seconds(), slo.ttft_seconds());
-  objective("tpot_seconds", slo.has_tpot_seconds(), slo.tpot_seconds());
-  objective("max_itl_seconds", slo.has_max_itl_seconds(), slo.max_itl_seconds());
-  objective("e2e_seconds", slo.has_e2e_seconds(), slo.e2e_seconds());
-}
-
-void ResolveRest(v1::Spec* spec, Findings* findings) {
-  const Checker check(findings, "");
-  check.Length("name", spec->name(), 200);
-  check.Length("description", spec->description(), 4'000);
-  CheckSlo(Checker(findings, "slo"), spec->slo());
-  const v1::Stop& stop = spec->stop();
-  if (stop.has_max_simulated_seconds()) {
-    check.Positive("stop.max_simulated_seconds", stop.max_simulated_seconds(),
-                   kMaxSimulatedSeconds);
-  }
-  const int64_t max = std::numeric_limits<int64_t>::max();
-  if (stop.has_max_events()) check.Range("stop.max_events", stop.max_events(), 1, max);
-  ResolveOutput(Checker(findings, "output"), spec->mutable_output());
-  if (spec->report().has_window()) {
-    ResolveWindow(Checker(findings, "report.window"), spec->workload(),
-                  spec->mutable_report()->mutable_window());
-  }
-  if (!spec->has_seed()) spec->set_seed(0);
-  check.Range("seed", spec->seed(), 0, max);
-}
-
 PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces,
                          const std::vector<std::string>& unread) {
   PreparedSpec prepared;
-  Findings findings(unread);
+  Findings findings(unread, &spec);
   v1::Spec resolved = spec;
   ResolveWorkers(traces, &resolved, &findings);
   ResolveNetwork(&resolved, &findings);
@@ -213,7 +155,8 @@ PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces,
   ResolveFaults(&resolved, &findings);
   ResolveWorkload(traces, resolved.mutable_workload(), &findings);
   ResolveMemoryPool(&resolved, &findings);
-  ResolveRest(&resolved, &findings);
+  ResolveSlo(Checker(&findings, "slo"), resolved.mutable_slo());
+  ResolveRunOptions(&resolved, &findings);
   CheckShortestRequest(resolved, capacities, &findings);
   GroupPlans groups = CompileGroups(resolved, capacities, findings);
   CheckIterationTimes(groups, &findings);
@@ -221,7 +164,7 @@ PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces,
   CountSizes(resolved, findings, &prepared);
   std::shared_ptr<const Plan> plan;
   if (findings.good()) {
-    DropEmpty(&resolved);
+    RemoveEmpty(&resolved);
     plan = CompilePlan(resolved, std::move(groups));
     CheckExpectedRequests(*plan, &findings);
     prepared.num_requests = plan->workload.num_requests;

@@ -41,6 +41,49 @@ TEST(FindingsTest, LaterStagesCheckWhatDoesNotDependOnAnError) {
                   HasSubstr("faults.events[0].worker: is 5")));
 }
 
+TEST(FindingsTest, WhatGroupsTakeFromTheSpecIsToldOnceAndWhereItStands) {
+  const Changes second = {{"workers[1]", "{hardware: a100-80g, memory: {block_size: 0}}"}};
+  EXPECT_THAT(FindingsOf({second[0],
+                          {"memory", "{block_size: -1, reserved_bytes: -1}"},
+                          {"local_scheduler", "{policy: orca, reserve_full_prompt: false}"}}),
+              ElementsAre(HasSubstr("ERROR workers[1].memory.block_size: is 0; allowed are"),
+                          HasSubstr("WARNING local_scheduler.reserve_full_prompt: does not apply"),
+                          HasSubstr("ERROR memory.block_size: is -1; allowed are"),
+                          HasSubstr("ERROR memory.reserved_bytes: is -1; allowed are")));
+  // Of nobody's making: the group's.
+  EXPECT_THAT(FindingsOf({{"local_scheduler.preemption_mode", "swap"}}),
+              ElementsAre(HasSubstr("ERROR workers[0].memory.host_memory_bytes: is missing")));
+}
+
+TEST(FindingsTest, ABreakpointWithTwoMistakesTellsBoth) {
+  EXPECT_THAT(
+      FindingsOf(
+          {{"workers[0].breakpoints",
+            "[{after: nothing, action: log, layers: [1, 32, 99]}, "
+            "{after: lm_head, action: log, layers: [40]}, {after: nowhere, action: stop}]"}}),
+      ElementsAre(HasSubstr("breakpoints[2].action: is 'stop'; allowed are"),
+                  HasSubstr("breakpoints[0].after: unknown place 'nothing'"),
+                  HasSubstr("breakpoints[0].layers[1]: is 32; allowed are 0 .. 31"),
+                  HasSubstr("breakpoints[0].layers[2]: is 99; allowed are 0 .. 31"),
+                  HasSubstr("breakpoints[1].after: is lm_head, which is not part of a layer"),
+                  HasSubstr("breakpoints[1].layers[0]: is 40; allowed are 0 .. 31"),
+                  HasSubstr("breakpoints[2].after: unknown place 'nowhere'")));
+}
+
+TEST(FindingsTest, WhatDoesNotApplyIsChecked) {
+  EXPECT_THAT(
+      FindingsOf({{"workers[0].parallelism.micro_batches", "0"},
+                  {"memory.overlap_swap", "true"},
+                  {"network", "{intra_node: nvlink9, kv_transfer: {buffered_groups: 0}}"},
+                  {"memory_pool", "{load: 7}"}}),
+      ElementsAre(HasSubstr("ERROR workers[0].parallelism.micro_batches: is 0; allowed are"),
+                  "WARNING memory.overlap_swap: is not used: it needs host_memory_bytes",
+                  HasSubstr("ERROR network.intra_node.name: unknown link preset 'nvlink9'"),
+                  HasSubstr("ERROR network.kv_transfer.buffered_groups: is 0; allowed are"),
+                  "ERROR memory_pool.load: is not a way to load; allowed are async, blocking",
+                  "WARNING memory_pool: is not used: the workload has no conversations"));
+}
+
 TEST(FindingsTest, OperatorsAreCheckedBesideOtherErrors) {
   EXPECT_THAT(
       FindingsOf({{"workers[0].breakpoints", "[{after: nothing, action: log}]"}, {"seed", "-1"}}),

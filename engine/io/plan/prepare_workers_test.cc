@@ -60,7 +60,7 @@ TEST(PrepareModelTest, DataTypes) {
               ElementsAre("ERROR model.weight_dtype: is not a data type; allowed are fp32, bf16, "
                           "fp16, fp8, int8, int4"));
   EXPECT_THAT(FindingsOf({{"memory.kv_cache_dtype", "77"}}),
-              ElementsAre(HasSubstr("ERROR workers[0].memory.kv_cache_dtype: is not a data type")));
+              ElementsAre(HasSubstr("ERROR memory.kv_cache_dtype: is not a data type")));
   const PreparedSpec fp8 = PrepareChanged({{"memory.kv_cache_dtype", "fp8"}});
   EXPECT_EQ(fp8.workers.at(0).kv_bytes_per_token(), 256 << 10);
 }
@@ -119,31 +119,29 @@ TEST(PrepareWorkersTest, TensorMustDivideHeads) {
 }
 
 TEST(PrepareWorkersTest, LocalSchedulers) {
-  EXPECT_THAT(
-      FindingsOf({{"local_scheduler", "best"}}),
-      ElementsAre("ERROR workers[0].local_scheduler.policy: unknown local scheduler 'best'; "
-                  "known are chunked, orca, static, vllm_v0"));
-  EXPECT_THAT(
-      FindingsOf({{"local_scheduler", "vllm"}}),
-      ElementsAre("ERROR workers[0].local_scheduler.policy: unknown local scheduler 'vllm'; "
-                  "did you mean vllm_v0?"));
+  EXPECT_THAT(FindingsOf({{"local_scheduler", "best"}}),
+              ElementsAre("ERROR local_scheduler.policy: unknown local scheduler 'best'; "
+                          "known are chunked, orca, static, vllm_v0"));
+  EXPECT_THAT(FindingsOf({{"local_scheduler", "vllm"}}),
+              ElementsAre("ERROR local_scheduler.policy: unknown local scheduler 'vllm'; "
+                          "did you mean vllm_v0?"));
   EXPECT_THAT(
       FindingsOf({{"local_scheduler.max_num_batched_tokens", "100"}}),
-      ElementsAre("ERROR workers[0].local_scheduler.max_num_batched_tokens: is 100; with "
+      ElementsAre("ERROR local_scheduler.max_num_batched_tokens: is 100; with "
                   "chunked it must be at least max_num_seqs, 256: every running request may "
                   "decode a token"));
   EXPECT_THAT(
       FindingsOf({{"local_scheduler", "orca"}, {"local_scheduler.max_num_batched_tokens", "100"}}),
       IsEmpty());
   EXPECT_THAT(FindingsOf({{"local_scheduler.max_num_seqs", "1000001"}}),
-              ElementsAre("ERROR workers[0].local_scheduler.max_num_seqs: is 1000001; allowed are "
+              ElementsAre("ERROR local_scheduler.max_num_seqs: is 1000001; allowed are "
                           "0 .. "
                           "1,000,000"));
 }
 
 TEST(PrepareWorkersTest, MaxModelLen) {
   EXPECT_THAT(FindingsOf({{"local_scheduler.max_model_len", "8192"}}),
-              ElementsAre("WARNING workers[0].local_scheduler.max_model_len: is 8192, beyond the "
+              ElementsAre("WARNING local_scheduler.max_model_len: is 8192, beyond the "
                           "model's context of 4096"));
   EXPECT_THAT(FindingsOf({{"memory.kv_blocks", "101"}}),
               ElementsAre("WARNING workers[0].local_scheduler.max_model_len: is 4,096, but the KV "
@@ -151,14 +149,13 @@ TEST(PrepareWorkersTest, MaxModelLen) {
 }
 
 TEST(PrepareWorkersTest, Memory) {
-  EXPECT_THAT(
-      FindingsOf({{"memory",
-                   "{block_size: 0, gpu_memory_utilization: 1.5, "
-                   "reserved_bytes: -1}"}}),
-      ElementsAre("ERROR workers[0].memory.block_size: is 0; allowed are 1 .. 65,536",
-                  "ERROR workers[0].memory.gpu_memory_utilization: is 1.5; it must be above "
-                  "0 and at most 1",
-                  HasSubstr("ERROR workers[0].memory.reserved_bytes: is -1; allowed are")));
+  EXPECT_THAT(FindingsOf({{"memory",
+                           "{block_size: 0, gpu_memory_utilization: 1.5, "
+                           "reserved_bytes: -1}"}}),
+              ElementsAre("ERROR memory.block_size: is 0; allowed are 1 .. 65,536",
+                          "ERROR memory.gpu_memory_utilization: is 1.5; it must be above "
+                          "0 and at most 1",
+                          HasSubstr("ERROR memory.reserved_bytes: is -1; allowed are")));
 }
 
 TEST(PrepareWorkersTest, Affine) {

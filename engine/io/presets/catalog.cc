@@ -13,6 +13,8 @@
 #include "engine/policy/local/registry.h"
 #include "engine/policy/order/registry.h"
 #include "engine/policy/victim/registry.h"
+#include "engine/workload/arrival_registry.h"
+#include "engine/workload/length_registry.h"
 
 namespace tokensim {
 namespace {
@@ -159,6 +161,9 @@ v1::Catalog BuildCatalog() {
   AddRegistry(Victims(), catalog.mutable_preemption_victims());
   AddRegistry(Evictions(), catalog.mutable_evictions());
   AddRegistry(SharingRules(), catalog.mutable_sharing_rules());
+  AddRegistry(ArrivalProcesses(), catalog.mutable_arrivals());
+  AddRegistry(LengthDistributions(), catalog.mutable_length_distributions());
+  AddRegistry(LengthSources(), catalog.mutable_length_sources());
   AddPolicies(kBreakpoints, catalog.mutable_breakpoints());
   for (const std::string& name : LinkPresetNames()) {
     v1::PolicyEntry* entry = catalog.add_links();
