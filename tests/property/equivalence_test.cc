@@ -333,9 +333,9 @@ TEST(RandomClusters, EngineEqualsReferenceWhereBatchesWait) {
       moved += r.kv_transfer > 0;
     }
   }
-  EXPECT_GE(waited, 30'000);
-  EXPECT_GE(redispatched, 1'000);
-  EXPECT_GE(moved, 5'000);
+  EXPECT_GE(waited, Cases(30'000));
+  EXPECT_GE(redispatched, Cases(1'000));
+  EXPECT_GE(moved, Cases(5'000));
 }
 
 // Whether requests can go on arriving until a time.
