@@ -120,6 +120,25 @@ TEST(KernelPricerTest, AxesAreTheSizesTheyAreNamedFor) {
   expect(SurfaceKernel::kAllReduce, {2, 3 * 4096 * 2});
 }
 
+// A micro-batch costs what a batch of its size does.
+TEST(KernelPricerTest, MicroBatchesAreReadAtTheirOwnSizes) {
+  Surfaces surfaces = {Flat(SurfaceKernel::kPrefillAttention, 1),
+                       Flat(SurfaceKernel::kDecodeAttention, 1)};
+  for (EfficiencySurface& surface : surfaces) {
+    surface.axes[0].values = {1, 1e6};
+    surface.efficiency = {1e-6, 1};
+  }
+  const auto pricer = MakeKernelPricer(ReadModelPreset("llama3.1-8b"), Device(), surfaces, {});
+  const PrefillChunk chunks[] = {{.new_tokens = 30, .history = 5},
+                                 {.new_tokens = 30, .history = 5}};
+  const AttentionSeconds halves = pricer->Attention(
+      {.decode_count = 10, .decode_context = 1000, .prefill_tokens = 60, .prefill = chunks}, 2);
+  const AttentionSeconds half = pricer->Attention(
+      {.decode_count = 5, .decode_context = 500, .prefill_tokens = 30, .prefill = {chunks, 1}}, 1);
+  EXPECT_NEAR(halves.decode, half.decode, 1e-9 * half.decode);
+  EXPECT_NEAR(halves.prefill, half.prefill, 1e-9 * half.prefill);
+}
+
 TEST(KernelPricerTest, ExpertsByTheirBlockOrAsOneGemm) {
   const TransformerConfig mixtral = ReadModelPreset("mixtral-8x7b");
   const TransformerOperators operators(mixtral, {});
