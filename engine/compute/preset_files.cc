@@ -140,6 +140,10 @@ HardwarePreset ReadHardware(const std::filesystem::path& path) {
   return preset;
 }
 
+std::filesystem::path ModelPath(const std::string& name) {
+  return std::filesystem::path(TOKENSIM_SOURCE_DIR) / "configs/models" / (name + ".yaml");
+}
+
 std::filesystem::path HardwarePath(const std::string& name) {
   return std::filesystem::path(TOKENSIM_SOURCE_DIR) / "configs/hardware" / (name + ".yaml");
 }
@@ -148,7 +152,11 @@ std::filesystem::path HardwarePath(const std::string& name) {
 
 std::vector<ModelPreset> ReadModelPresets() {
   std::vector<ModelPreset> presets;
-  for (const auto& path : Files("models")) presets.push_back(ReadModel(path));
+  for (const char* name :
+       {"codellama-34b", "llama2-13b", "llama2-70b", "llama2-7b", "llama3.1-70b", "llama3.1-8b",
+        "mixtral-8x7b", "opt-13b", "qwen3-30b-a3b", "qwen3-32b"}) {
+    presets.push_back(ReadModel(ModelPath(name)));
+  }
   return presets;
 }
 
@@ -159,8 +167,7 @@ std::vector<HardwarePreset> ReadHardwarePresets() {
 }
 
 TransformerConfig ReadModelPreset(const std::string& name) {
-  return ReadModel(std::filesystem::path(TOKENSIM_SOURCE_DIR) / "configs/models" / (name + ".yaml"))
-      .config;
+  return ReadModel(ModelPath(name)).config;
 }
 
 DeviceConfig ReadHardwarePreset(const std::string& name) {

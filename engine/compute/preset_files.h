@@ -24,8 +24,9 @@ struct HardwarePreset {
   std::vector<EfficiencySurface> kernels;
 };
 
-// Sorted by file name.
+// The models in the short form that tests go through.
 [[nodiscard]] std::vector<ModelPreset> ReadModelPresets();
+// Sorted by file name.
 [[nodiscard]] std::vector<HardwarePreset> ReadHardwarePresets();
 [[nodiscard]] TransformerConfig ReadModelPreset(const std::string& name);
 [[nodiscard]] DeviceConfig ReadHardwarePreset(const std::string& name);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/compute/backend.h"
 #include "engine/compute/collective_costs.h"
@@ -12,12 +13,12 @@ namespace {
 
 class RooflinePricer final : public OperatorPricer {
  public:
-  RooflinePricer(const TransformerConfig& model, const DeviceConfig& device,
-                 const ParallelismConfig& split)
+  RooflinePricer(const Model& model, const DeviceConfig& device, const ParallelismConfig& split)
       : operators_(model, split),
         collectives_(device.interconnect, split),
-        gemm_seconds_per_flop_(1 / (GemmPeak(model, device) * device.compute_efficiency)),
-        seconds_per_flop_(1 / (device.peak_flops * device.compute_efficiency)),
+        seconds_per_flop_{SecondsPerFlop(MathRate::k32Bit, device),
+                          SecondsPerFlop(MathRate::k16Bit, device),
+                          SecondsPerFlop(MathRate::k8Bit, device)},
         seconds_per_byte_(1 /
                           (device.memory_bandwidth_bytes_per_second * device.memory_efficiency)),
         launch_(device.kernel_launch_seconds) {}
@@ -25,6 +26,7 @@ class RooflinePricer final : public OperatorPricer {
   double Seconds(const Operator& op) const override { return Work(op) + launch_; }
 
   AttentionSeconds Attention(const IterationShape& shape, int32_t parts) const override {
+    if (!operators_.plain()) return LayeredAttention(shape, parts);
     AttentionSeconds seconds;
     if (shape.decode_count > 0) {
       seconds.decode = Seconds(
@@ -49,14 +51,39 @@ class RooflinePricer final : public OperatorPricer {
     const double memory = op.bytes * seconds_per_byte_;
     switch (op.kind) {
       case OperatorKind::kGemm:
-        return std::max(op.flops * gemm_seconds_per_flop_, memory);
       case OperatorKind::kAttention:
-        return std::max(op.flops * seconds_per_flop_, memory);
+        return std::max(op.flops * seconds_per_flop_[static_cast<size_t>(op.format.rate)], memory);
       case OperatorKind::kMemory:
         return memory;
       default:
         return collectives_.Seconds(op);
     }
+  }
+
+  static double SecondsPerFlop(MathRate rate, const DeviceConfig& device) {
+    return 1 / (PeakFlops(rate, device) * device.compute_efficiency);
+  }
+
+  // The mean of all layers.
+  AttentionSeconds LayeredAttention(const IterationShape& shape, int32_t parts) const {
+    std::vector<Operator> operators;
+    operators.reserve(16);
+    const auto mean = [&] {
+      double seconds = 0;
+      for (const Operator& op : operators) seconds += op.repeats * Seconds(Part(op, parts));
+      operators.clear();
+      return seconds / operators_.layers();
+    };
+    AttentionSeconds seconds;
+    if (shape.decode_count > 0) {
+      operators_.AppendDecodeAttention(shape.decode_count, shape.decode_context, operators);
+      seconds.decode = mean();
+    }
+    if (!shape.prefill.empty()) {
+      operators_.AppendPrefillAttention(shape.prefill, operators);
+      seconds.prefill = mean();
+    }
+    return seconds;
   }
 
   // Attention of one of the equal micro-batches.
@@ -68,27 +95,32 @@ class RooflinePricer final : public OperatorPricer {
 
   TransformerOperators operators_;
   CollectiveCosts collectives_;
-  double gemm_seconds_per_flop_;
-  double seconds_per_flop_;
+  double seconds_per_flop_[3];  // by MathRate
   double seconds_per_byte_;
   double launch_;
 };
 
 }  // namespace
 
-double GemmPeak(const TransformerConfig& model, const DeviceConfig& device) {
-  if (model.weight_bytes_per_parameter == 1) return device.peak_8bit_flops;
-  if (model.weight_bytes_per_parameter > 2) return device.peak_flops / 2;
+double PeakFlops(MathRate rate, const DeviceConfig& device) {
+  switch (rate) {
+    case MathRate::k8Bit:
+      return device.peak_8bit_flops;
+    case MathRate::k32Bit:
+      return device.peak_flops / 2;
+    case MathRate::k16Bit:
+      break;
+  }
   return device.peak_flops;
 }
 
-std::unique_ptr<const OperatorPricer> MakeRooflinePricer(const TransformerConfig& model,
+std::unique_ptr<const OperatorPricer> MakeRooflinePricer(const Model& model,
                                                          const DeviceConfig& device,
                                                          const ParallelismConfig& split) {
   return std::make_unique<RooflinePricer>(model, device, split);
 }
 
-std::unique_ptr<const ComputeModel> MakeRooflineModel(const TransformerConfig& model,
+std::unique_ptr<const ComputeModel> MakeRooflineModel(const Model& model,
                                                       const DeviceConfig& device,
                                                       const ParallelismConfig& split,
                                                       int32_t expected_max_tokens) {

@@ -17,16 +17,16 @@
 
 namespace tokensim {
 
-// Arithmetic rate of a GEMM by the type of its weights. 4-bit weights are expanded to 16 bits
-// before they are multiplied. 32-bit GEMMs run as TF32, at half the 16-bit rate of NVIDIA's tensor
-// cores.
-[[nodiscard]] double GemmPeak(const TransformerConfig& model, const DeviceConfig& device);
+// Arithmetic rate of a GEMM by the rate of its weights' format. 4-bit weights are expanded to 16
+// bits before they are multiplied. 32-bit GEMMs run as TF32, at half the 16-bit rate of NVIDIA's
+// tensor cores.
+[[nodiscard]] double PeakFlops(MathRate rate, const DeviceConfig& device);
 
 [[nodiscard]] std::unique_ptr<const OperatorPricer> MakeRooflinePricer(
-    const TransformerConfig& model, const DeviceConfig& device, const ParallelismConfig& split);
+    const Model& model, const DeviceConfig& device, const ParallelismConfig& split);
 
 // The roofline with the host overheads of the device.
-[[nodiscard]] std::unique_ptr<const ComputeModel> MakeRooflineModel(const TransformerConfig& model,
+[[nodiscard]] std::unique_ptr<const ComputeModel> MakeRooflineModel(const Model& model,
                                                                     const DeviceConfig& device,
                                                                     const ParallelismConfig& split,
                                                                     int32_t expected_max_tokens);

@@ -37,29 +37,35 @@ std::optional<Priced> Find(std::span<const EfficiencySurface> surfaces, SurfaceK
 
 class KernelPricer final : public OperatorPricer {
  public:
-  KernelPricer(const TransformerConfig& model, const DeviceConfig& device,
+  KernelPricer(const Model& model, const DeviceConfig& device,
                std::span<const EfficiencySurface> surfaces, const ParallelismConfig& split)
       : operators_(model, split),
         roofline_(MakeRooflinePricer(model, device, split)),
-        gemm_seconds_per_flop_(1 / GemmPeak(model, device)),
-        seconds_per_flop_(1 / device.peak_flops),
+        seconds_per_flop_{1 / PeakFlops(MathRate::k32Bit, device),
+                          1 / PeakFlops(MathRate::k16Bit, device),
+                          1 / PeakFlops(MathRate::k8Bit, device)},
         seconds_per_byte_(1 / device.memory_bandwidth_bytes_per_second),
         link_seconds_per_byte_(1 / device.interconnect.bandwidth_bytes_per_second),
         devices_(split.tensor),
-        heads_(operators_.shard().attention_heads),
+        heads_(operators_.shard().heads),
         kv_heads_(operators_.shard().kv_heads) {
     // 16-bit attention and all-reduce whatever the weights are.
     constexpr double kActivationBytes = 2;
-    const double group = heads_ / kv_heads_;
-    const double prefill[] = {group, 1.0 * model.head_dim};
-    const double decode[] = {group, kv_heads_, 1.0 * model.head_dim};
-    const double moe[] = {1.0 * model.hidden_size, 1.0 * operators_.shard().intermediate_size};
-    const double weights = model.weight_bytes_per_parameter;
-    gemm_ = Find(surfaces, SurfaceKernel::kGemm, weights);
-    prefill_ = Find(surfaces, SurfaceKernel::kPrefillAttention, kActivationBytes, prefill);
-    decode_ = Find(surfaces, SurfaceKernel::kDecodeAttention, kActivationBytes, decode);
+    if (operators_.plain()) {
+      const double group = heads_ / kv_heads_;
+      const double head_dim = model.groups.front().attention.head_dim;
+      const double prefill[] = {group, head_dim};
+      const double decode[] = {group, kv_heads_, head_dim};
+      prefill_ = Find(surfaces, SurfaceKernel::kPrefillAttention, kActivationBytes, prefill);
+      decode_ = Find(surfaces, SurfaceKernel::kDecodeAttention, kActivationBytes, decode);
+    }
     if (devices_ > 1) all_reduce_ = Find(surfaces, SurfaceKernel::kAllReduce, kActivationBytes);
-    if (model.num_experts > 0) moe_ = Find(surfaces, SurfaceKernel::kMoe, weights, moe);
+    if (const LayerGroup* layers = model.experts()) {
+      const double rows = layers->mlp.latent > 0 ? layers->mlp.latent : model.hidden_size;
+      const double moe[] = {rows, 1.0 * ShardOf(*layers, split).width};
+      moe_ = Find(surfaces, SurfaceKernel::kMoe, SurfaceBytes(model.formats.experts), moe);
+    }
+    FindGemms(surfaces);
     ListSources();
   }
 
@@ -71,7 +77,7 @@ class KernelPricer final : public OperatorPricer {
       const double sizes[] = {devices_, op.bytes};
       return op.bytes * link_seconds_per_byte_ / surface->grid.At(sizes);
     }
-    const double work = std::max(op.flops * gemm_seconds_per_flop_, op.bytes * seconds_per_byte_);
+    const double work = Work(op);
     const double rows = op.rows / op.matrices;
     if (IsExperts(op) && moe_) {
       const double sizes[] = {rows, op.matrices};
@@ -82,6 +88,7 @@ class KernelPricer final : public OperatorPricer {
   }
 
   AttentionSeconds Attention(const IterationShape& shape, int32_t parts) const override {
+    if (!operators_.plain()) return roofline_->Attention(shape, parts);
     AttentionSeconds seconds;
     const bool priced = prefill_ && decode_;
     if (!priced) seconds = roofline_->Attention(shape, parts);
@@ -90,7 +97,7 @@ class KernelPricer final : public OperatorPricer {
       const double sizes[] = {count / parts * kv_heads_,
                               static_cast<double>(shape.decode_context) / count};
       const Operator op = operators_.DecodeAttention(shape.decode_count, shape.decode_context);
-      seconds.decode = AttentionWork(op) / (parts * decode_->grid.At(sizes));
+      seconds.decode = Work(op) / (parts * decode_->grid.At(sizes));
     }
     if (!shape.prefill.empty() && prefill_) {
       const auto chunks = static_cast<double>(shape.prefill.size());
@@ -101,7 +108,7 @@ class KernelPricer final : public OperatorPricer {
       }
       const double sizes[] = {chunks / parts * heads_, std::sqrt(pairs / chunks)};
       const Operator op = operators_.PrefillAttention(shape.prefill);
-      seconds.prefill = AttentionWork(op) / (parts * prefill_->grid.At(sizes));
+      seconds.prefill = Work(op) / (parts * prefill_->grid.At(sizes));
     }
     return seconds;
   }
@@ -112,8 +119,38 @@ class KernelPricer final : public OperatorPricer {
   }
 
  private:
-  double AttentionWork(const Operator& op) const {
-    return std::max(op.flops * seconds_per_flop_, op.bytes * seconds_per_byte_);
+  // What a surface calls the size of weights: scales of 8-bit ones are left out.
+  static double SurfaceBytes(const WeightFormat& format) {
+    return format.rate == MathRate::k8Bit ? 1 : format.bytes;
+  }
+
+  // One surface for each format that some operator has.
+  void FindGemms(std::span<const EfficiencySurface> surfaces) {
+    for (const Operator& op : Listed()) {
+      if (op.kind != OperatorKind::kGemm || Gemm(op) != nullptr) continue;
+      const double bytes = SurfaceBytes(op.format);
+      if (auto found = Find(surfaces, SurfaceKernel::kGemm, bytes)) {
+        gemms_.emplace_back(bytes, std::move(*found));
+      }
+    }
+  }
+  const Priced* Gemm(const Operator& op) const {
+    for (const auto& [bytes, priced] : gemms_) {
+      if (bytes == SurfaceBytes(op.format)) return &priced;
+    }
+    return nullptr;
+  }
+  std::vector<Operator> Listed() const {
+    std::vector<Operator> operators;
+    operators_.AppendDense(1, operators);
+    operators_.AppendExperts(1, operators);
+    operators_.AppendOutput(1, operators);
+    return operators;
+  }
+
+  double Work(const Operator& op) const {
+    return std::max(op.flops * seconds_per_flop_[static_cast<size_t>(op.format.rate)],
+                    op.bytes * seconds_per_byte_);
   }
 
   static bool IsExperts(const Operator& op) {
@@ -129,15 +166,11 @@ class KernelPricer final : public OperatorPricer {
     if (op.kind == OperatorKind::kAllReduce) return all_reduce_ ? &*all_reduce_ : nullptr;
     if (op.kind != OperatorKind::kGemm) return nullptr;
     if (IsExperts(op) && moe_) return &*moe_;
-    return gemm_ ? &*gemm_ : nullptr;
+    return Gemm(op);
   }
 
   void ListSources() {
-    std::vector<Operator> operators;
-    operators_.AppendDense(1, operators);
-    operators_.AppendExperts(1, operators);
-    operators_.AppendOutput(1, operators);
-    for (const Operator& op : operators) {
+    for (const Operator& op : Listed()) {
       if (InMoeBlock(op)) sources_[op.name] = "in the experts' GEMMs";
       if (const Priced* surface = SurfaceOf(op)) sources_[op.name] = surface->source;
     }
@@ -147,25 +180,24 @@ class KernelPricer final : public OperatorPricer {
 
   TransformerOperators operators_;
   std::unique_ptr<const OperatorPricer> roofline_;
-  double gemm_seconds_per_flop_;
-  double seconds_per_flop_;
+  double seconds_per_flop_[3];  // by MathRate
   double seconds_per_byte_;
   double link_seconds_per_byte_;
   double devices_;
   double heads_;  // of one device
   double kv_heads_;
   // None: no surface.
-  std::optional<Priced> gemm_;
-  std::optional<Priced> moe_;         // by rows per expert and active experts
-  std::optional<Priced> prefill_;     // by prompts x heads and length of a prompt
-  std::optional<Priced> decode_;      // by sequences x KV heads and context
-  std::optional<Priced> all_reduce_;  // by devices and bytes
+  std::vector<std::pair<double, Priced>> gemms_;  // by bytes of a weight
+  std::optional<Priced> moe_;                     // by rows per expert and active experts
+  std::optional<Priced> prefill_;                 // by prompts x heads and length of a prompt
+  std::optional<Priced> decode_;                  // by sequences x KV heads and context
+  std::optional<Priced> all_reduce_;              // by devices and bytes
   std::map<std::string, std::string, std::less<>> sources_;
 };
 
 }  // namespace
 
-std::unique_ptr<const OperatorPricer> MakeKernelPricer(const TransformerConfig& model,
+std::unique_ptr<const OperatorPricer> MakeKernelPricer(const Model& model,
                                                        const DeviceConfig& device,
                                                        std::span<const EfficiencySurface> surfaces,
                                                        const ParallelismConfig& split) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/compute/backend_registry.h"
+#include "engine/io/plan/model_plan.h"
 #include "engine/io/plan/policy_fields.h"
 #include "engine/io/plan/resolve.h"
 #include "engine/run/plan.h"
@@ -19,7 +20,7 @@ std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
   const auto backend = ConfigurePolicy(Backends(), BackendName(compute), BackendSection(compute));
   const int32_t budget = group.local_scheduler().max_num_batched_tokens();
   BackendContext context;
-  context.model = ToTransformer(ModelOf(spec, group), group.memory().kv_cache_dtype());
+  context.model = ToModel(ModelOf(spec, group), group.memory().kv_cache_dtype());
   context.device = ToDevice(group.hardware());
   context.split = ToParallelism(group.parallelism());
   context.calibration = ToCalibration(group);
@@ -59,39 +60,6 @@ ReportWindow CompileWindow(const v1::ReportWindow& window) {
 }
 
 }  // namespace
-
-double BytesPerElement(v1::DataType type) {
-  switch (type) {
-    case v1::DATA_TYPE_FP32:
-      return 4;
-    case v1::DATA_TYPE_FP8:
-    case v1::DATA_TYPE_INT8:
-      return 1;
-    case v1::DATA_TYPE_INT4:
-      return 0.5;
-    default:
-      return 2;
-  }
-}
-
-TransformerConfig ToTransformer(const v1::Model& model, v1::DataType kv_dtype) {
-  TransformerConfig config;
-  config.name = model.name();
-  config.num_layers = model.num_layers();
-  config.hidden_size = model.hidden_size();
-  config.num_attention_heads = model.num_attention_heads();
-  config.num_kv_heads = model.num_kv_heads();
-  config.head_dim = model.head_dim();
-  config.intermediate_size = model.intermediate_size();
-  config.gated_mlp = model.gated_mlp();
-  config.vocab_size = model.vocab_size();
-  config.tie_word_embeddings = model.tie_word_embeddings();
-  config.num_experts = model.moe().num_experts();
-  config.experts_per_token = model.moe().experts_per_token();
-  config.weight_bytes_per_parameter = BytesPerElement(model.weight_dtype());
-  config.kv_bytes_per_element = BytesPerElement(kv_dtype);
-  return config;
-}
 
 ParallelismConfig ToParallelism(const v1::Parallelism& parallelism) {
   ParallelismConfig config;

@@ -58,7 +58,7 @@ TEST(PrepareModelTest, Experts) {
 TEST(PrepareModelTest, DataTypes) {
   EXPECT_THAT(FindingsOf({{"model.weight_dtype", "0"}}),
               ElementsAre("ERROR model.weight_dtype: is not a data type; allowed are fp32, bf16, "
-                          "fp16, fp8, int8, int4"));
+                          "fp16, fp8, int8, int4, fp8_block, mxfp4, nvfp4, int4_g128, int4_g32"));
   EXPECT_THAT(FindingsOf({{"memory.kv_cache_dtype", "77"}}),
               ElementsAre(HasSubstr("ERROR workers[0].memory.kv_cache_dtype: is not a data type")));
   const PreparedSpec fp8 = PrepareChanged({{"memory.kv_cache_dtype", "fp8"}});

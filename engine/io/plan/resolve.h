@@ -20,7 +20,7 @@
 #include "engine/hardware/topology.h"
 #include "engine/io/plan/findings.h"
 #include "engine/io/plan/prepare.h"
-#include "engine/model/transformer.h"
+#include "engine/model/parallelism.h"
 #include "engine/run/plan.h"
 #include "engine/worker/local_scheduler.h"
 #include "engine/workload/workload.h"
@@ -36,7 +36,8 @@ inline constexpr int64_t kUnboundedModelLen = 1'000'000;  // of a model that sta
 using GroupPlans = std::vector<std::optional<WorkerPlan>>;
 
 // `required`: every figure of the model must be known.
-void ResolveModel(const std::string& path, bool required, v1::Model* model, Findings* findings);
+void ResolveModel(const TracePolicy& policy, const std::string& path, bool required,
+                  v1::Model* model, Findings* findings);
 
 // What a worker's device is needed for.
 struct HardwareNeeds {
@@ -149,8 +150,6 @@ void CheckSlo(const Checker& check, const v1::Slo& slo);
 void ResolveRest(v1::Spec* spec, Findings* findings);
 
 // Plain structs of resolved messages.
-[[nodiscard]] double BytesPerElement(v1::DataType type);
-[[nodiscard]] TransformerConfig ToTransformer(const v1::Model& model, v1::DataType kv_dtype);
 [[nodiscard]] ParallelismConfig ToParallelism(const v1::Parallelism& parallelism);
 [[nodiscard]] ProfileTables ToProfileTables(const v1::ProfileTables& tables);
 // With the host overheads of the hardware where the calibration gives none.

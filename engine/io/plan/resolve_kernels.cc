@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "engine/io/plan/model_plan.h"
 #include "engine/io/plan/resolve.h"
 
 namespace tokensim {

@@ -38,6 +38,12 @@ void ResolveTiers(const Checker& check, bool swaps, v1::Memory* m) {
   if (m->host_memory_bytes() == 0) m->clear_host_memory_bytes();
 }
 
+// Blocks of a KV cache are a token wide.
+bool IsKvType(v1::DataType type) {
+  return v1::DataType_IsValid(type) && type != 0 &&
+         (type <= v1::DATA_TYPE_INT4 || type == v1::DATA_TYPE_NVFP4);
+}
+
 }  // namespace
 
 void ResolveMemory(const Checker& group_check, v1::WorkerGroup* group) {
@@ -55,9 +61,10 @@ void ResolveMemory(const Checker& group_check, v1::WorkerGroup* group) {
     const int32_t null_blocks = TraitsOf(group->local_scheduler()).null_blocks;
     check.Range("kv_blocks", m->kv_blocks(), 1 + null_blocks, kMaxBlocks);
   }
-  if (!v1::DataType_IsValid(m->kv_cache_dtype()) || m->kv_cache_dtype() == 0) {
+  if (!IsKvType(m->kv_cache_dtype())) {
     check.Error("kv_cache_dtype",
-                "is not a data type; allowed are fp32, bf16, fp16, fp8, int8, int4");
+                "is not a data type of a KV cache; allowed are fp32, bf16, fp16, fp8, int8, int4, "
+                "nvfp4");
   }
   const bool swaps = group->local_scheduler().preemption_mode() == v1::PREEMPTION_MODE_SWAP;
   ResolveTiers(check, swaps, m);

@@ -1,9 +1,23 @@
+// The model of a spec: presets expanded, what it leaves out filled in, everything checked. Its layer
+// groups are in resolve_layers.cc.
 #include "absl/strings/str_cat.h"
+#include "engine/io/plan/files.h"
+#include "engine/io/plan/model_import.h"
 #include "engine/io/plan/resolve.h"
+#include "engine/io/plan/resolve_layers.h"
 #include "engine/io/presets/catalog.h"
 
 namespace tokensim {
 namespace {
+
+// `fields` on top of `base`. Lists of layers and types of parts are not mixed with those of the
+// base: a spec that says one type of all weights means all.
+v1::Model On(v1::Model base, const v1::Model& fields) {
+  if (!fields.layers().empty()) base.clear_layers();
+  if (fields.has_weight_dtype()) base.clear_weight_dtypes();
+  base.MergeFrom(fields);
+  return base;
+}
 
 void ExpandPreset(const Checker& check, v1::Model* model) {
   if (model->preset().empty()) return;
@@ -12,11 +26,32 @@ void ExpandPreset(const Checker& check, v1::Model* model) {
     check.NotFound("preset", "model preset", model->preset(), ModelPresetNames());
     return;
   }
-  v1::Model expanded = *preset;
-  expanded.MergeFrom(*model);
+  v1::Model expanded = On(*preset, *model);
   if (expanded.name().empty()) expanded.set_name(model->preset());
   expanded.clear_preset();
   *model = std::move(expanded);
+}
+
+// The file that the model names, in place of a preset.
+void ExpandConfig(const TracePolicy& policy, const Checker& check, v1::Model* model) {
+  if (model->config().empty()) return;
+  if (!model->preset().empty()) {
+    check.Error("config", "and preset do not go together");
+    return;
+  }
+  const std::string name = model->config();
+  const auto path = LocateFile(policy, name, "config");
+  if (!path.ok()) {
+    check.Error("config", std::string(path.status().message()));
+    return;
+  }
+  const absl::StatusOr<v1::Model> read = ReadModelFile(*path, v1::DATA_TYPE_UNSPECIFIED);
+  if (!read.ok()) {
+    check.Error("config", ReadError(policy, *path, name, read.status()));
+    return;
+  }
+  *model = On(*read, *model);
+  model->clear_config();
 }
 
 void CheckFigures(const Checker& check, const v1::Model& m) {
@@ -32,10 +67,20 @@ void CheckFigures(const Checker& check, const v1::Model& m) {
   if (m.has_max_position_embeddings()) {
     check.Range("max_position_embeddings", m.max_position_embeddings(), 2, kMaxLength);
   }
-  if (m.has_weight_dtype() && (!v1::DataType_IsValid(m.weight_dtype()) || m.weight_dtype() == 0)) {
-    check.Error("weight_dtype",
-                "is not a data type; allowed are fp32, bf16, fp16, fp8, int8, int4");
-  }
+  if (m.has_mtp_layers()) check.Range("mtp_layers", m.mtp_layers(), 0, 100);
+  if (m.has_weight_dtype()) CheckDataType(check, "weight_dtype", m.weight_dtype());
+  const v1::WeightDtypes& parts = m.weight_dtypes();
+  const auto part = [&](bool given, const char* field, v1::DataType type) {
+    if (given) CheckDataType(check, absl::StrCat("weight_dtypes.", field), type);
+  };
+  part(parts.has_attention(), "attention", parts.attention());
+  part(parts.has_mlp(), "mlp", parts.mlp());
+  part(parts.has_shared_experts(), "shared_experts", parts.shared_experts());
+  part(parts.has_experts(), "experts", parts.experts());
+  part(parts.has_router(), "router", parts.router());
+  part(parts.has_embedding(), "embedding", parts.embedding());
+  part(parts.has_head(), "head", parts.head());
+  part(parts.has_norms(), "norms", parts.norms());
 }
 
 void ResolveHeads(const Checker& check, v1::Model* m) {
@@ -49,6 +94,7 @@ void ResolveHeads(const Checker& check, v1::Model* m) {
   }
   if (m->has_head_dim() || !m->has_hidden_size() || m->hidden_size() < 1) return;
   if (m->hidden_size() % heads != 0) {
+    if (!m->layers().empty()) return;  // which may need none
     check.Missing("head_dim", absl::StrCat("is missing: hidden_size ", m->hidden_size(),
                                            " is not a multiple of num_attention_heads ", heads));
     return;
@@ -56,38 +102,35 @@ void ResolveHeads(const Checker& check, v1::Model* m) {
   m->set_head_dim(m->hidden_size() / heads);
 }
 
-void ResolveExperts(const Checker& check, v1::Model* m) {
-  if (!m->has_moe()) return;
-  const v1::MixtureOfExperts& moe = m->moe();
-  const bool total =
-      check.Required("moe.num_experts", moe.has_num_experts(), "how many experts a layer has");
-  const bool active = check.Required("moe.experts_per_token", moe.has_experts_per_token(),
-                                     "how many experts a token is sent to");
-  if (total && active && check.Range("moe.num_experts", moe.num_experts(), 2, 10'000)) {
-    check.Range("moe.experts_per_token", moe.experts_per_token(), 1, moe.num_experts());
+void RequireFigures(const Checker& check, const v1::Model& m) {
+  constexpr char kHint[] = "give it or a preset (`tokensim catalog models`)";
+  const bool layers = !m.layers().empty();
+  if (!layers) check.Required("num_layers", m.has_num_layers(), kHint);
+  check.Required("hidden_size", m.has_hidden_size(), kHint);
+  if (!layers) {
+    check.Required("num_attention_heads", m.has_num_attention_heads(), kHint);
+    check.Required("intermediate_size", m.has_intermediate_size(), kHint);
   }
+  check.Required("vocab_size", m.has_vocab_size(), kHint);
 }
 
 }  // namespace
 
-void ResolveModel(const std::string& path, bool required, v1::Model* model, Findings* findings) {
+void ResolveModel(const TracePolicy& policy, const std::string& path, bool required,
+                  v1::Model* model, Findings* findings) {
   const Checker check(findings, path);
   const int64_t errors = findings->errors();
-  ExpandPreset(check, model);
+  ExpandConfig(policy, check, model);
+  if (findings->errors() == errors) ExpandPreset(check, model);
   const bool expanded = findings->errors() == errors;
   CheckFigures(check, *model);
   ResolveHeads(check, model);
-  ResolveExperts(check, model);
+  if (model->has_moe()) CheckExperts(check, "moe", model->moe());
   if (!model->has_gated_mlp()) model->set_gated_mlp(true);
   if (!model->has_tie_word_embeddings()) model->set_tie_word_embeddings(false);
   if (!model->has_weight_dtype()) model->set_weight_dtype(v1::DATA_TYPE_BF16);
-  if (!required || !expanded) return;
-  constexpr char kHint[] = "give it or a preset (`tokensim catalog models`)";
-  check.Required("num_layers", model->has_num_layers(), kHint);
-  check.Required("hidden_size", model->has_hidden_size(), kHint);
-  check.Required("num_attention_heads", model->has_num_attention_heads(), kHint);
-  check.Required("intermediate_size", model->has_intermediate_size(), kHint);
-  check.Required("vocab_size", model->has_vocab_size(), kHint);
+  if (expanded) ResolveLayers(check, model);
+  if (required && expanded) RequireFigures(check, *model);
 }
 
 }  // namespace tokensim

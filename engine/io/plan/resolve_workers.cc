@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "engine/io/plan/model_plan.h"
 #include "engine/io/plan/resolve.h"
 #include "engine/policy/local/registry.h"
 
@@ -16,16 +17,20 @@ constexpr int64_t kMaxWorkers = 100'000;
 void ResolveTensor(const Checker& check, const v1::Model* model, v1::Parallelism* p) {
   if (!p->has_tensor()) p->set_tensor(1);
   if (!check.Range("tensor", p->tensor(), 1, 1'024)) return;
-  if (model == nullptr || !model->has_num_attention_heads()) return;
-  const int32_t heads = model->num_attention_heads();
-  const int32_t kv_heads = model->num_kv_heads();
-  if (heads % p->tensor() != 0) {
+  if (model == nullptr) return;
+  const SplitSizes sizes = SplitSizesOf(*model);
+  for (const int32_t heads : sizes.heads) {
+    if (heads % p->tensor() == 0) continue;
     check.Error("tensor", absl::StrCat("is ", p->tensor(),
                                        "; it must divide the model's attention heads, ", heads));
-  } else if (kv_heads > 0 && kv_heads % p->tensor() != 0 && p->tensor() % kv_heads != 0) {
+    return;
+  }
+  for (const int32_t kv_heads : sizes.kv_heads) {
+    if (kv_heads % p->tensor() == 0 || p->tensor() % kv_heads == 0) continue;
     check.Error("tensor",
                 absl::StrCat("is ", p->tensor(), "; it must divide the model's KV heads, ",
                              kv_heads, ", or be a multiple of them"));
+    return;
   }
 }
 
@@ -50,7 +55,8 @@ void ResolvePipeline(const Checker& check, const v1::Model* model, v1::Paralleli
 
 void ResolveExperts(const Checker& check, const v1::Model* model, v1::Parallelism* p) {
   if (p->has_expert() && check.Range("expert", p->expert(), 1, 1'024) && p->expert() > 1) {
-    const int32_t experts = model == nullptr ? 0 : model->moe().num_experts();
+    const std::vector<int32_t> experts =
+        model == nullptr ? std::vector<int32_t>() : SplitSizesOf(*model).experts;
     const int64_t replicas = p->has_data() ? p->data() : 1;
     const bool lockstep = replicas > 1 && p->expert() == p->tensor() * replicas;
     if (p->expert() != p->tensor() && !lockstep) {
@@ -61,11 +67,13 @@ void ResolveExperts(const Checker& check, const v1::Model* model, v1::Parallelis
       check.Error("pipeline", "and replicas that share their experts do not go together");
     } else if (model == nullptr) {
       // Whether it has that many experts is not known.
-    } else if (!model->has_moe()) {
+    } else if (experts.empty()) {
       check.Error("expert", "needs a model with experts (model.moe)");
-    } else if (experts % p->expert() != 0) {
+    } else if (const auto uneven = std::find_if(experts.begin(), experts.end(),
+                                                [&](int32_t e) { return e % p->expert() != 0; });
+               uneven != experts.end()) {
       check.Error("expert", absl::StrCat("is ", p->expert(),
-                                         "; it must divide the model's experts, ", experts));
+                                         "; it must divide the model's experts, ", *uneven));
     }
   }
   if (p->expert() == 1) p->clear_expert();
@@ -148,6 +156,16 @@ void CheckLockstep(const Checker& check, const v1::WorkerGroup& group) {
   }
 }
 
+// Tiles are chosen for one shape of attention and one type of weights.
+void CheckTiles(const Checker& check, const v1::Model& resolved) {
+  if (!ModelIsKnown(resolved)) return;
+  const Model model = ToModel(resolved, v1::DATA_TYPE_BF16);
+  if (model.plain_attention() && model.one_format()) return;
+  check.Error("compute",
+              "of tiles knows only models with the same full attention of heads in every layer and "
+              "one type of weights; roofline knows the others");
+}
+
 void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings* findings) {
   v1::WorkerGroup* group = spec->mutable_workers(index);
   const Checker check(findings, absl::StrCat("workers[", index, "]"));
@@ -164,13 +182,14 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
       !check.Broken("compute") && !check.Broken("memory") && !findings->Broken("memory");
   const bool figures = known && NeedsFigures(*group);
   if (group->has_model()) {
-    ResolveModel(check.Path("model"), figures, group->mutable_model(), findings);
+    ResolveModel(policy, check.Path("model"), figures, group->mutable_model(), findings);
   }
   const v1::Model& model = ModelOf(*spec, *group);
   const bool model_known = !findings->Broken(group->has_model() ? check.Path("model") : "model");
   ResolveParallelism(check.Path("parallelism"), model_known ? &model : nullptr,
                      group->mutable_parallelism(), findings);
   const bool operators = known && PricesOperators(group->compute());
+  if (operators && TraitsOf(group->compute()).needs_tiles && model_known) CheckTiles(check, model);
   if (figures && !group->has_hardware()) {
     check.Missing("hardware", "is missing: name a preset (`tokensim catalog hardware`)");
   } else if (group->has_hardware()) {
@@ -212,7 +231,7 @@ void CheckNames(const v1::Spec& spec, Findings* findings) {
 }
 
 // The spec's own model must be complete when a group relies on it.
-void ResolveSharedModel(v1::Spec* spec, Findings* findings) {
+void ResolveSharedModel(const TracePolicy& policy, v1::Spec* spec, Findings* findings) {
   bool needed = false;
   for (int i = 0; i < spec->workers_size(); ++i) {
     const Checker check(findings, absl::StrCat("workers[", i, "]"));
@@ -222,7 +241,7 @@ void ResolveSharedModel(v1::Spec* spec, Findings* findings) {
     needed = needed || (!merged.has_model() && NeedsFigures(merged));
   }
   if (spec->has_model()) {
-    ResolveModel("model", needed, spec->mutable_model(), findings);
+    ResolveModel(policy, "model", needed, spec->mutable_model(), findings);
   } else if (needed) {
     findings->Missing("model", "is missing: name a preset (`tokensim catalog models`)");
   }
@@ -255,7 +274,7 @@ void ResolveWorkers(const TracePolicy& policy, v1::Spec* spec, Findings* finding
     spec->clear_workers();
     return;
   }
-  ResolveSharedModel(spec, findings);
+  ResolveSharedModel(policy, spec, findings);
   if (spec->has_calibration()) {
     ResolveCalibration(policy, Checker(findings, "calibration"), spec->mutable_calibration());
   }
