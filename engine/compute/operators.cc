@@ -132,54 +132,12 @@ std::vector<Operator> TransformerOperators::List(const IterationShape& shape) co
     AppendExperts(shape.gathered_tokens > 0 ? shape.gathered_tokens : shape.tokens(), out);
   }
   AppendOutput(shape.sampled_count, out);
+  const auto add = [&](const Operator& op) { out.push_back(op); };
   if (shape.decode_count > 0) {
-    AppendDecodeAttention(shape.decode_count, shape.decode_context, out);
+    VisitDecodeAttention(shape.decode_count, shape.decode_context, add);
   }
-  if (!shape.prefill.empty()) AppendPrefillAttention(shape.prefill, out);
+  if (!shape.prefill.empty()) VisitPrefillAttention(shape.prefill, add);
   return out;
-}
-
-void TransformerOperators::AppendAttention(const char* name, const char* index_name, int32_t layers,
-                                           const AttentionWork& work,
-                                           std::vector<Operator>& out) const {
-  const Operator attention = {.name = name,
-                              .kind = OperatorKind::kAttention,
-                              .place = OperatorPlace::kLayer,
-                              .repeats = layers,
-                              .flops = work.flops,
-                              .bytes = work.bytes};
-  out.push_back(attention);
-  if (work.index_bytes == 0) return;
-  Operator index = attention;
-  index.name = index_name;
-  index.flops = work.index_flops;
-  index.bytes = work.index_bytes;
-  index.format.rate = MathRate::k8Bit;
-  out.push_back(index);
-}
-
-void TransformerOperators::AppendDecodeAttention(int64_t count, int64_t context,
-                                                 std::vector<Operator>& out) const {
-  if (plain_) {
-    out.push_back(DecodeAttention(count, context));
-    return;
-  }
-  for (const AttentionLayers& a : attentions_) {
-    AppendAttention("decode_attention", "decode_index", a.layers,
-                    a.operators.Decode(count, context), out);
-  }
-}
-
-void TransformerOperators::AppendPrefillAttention(std::span<const PrefillChunk> chunks,
-                                                  std::vector<Operator>& out) const {
-  if (plain_) {
-    out.push_back(PrefillAttention(chunks));
-    return;
-  }
-  for (const AttentionLayers& a : attentions_) {
-    AppendAttention("prefill_attention", "prefill_index", a.layers, a.operators.Prefill(chunks),
-                    out);
-  }
 }
 
 Operator TransformerOperators::Gemm(const char* name, OperatorPlace place, int32_t repeats,

@@ -73,10 +73,23 @@ class TransformerOperators {
   // Appends LM head and sampler. Nothing for 0 rows.
   void AppendOutput(int64_t rows, std::vector<Operator>& out) const;
 
-  // Attention of the layers of each kind, for decodes and for chunks: at most two operators a kind.
-  void AppendDecodeAttention(int64_t count, int64_t context, std::vector<Operator>& out) const;
-  void AppendPrefillAttention(std::span<const PrefillChunk> chunks,
-                              std::vector<Operator>& out) const;
+  // Calls `visit` with the attention of the layers of each kind, for decodes and for chunks: at most
+  // two operators a kind. Of any model.
+  template <typename Visit>
+  void VisitDecodeAttention(int64_t count, int64_t context, const Visit& visit) const {
+    if (plain_) return visit(DecodeAttention(count, context));
+    for (const AttentionLayers& a : attentions_) {
+      VisitWork("decode_attention", "decode_index", a.layers, a.operators.Decode(count, context),
+                visit);
+    }
+  }
+  template <typename Visit>
+  void VisitPrefillAttention(std::span<const PrefillChunk> chunks, const Visit& visit) const {
+    if (plain_) return visit(PrefillAttention(chunks));
+    for (const AttentionLayers& a : attentions_) {
+      VisitWork("prefill_attention", "prefill_index", a.layers, a.operators.Prefill(chunks), visit);
+    }
+  }
 
   // Where all layers attend alike, without a list: each of `count` sequences attends to its context, `context`
   // tokens in all, the new ones included.
@@ -138,8 +151,23 @@ class TransformerOperators {
             .flops = pair_flops_ * pairs,
             .bytes = kv_bytes_ * context + row_bytes_ * rows};
   }
-  void AppendAttention(const char* name, const char* index_name, int32_t layers,
-                       const AttentionWork& work, std::vector<Operator>& out) const;
+  template <typename Visit>
+  static void VisitWork(const char* name, const char* index_name, int32_t layers,
+                        const AttentionWork& work, const Visit& visit) {
+    Operator op = {.name = name,
+                   .kind = OperatorKind::kAttention,
+                   .place = OperatorPlace::kLayer,
+                   .repeats = layers,
+                   .flops = work.flops,
+                   .bytes = work.bytes};
+    visit(op);
+    if (work.index_bytes == 0) return;
+    op.name = index_name;
+    op.flops = work.index_flops;
+    op.bytes = work.index_bytes;
+    op.format.rate = MathRate::k8Bit;
+    visit(op);
+  }
   // y[rows, n] = x[rows, k] W[k, n], the rows spread over `matrices` weight matrices.
   [[nodiscard]] Operator Gemm(const char* name, OperatorPlace place, int32_t repeats,
                               const WeightFormat& format, double rows, double k, double n,

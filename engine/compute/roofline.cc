@@ -66,22 +66,17 @@ class RooflinePricer final : public OperatorPricer {
 
   // The mean of all layers.
   AttentionSeconds LayeredAttention(const IterationShape& shape, int32_t parts) const {
-    std::vector<Operator> operators;
-    operators.reserve(16);
-    const auto mean = [&] {
-      double seconds = 0;
-      for (const Operator& op : operators) seconds += op.repeats * Seconds(Part(op, parts));
-      operators.clear();
-      return seconds / operators_.layers();
-    };
+    double sum = 0;  // of all layers
+    const auto add = [&](const Operator& op) { sum += op.repeats * Seconds(Part(op, parts)); };
     AttentionSeconds seconds;
     if (shape.decode_count > 0) {
-      operators_.AppendDecodeAttention(shape.decode_count, shape.decode_context, operators);
-      seconds.decode = mean();
+      operators_.VisitDecodeAttention(shape.decode_count, shape.decode_context, add);
+      seconds.decode = sum / operators_.layers();
     }
     if (!shape.prefill.empty()) {
-      operators_.AppendPrefillAttention(shape.prefill, operators);
-      seconds.prefill = mean();
+      sum = 0;
+      operators_.VisitPrefillAttention(shape.prefill, add);
+      seconds.prefill = sum / operators_.layers();
     }
     return seconds;
   }
