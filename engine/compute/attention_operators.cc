@@ -22,7 +22,26 @@ double ChunkedPairs(int64_t tokens, int64_t window) {
 // the product with the key before (Yang et al., arXiv 2412.06464). A multiply-add is two.
 double StateFlops(LinearKind kind) { return kind == LinearKind::kMamba2 ? 5 : 7; }
 
+// The tokens behind the entries that an index picks are as a window of them.
+AttentionWindow PickedBy(const Attention& a) { return {a.index.top_k * a.compression, false}; }
+
+// The sum over `count` sequences of the tokens seen through a window, of `context` in all.
+double Through(const AttentionWindow& window, double count, double context,
+               std::span<const WindowContext> windows) {
+  for (const WindowContext& known : windows) {
+    if (known.window == window) return static_cast<double>(known.context);
+  }
+  return std::min(context, count * window.tokens);
+}
+
 }  // namespace
+
+std::vector<AttentionWindow> WindowsOf(const Attention& a) {
+  std::vector<AttentionWindow> windows;
+  if (a.window > 0) windows.push_back({a.window, a.chunked});
+  if (a.index.top_k > 0) windows.push_back(PickedBy(a));
+  return windows;
+}
 
 AttendedTokens AttendedBy(const PrefillChunk& chunk, int32_t window, bool chunked) {
   const double n = chunk.new_tokens;
@@ -105,17 +124,18 @@ void AttentionOperators::SetLinear() {
 }
 
 // Tokens that `count` sequences attend to, of `context` in all.
-double AttentionOperators::Reached(double count, double context) const {
+double AttentionOperators::Reached(double count, double context,
+                                   std::span<const WindowContext> windows) const {
   const Attention& a = group_.attention;
-  const double window = a.window > 0 ? std::min(context, count * a.window) : context;
-  if (a.compression == 1) {
-    return a.index.top_k > 0 ? std::min(window, 1.0 * count * a.index.top_k) : window;
-  }
-  const double entries = context / a.compression;
-  return window + (a.index.top_k > 0 ? std::min(entries, 1.0 * count * a.index.top_k) : entries);
+  const double near =
+      a.window > 0 ? Through({a.window, a.chunked}, count, context, windows) : context;
+  if (a.index.top_k == 0) return a.compression == 1 ? near : near + context / a.compression;
+  const double picked = Through(PickedBy(a), count, context, windows);
+  return a.compression == 1 ? std::min(near, picked) : near + picked / a.compression;
 }
 
-AttentionWork AttentionOperators::Decode(int64_t count, int64_t context) const {
+AttentionWork AttentionOperators::Decode(int64_t count, int64_t context,
+                                         std::span<const WindowContext> windows) const {
   const auto rows = static_cast<double>(count);
   const auto all = static_cast<double>(context);
   const Attention& a = group_.attention;
@@ -123,7 +143,7 @@ AttentionWork AttentionOperators::Decode(int64_t count, int64_t context) const {
     return {.flops = rows * decode_.sequence_flops,
             .bytes = rows * (state_bytes_ + decode_.row_bytes)};
   }
-  const double tokens = Reached(rows, all);
+  const double tokens = Reached(rows, all, windows);
   const double scored = all / a.compression;
   return {.flops = decode_.pair_flops * tokens,
           .bytes = decode_.token_bytes * tokens + decode_.row_bytes * rows,

@@ -10,14 +10,14 @@
 // before, then the query attends to the best `top_k`. Linear attention reads and writes its state
 // once for a decode and once for a chunk, and computes a recurrence in between.
 //
-// Windows: a prompt is exact. Of decodes the sum of contexts is known, not each: as many tokens are
-// taken as sequences of that mean context attend to, which is never too few. docs/compute.md.
+// Windows: a prompt is exact, and decodes are with IterationShape.windows. docs/compute.md.
 //
 // Immutable, thread-safe. Doubles count exactly up to 2^53.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "engine/compute/compute_model.h"
 #include "engine/model/model.h"
@@ -40,13 +40,17 @@ struct AttendedTokens {
 };
 [[nodiscard]] AttendedTokens AttendedBy(const PrefillChunk& chunk, int32_t window, bool chunked);
 
+// The windows of layers that attend so: their own, and what an index picks.
+[[nodiscard]] std::vector<AttentionWindow> WindowsOf(const Attention& attention);
+
 class AttentionOperators {
  public:
   AttentionOperators(const LayerGroup& group, const LayerShard& shard, double kv_bytes_per_element);
 
   // Each of `count` sequences attends to its context, `context` tokens in all, the new ones
-  // included. O(1).
-  [[nodiscard]] AttentionWork Decode(int64_t count, int64_t context) const;
+  // included, and through windows as IterationShape says. O(1).
+  [[nodiscard]] AttentionWork Decode(int64_t count, int64_t context,
+                                     std::span<const WindowContext> windows = {}) const;
   // O(chunks).
   [[nodiscard]] AttentionWork Prefill(std::span<const PrefillChunk> chunks) const;
 
@@ -59,7 +63,8 @@ class AttentionOperators {
     double sequence_flops = 0;  // of a row of a linear layer
   };
 
-  [[nodiscard]] double Reached(double count, double context) const;
+  [[nodiscard]] double Reached(double count, double context,
+                               std::span<const WindowContext> windows) const;
   void SetHeads(double element);
   void SetLatent(double element);
   void SetLinear();

@@ -71,6 +71,23 @@ TEST(AttentionOperatorsTest, AWindowBoundsWhatADecodeReads) {
   EXPECT_EQ(Of(window).Decode(4, 100'000).bytes, Of(Heads()).Decode(4, 4 * 128).bytes);
 }
 
+// With the sums of the windows decodes are exact: 10 + 200 + 1,000 tokens see 10 + 128 + 128.
+TEST(AttentionOperatorsTest, SumsOfWindowsAreExact) {
+  LayerGroup window = Heads();
+  window.attention.window = 128;
+  const WindowContext sums[] = {{{64, false}, 1}, {{128, false}, 266}};
+  EXPECT_EQ(Of(window).Decode(3, 1210, sums).flops, 2.0 * 8 * 96 * 266);
+  EXPECT_GT(Of(window).Decode(3, 1210).flops, 2.0 * 8 * 96 * 266);
+  EXPECT_EQ(Of(Heads()).Decode(3, 1210, sums).flops, 2.0 * 8 * 96 * 1210);
+  EXPECT_EQ(WindowsOf(window.attention), (std::vector<AttentionWindow>{{128, false}}));
+  window.attention.chunked = true;
+  EXPECT_EQ(WindowsOf(window.attention), (std::vector<AttentionWindow>{{128, true}}));
+  window.attention.index.top_k = 50;
+  window.attention.compression = 4;
+  EXPECT_EQ(WindowsOf(window.attention), (std::vector<AttentionWindow>{{128, true}, {200, false}}));
+  EXPECT_TRUE(WindowsOf(Heads().attention).empty());
+}
+
 LayerGroup Latent() {
   return {.count = 1,
           .attention = {.kind = AttentionKind::kLatent,

@@ -121,6 +121,7 @@ class OperatorCosts {
   [[nodiscard]] int64_t ExpertRows(const IterationShape& shape) const {
     return shape.gathered_tokens > 0 ? shape.gathered_tokens : Padded(shape.tokens());
   }
+  [[nodiscard]] std::vector<AttentionWindow> Windows() const { return operators_.Windows(); }
   [[nodiscard]] bool has_experts() const { return has_experts_; }
   [[nodiscard]] const CalibrationConfig& calibration() const { return calibration_; }
   [[nodiscard]] const OperatorPricer& pricer() const { return *pricer_; }
@@ -211,6 +212,7 @@ class IterationModel final : public ComputeModel {
   }
 
   bool WantsLongestContext() const override { return costs_.pricer().WantsLongestContext(); }
+  std::vector<AttentionWindow> Windows() const override { return costs_.Windows(); }
 
   // With stages, of the last micro-batch: an operator is done when that has passed it. What the
   // host adds comes first.

@@ -133,11 +133,21 @@ std::vector<Operator> TransformerOperators::List(const IterationShape& shape) co
   }
   AppendOutput(shape.sampled_count, out);
   const auto add = [&](const Operator& op) { out.push_back(op); };
-  if (shape.decode_count > 0) {
-    VisitDecodeAttention(shape.decode_count, shape.decode_context, add);
-  }
+  if (shape.decode_count > 0) VisitDecodeAttention(shape, add);
   if (!shape.prefill.empty()) VisitPrefillAttention(shape.prefill, add);
   return out;
+}
+
+std::vector<AttentionWindow> TransformerOperators::Windows() const {
+  std::vector<AttentionWindow> windows;
+  for (const AttentionLayers& layers : attentions_) {
+    for (const AttentionWindow& window : WindowsOf(layers.attention)) {
+      if (std::find(windows.begin(), windows.end(), window) == windows.end()) {
+        windows.push_back(window);
+      }
+    }
+  }
+  return windows;
 }
 
 Operator TransformerOperators::Gemm(const char* name, OperatorPlace place, int32_t repeats,

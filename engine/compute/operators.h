@@ -76,11 +76,11 @@ class TransformerOperators {
   // Calls `visit` with the attention of the layers of each kind, for decodes and for chunks: at most
   // two operators a kind. Of any model.
   template <typename Visit>
-  void VisitDecodeAttention(int64_t count, int64_t context, const Visit& visit) const {
-    if (plain_) return visit(DecodeAttention(count, context));
+  void VisitDecodeAttention(const IterationShape& shape, const Visit& visit) const {
+    if (plain_) return visit(DecodeAttention(shape.decode_count, shape.decode_context));
     for (const AttentionLayers& a : attentions_) {
-      VisitWork("decode_attention", "decode_index", a.layers, a.operators.Decode(count, context),
-                visit);
+      VisitWork("decode_attention", "decode_index", a.layers,
+                a.operators.Decode(shape.decode_count, shape.decode_context, shape.windows), visit);
     }
   }
   template <typename Visit>
@@ -97,6 +97,8 @@ class TransformerOperators {
     const auto tokens = static_cast<double>(context);
     return PlainAttention("decode_attention", static_cast<double>(count), tokens, tokens);
   }
+  // Every window of the layers, each once.
+  [[nodiscard]] std::vector<AttentionWindow> Windows() const;
   [[nodiscard]] int32_t layers() const { return layers_; }
   [[nodiscard]] const Model& model() const { return model_; }
   [[nodiscard]] const ParallelismConfig& parallelism() const { return parallelism_; }

@@ -70,7 +70,7 @@ class RooflinePricer final : public OperatorPricer {
     const auto add = [&](const Operator& op) { sum += op.repeats * Seconds(Part(op, parts)); };
     AttentionSeconds seconds;
     if (shape.decode_count > 0) {
-      operators_.VisitDecodeAttention(shape.decode_count, shape.decode_context, add);
+      operators_.VisitDecodeAttention(shape, add);
       seconds.decode = sum / operators_.layers();
     }
     if (!shape.prefill.empty()) {

@@ -274,6 +274,7 @@ TEST(RooflineTest, LayersThatDifferAreSummed) {
     sum += op.repeats * pricer->Seconds(op);
   }
   EXPECT_NEAR(compute->IterationSeconds(shape), sum, 1e-12);
+  EXPECT_EQ(compute->Windows(), (std::vector<AttentionWindow>{{128, false}, {256, false}}));
   // A window makes long contexts cheaper, and no others.
   ::tokensim::Model wide = model;
   wide.groups[1].attention.window = 0;
