@@ -29,7 +29,7 @@ struct BackendTraits {
 };
 
 struct BackendContext {
-  TransformerConfig model;
+  Model model;
   DeviceConfig device;
   ParallelismConfig split;
   CalibrationConfig calibration;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -54,6 +55,7 @@ class OperatorCosts {
  public:
   explicit OperatorCosts(IterationModelConfig config)
       : operators_(config.model, config.parallelism),
+        has_experts_(config.model.has_experts()),
         pricer_(std::move(config.pricer)),
         calibration_(std::move(config.calibration)) {}
 
@@ -102,9 +104,7 @@ class OperatorCosts {
     }
     operators_.AppendOutput(CeilDiv(shape.sampled_count, parts), operators);
     std::vector<PricedOperator> priced;
-    for (const Operator& op : operators) {
-      priced.push_back({op.name, op.place, op.repeats, Seconds(op, prefill)});
-    }
+    for (const Operator& op : operators) AddMean(op, Seconds(op, prefill), &priced);
     const AttentionSeconds attention = pricer_->Attention(shape, parts);
     const auto add = [&](const char* name, double seconds) {
       priced.push_back({name, OperatorPlace::kLayer, operators_.layers(),
@@ -121,11 +121,24 @@ class OperatorCosts {
   [[nodiscard]] int64_t ExpertRows(const IterationShape& shape) const {
     return shape.gathered_tokens > 0 ? shape.gathered_tokens : Padded(shape.tokens());
   }
-  [[nodiscard]] bool has_experts() const { return operators_.model().num_experts > 0; }
+  [[nodiscard]] std::vector<AttentionWindow> Windows() const { return operators_.Windows(); }
+  [[nodiscard]] bool has_experts() const { return has_experts_; }
   [[nodiscard]] const CalibrationConfig& calibration() const { return calibration_; }
   [[nodiscard]] const OperatorPricer& pricer() const { return *pricer_; }
 
  private:
+  // Of layers that differ, the mean: an operator that some have is a part of every layer.
+  void AddMean(const Operator& op, double seconds, std::vector<PricedOperator>* priced) const {
+    const bool some = op.place == OperatorPlace::kLayer && op.repeats != operators_.layers();
+    if (some) seconds *= 1.0 * op.repeats / operators_.layers();
+    for (PricedOperator& known : *priced) {
+      if (std::string_view(known.name) != op.name) continue;
+      known.seconds += seconds;
+      return;
+    }
+    priced->push_back({op.name, op.place, some ? operators_.layers() : op.repeats, seconds});
+  }
+
   template <typename Append>
   PlaceSeconds Sum(Append append, bool prefill) const {
     std::vector<Operator> operators;
@@ -173,6 +186,7 @@ class OperatorCosts {
   }
 
   TransformerOperators operators_;
+  bool has_experts_;
   std::unique_ptr<const OperatorPricer> pricer_;
   CalibrationConfig calibration_;
 };
@@ -182,7 +196,7 @@ class IterationModel final : public ComputeModel {
   explicit IterationModel(IterationModelConfig config)
       : stages_(config.parallelism.pipeline),
         micro_batches_(config.parallelism.micro_batches),
-        layers_per_stage_(config.model.num_layers / config.parallelism.pipeline),
+        layers_per_stage_(config.model.layers() / config.parallelism.pipeline),
         costs_(std::move(config)) {
     FillTables(std::clamp(config.expected_max_tokens, 1, kMaxTabulatedTokens));
   }
@@ -198,6 +212,7 @@ class IterationModel final : public ComputeModel {
   }
 
   bool WantsLongestContext() const override { return costs_.pricer().WantsLongestContext(); }
+  std::vector<AttentionWindow> Windows() const override { return costs_.Windows(); }
 
   // With stages, of the last micro-batch: an operator is done when that has passed it. What the
   // host adds comes first.
@@ -393,7 +408,7 @@ std::vector<OperatorTime> IterationModel::OperatorTimes(const IterationShape& sh
 }  // namespace
 
 std::unique_ptr<const ComputeModel> MakeIterationModel(IterationModelConfig config) {
-  TOKENSIM_INVARIANT(config.model.num_layers % config.parallelism.pipeline == 0,
+  TOKENSIM_INVARIANT(config.model.layers() % config.parallelism.pipeline == 0,
                      "stages of unequal layers");
   return std::make_unique<IterationModel>(std::move(config));
 }

@@ -28,12 +28,12 @@
 #include "engine/compute/calibration.h"
 #include "engine/compute/compute_model.h"
 #include "engine/compute/operator_pricer.h"
-#include "engine/model/transformer.h"
+#include "engine/model/model.h"
 
 namespace tokensim {
 
 struct IterationModelConfig {
-  TransformerConfig model;
+  Model model;
   ParallelismConfig parallelism;
   std::unique_ptr<const OperatorPricer> pricer;
   CalibrationConfig calibration;

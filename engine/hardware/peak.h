@@ -1,6 +1,9 @@
 // The arithmetic rate of a device by what it multiplies.
 #pragma once
 
+#include <array>
+#include <cstddef>
+
 #include "engine/base/number_format.h"
 #include "engine/hardware/device.h"
 
@@ -28,6 +31,16 @@ namespace tokensim {
     default:
       return device.peak_flops;
   }
+}
+
+// Seconds of one FLOP of each format, when `efficiency` of the peak is reached.
+[[nodiscard]] inline std::array<double, kNumberFormats> SecondsPerFlop(const DeviceConfig& device,
+                                                                       double efficiency) {
+  std::array<double, kNumberFormats> seconds{};
+  for (size_t i = 0; i < kNumberFormats; ++i) {
+    seconds[i] = 1 / (PeakFlops(static_cast<NumberFormat>(i), device) * efficiency);
+  }
+  return seconds;
 }
 
 }  // namespace tokensim

@@ -113,11 +113,11 @@ class SkewSurface {
 
 class ProfilePricer final : public OperatorPricer {
  public:
-  ProfilePricer(const ProfileTables& tables, const TransformerConfig& model,
-                const DeviceConfig& device, const ParallelismConfig& split)
+  ProfilePricer(const ProfileTables& tables, const Model& model, const DeviceConfig& device,
+                const ParallelismConfig& split)
       : source_("profile: " + tables.source),
         roofline_(MakeRooflinePricer(model, device, split)),
-        experts_per_token_(model.experts_per_token),
+        experts_per_token_(model.has_experts() ? model.experts()->mlp.experts_per_token : 0),
         dense_(CurvesOf(tables.dense)),
         per_sequence_(CurvesOf(tables.per_sequence)),
         moe_(tables.moe),
@@ -271,7 +271,7 @@ class ProfilePricer final : public OperatorPricer {
 }  // namespace
 
 std::unique_ptr<const OperatorPricer> MakeProfilePricer(const ProfileTables& tables,
-                                                        const TransformerConfig& model,
+                                                        const Model& model,
                                                         const DeviceConfig& device,
                                                         const ParallelismConfig& split) {
   return std::make_unique<ProfilePricer>(tables, model, device, split);

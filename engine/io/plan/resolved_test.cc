@@ -128,7 +128,8 @@ void CollectAbsent(const Message& message, const std::string& path, std::set<std
 const std::set<std::string>& MayBeAbsent() {
   static const std::set<std::string> fields = {
       // Not known of the model or the device, and not needed.
-      "model.max_position_embeddings", "workers.hardware.peak_flops",
+      "model.max_position_embeddings", "model.mtp_layers", "model.moe.shared_intermediate_size",
+      "model.moe.latent_size", "workers.hardware.peak_flops",
       "workers.hardware.peak_8bit_flops", "workers.hardware.memory_bytes",
       "workers.hardware.memory_bandwidth_bytes_per_second", "workers.hardware.kernels.error",
       "workers.hardware.peak_fp8_flops", "workers.hardware.peak_int8_flops",

@@ -94,7 +94,8 @@ TEST(CatalogTest, TheModelsHardwareAndLengthsOfTheProjectAreThere) {
 TEST(CatalogTest, EveryModelResolvesWithoutFindings) {
   for (const std::string& name : ModelPresetNames()) {
     v1::Spec spec = SpecOf(name, "h200", "sharegpt");
-    spec.mutable_workers(0)->mutable_parallelism()->set_tensor(4);
+    // Of one device that has room for any of them.
+    spec.mutable_workers(0)->mutable_hardware()->set_memory_bytes(int64_t{8} << 40);
     EXPECT_THAT(Messages(PrepareSpec(spec, TracePolicy::NoPaths())), IsEmpty()) << name;
   }
 }

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "engine/io/plan/compile.h"
+#include "engine/io/plan/features/model_plan.h"
 #include "engine/io/plan/fields.h"
 
 namespace tokensim {
