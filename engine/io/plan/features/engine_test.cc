@@ -21,8 +21,7 @@ v1::WorkerGroup GroupOf(const Changes& changes) {
 }
 
 TEST(EngineTest, DecidesWhatTheSpecLeavesOut) {
-  const v1::WorkerGroup group =
-      GroupOf({{"engine", "vllm-0.23"}, {"workers[0].hardware", "h100"}});
+  const v1::WorkerGroup group = GroupOf({{"engine", "vllm-0.23"}, {"workers[0].hardware", "h100"}});
   EXPECT_EQ(group.local_scheduler().policy(), "chunked");
   EXPECT_EQ(group.local_scheduler().max_num_batched_tokens(), 8192);
   EXPECT_EQ(group.local_scheduler().max_num_seqs(), 1024);
@@ -63,8 +62,7 @@ TEST(EngineTest, GraphsGoUpToWhatABatchCanHave) {
 
 // A default gives way to the limit that is given.
 TEST(EngineTest, OneLimitFollowsTheOther) {
-  EXPECT_EQ(GroupOf({{"engine", "vllm-0.23"},
-                     {"local_scheduler", "{max_num_batched_tokens: 100}"}})
+  EXPECT_EQ(GroupOf({{"engine", "vllm-0.23"}, {"local_scheduler", "{max_num_batched_tokens: 100}"}})
                 .local_scheduler()
                 .max_num_seqs(),
             100);
@@ -118,7 +116,8 @@ TEST(EngineTest, EveryPresetResolvesAndStaysAsItIs) {
 
 TEST(EngineTest, MistakesAreTold) {
   EXPECT_THAT(FindingsOf({{"engine", "vllm-0.22"}}),
-              Contains(HasSubstr("ERROR engine.preset: unknown engine 'vllm-0.22'; did you mean vllm-0.23")));
+              Contains(HasSubstr(
+                  "ERROR engine.preset: unknown engine 'vllm-0.22'; did you mean vllm-0.23")));
   EXPECT_THAT(FindingsOf({{"engine", "{capture_sizes: [8, 4], graphs_per_sequence: 0}"}}),
               ElementsAre("ERROR engine.graphs_per_sequence: is 0; allowed are 1 .. 1,000",
                           "ERROR engine.capture_sizes[1]: is 4; allowed are 9 .. 1,000,000"));

@@ -201,16 +201,14 @@ TEST(PrepareSchedulersTest, WhatStaticBatchesCannotWaitFor) {
   const auto findings = [](const std::string& scheduler) {
     return FindingsOf({{"local_scheduler", scheduler}});
   };
-  EXPECT_THAT(
-      findings("{policy: static, static: {wait: ful}}"),
-      ElementsAre("ERROR local_scheduler.static.wait: is 'ful'; allowed are none "
-                  "or full; did you mean full?"));
+  EXPECT_THAT(findings("{policy: static, static: {wait: ful}}"),
+              ElementsAre("ERROR local_scheduler.static.wait: is 'ful'; allowed are none "
+                          "or full; did you mean full?"));
   EXPECT_THAT(findings("{policy: static, static: {wait: full, timeout_seconds: -1}}"),
               ElementsAre(HasSubstr("static.timeout_seconds: is -1; ")));
-  EXPECT_THAT(
-      findings("{policy: static, static: {timeout_seconds: 5}}"),
-      ElementsAre("ERROR local_scheduler.static.timeout_seconds: goes with wait: "
-                  "full; with wait: none nobody waits for others"));
+  EXPECT_THAT(findings("{policy: static, static: {timeout_seconds: 5}}"),
+              ElementsAre("ERROR local_scheduler.static.timeout_seconds: goes with wait: "
+                          "full; with wait: none nobody waits for others"));
   EXPECT_THAT(findings("{policy: static, max_num_seqs: 0, static: {wait: full}}"),
               ElementsAre("ERROR local_scheduler.max_num_seqs: is 0, no limit, but the "
                           "policy static waits here until so many requests are there; allowed are "

@@ -65,10 +65,10 @@ void CheckFindableBlocks(const Checker& check, int64_t kv_blocks, const v1::Work
   }
   const int64_t longest = group.local_scheduler().max_model_len() / group.memory().block_size();
   if (std::min(longest, kv_blocks) > kMaxFindablePerRequest) {
-    check.Error("block_size",
-                absl::StrCat("is ", group.memory().block_size(), ": a request of max_model_len has ",
-                             Grouped(longest), " blocks; at most ", Grouped(kMaxFindablePerRequest),
-                             " are allowed with prefix_caching"));
+    check.Error("block_size", absl::StrCat("is ", group.memory().block_size(),
+                                           ": a request of max_model_len has ", Grouped(longest),
+                                           " blocks; at most ", Grouped(kMaxFindablePerRequest),
+                                           " are allowed with prefix_caching"));
   }
 }
 

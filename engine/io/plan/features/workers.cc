@@ -66,14 +66,15 @@ void CheckLockstep(const Checker& check, const v1::WorkerGroup& group) {
 void WarnOfScaleUp(const Checker& check, const v1::WorkerGroup& group) {
   if (!group.hardware().has_scale_up_devices()) return;
   const int32_t joined = group.hardware().scale_up_devices();
+  if (joined < 1) return;  // an error that is told
   const auto warn = [&](const char* field, int32_t devices) {
-    if (devices <= joined) return;
+    if (devices <= joined) return false;
     check.Warning(absl::StrCat("parallelism.", field),
                   absl::StrCat("is ", devices, "; the interconnect joins ", joined,
                                " devices. Beyond them it is slower: set hardware.interconnect"));
+    return true;
   };
-  warn("tensor", group.parallelism().tensor());
-  warn("expert", group.parallelism().expert());
+  if (!warn("tensor", group.parallelism().tensor())) warn("expert", group.parallelism().expert());
 }
 
 // Tiles are chosen for one shape of attention and one type of weights.
