@@ -47,6 +47,7 @@ void FillIn(const Plan& plan, const RequestInput& input, int64_t id, RequestHand
 bool ReportsEnds(const Plan& plan) {
   return plan.memory_pool.has_value() || plan.workload.conversations.has_value() ||
          std::holds_alternative<ClosedLoopArrivals>(plan.workload.arrivals) ||
+         plan.workload.max_in_flight > 0 ||
          (plan.workload.trace != nullptr && !plan.workload.trace->conversation.empty());
 }
 

@@ -6,6 +6,7 @@
 
 #include "engine/base/invariant.h"
 #include "engine/workload/arrivals.h"
+#include "engine/workload/capped_source.h"
 #include "engine/workload/lengths.h"
 #include "engine/workload/request_drawer.h"
 #include "engine/workload/session_source.h"
@@ -116,6 +117,12 @@ std::unique_ptr<RequestSource> Pair(const Workload& workload, uint64_t seed,
 
 std::unique_ptr<RequestSource> MakeRequestSource(const Workload& workload, uint64_t seed) {
   if (IsReactive(workload)) return std::make_unique<SessionSource>(workload, seed);
+  if (workload.max_in_flight > 0) {
+    Workload intended = workload;
+    intended.max_in_flight = 0;
+    return std::make_unique<CappedSource>(MakeRequestSource(intended, seed),
+                                          workload.max_in_flight, workload.last_arrival());
+  }
   return VisitArrivals(workload, seed, [&](auto arrivals) -> std::unique_ptr<RequestSource> {
     if (IsPlain(workload)) return Pair(workload, seed, std::move(arrivals));
     return std::make_unique<DrawnSource<decltype(arrivals)>>(workload, seed, std::move(arrivals));

@@ -154,6 +154,7 @@ Workload CompileWorkload(const v1::Workload& workload) {
     const v1::PrefixGroups& groups = workload.prefix_groups();
     compiled.prefix_groups = PrefixGroupConfig{groups.groups(), groups.tokens(), groups.zipf()};
   }
+  compiled.max_in_flight = workload.max_in_flight();
   for (const v1::ClientClass& client : workload.classes()) {
     compiled.classes.push_back({client.share(), std::nullopt});
     if (client.has_lengths()) compiled.classes.back().lengths = ToLengths(client.lengths());

@@ -18,6 +18,7 @@ constexpr int64_t kMaxContext = 2'000'000'000;
 constexpr int32_t kMaxGroups = 1'000'000;
 constexpr int32_t kMaxPrefix = 100'000'000;
 constexpr int kMaxClasses = 64;
+constexpr int32_t kMaxInFlight = 10'000'000;
 constexpr int32_t kMaxPriority = 1'000'000;
 
 bool LengthsAreSet(const v1::Lengths& lengths) {
@@ -211,6 +212,18 @@ void ResolveExtent(const Checker& check, v1::Workload* workload) {
   }
 }
 
+void CheckMaxInFlight(const Checker& check, const v1::Workload& workload) {
+  if (!workload.has_max_in_flight()) return;
+  check.Range("max_in_flight", workload.max_in_flight(), 1, kMaxInFlight);
+  const char* other = workload.arrival().has_closed_loop() ? "arrival.closed_loop has users"
+                      : workload.has_conversations() || HasTraceConversations(workload)
+                          ? "conversations have one request at a time"
+                          : nullptr;
+  if (other != nullptr) {
+    check.Error("max_in_flight", absl::StrCat("is for requests that wait for nothing else; ", other));
+  }
+}
+
 }  // namespace
 
 void ResolveWorkload(const TracePolicy& policy, v1::Workload* workload, Findings* findings) {
@@ -222,6 +235,7 @@ void ResolveWorkload(const TracePolicy& policy, v1::Workload* workload, Findings
   ResolveConversations(workload, findings);
   ResolvePrefixGroups(workload, findings);
   ResolveClasses(workload, findings);
+  CheckMaxInFlight(check, *workload);
   if (!workload->has_trace()) return;
   const bool used = workload->arrival().has_trace() || workload->lengths().has_trace() ||
                     std::any_of(workload->classes().begin(), workload->classes().end(),
