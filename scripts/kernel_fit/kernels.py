@@ -20,7 +20,9 @@ PROMPT_HEADS = [1, 4, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384]
 PROMPTS = [1, 16, 64, 128, 256, 512, 1024, 2048, 4096, 16384]
 SEQUENCE_HEADS = [1, 4, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384]
 CONTEXTS = [2, 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 32768, 131072]
-MESSAGES = [4.0**i for i in range(4, 16)]
+# Steps of two where kernels change: from one shot to two at 256 or 512 KiB, to NCCL above 4 MiB.
+MESSAGES = ([4.0**i for i in range(4, 8)] + [2.0**i for i in range(16, 25)] +
+            [4.0**i for i in range(13, 16)])
 
 
 @dataclasses.dataclass
