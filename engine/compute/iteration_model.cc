@@ -7,6 +7,7 @@
 
 #include "engine/base/invariant.h"
 #include "engine/compute/operators.h"
+#include "engine/compute/roofline.h"
 
 namespace tokensim {
 namespace {
@@ -49,19 +50,64 @@ class FlowShop {
   double slowest_ = 0;
 };
 
+// What the peaks of a device say of operators, whoever prices them.
+class DevicePhysics {
+ public:
+  DevicePhysics(const TransformerConfig& model, const DeviceConfig& device, double compute_factor)
+      : compute_factor_(compute_factor) {
+    if (device.peak_flops <= 0 || device.memory_bandwidth_bytes_per_second <= 0) return;
+    gemm_seconds_per_flop_ = 1 / GemmPeak(model, device);
+    seconds_per_flop_ = 1 / device.peak_flops;
+    seconds_per_byte_ = 1 / device.memory_bandwidth_bytes_per_second;
+  }
+
+  // By how much the operator takes longer when arithmetic takes compute_factor times as long. What
+  // memory bounds takes as long as before.
+  [[nodiscard]] double Stretch(const Operator& op) const {
+    if (compute_factor_ == 1) return 1;
+    const double compute = op.flops * SecondsPerFlop(op);
+    const double memory = op.bytes * seconds_per_byte_;
+    const double before = std::max(compute, memory);
+    return before > 0 ? std::max(compute * compute_factor_, memory) / before : 1;
+  }
+  // `calibrated` seconds of one of `parts` of an operator, but no less than the peaks allow, or than
+  // the operator was `priced` at, if that is less.
+  [[nodiscard]] double Bound(const Operator& op, int32_t parts, double priced,
+                             double calibrated) const {
+    if (calibrated >= priced) return calibrated;
+    const double least = std::max(op.flops * SecondsPerFlop(op), op.bytes * seconds_per_byte_);
+    return std::max({calibrated, 0.0, std::min(priced, least / parts)});
+  }
+
+ private:
+  [[nodiscard]] double SecondsPerFlop(const Operator& op) const {
+    return op.kind == OperatorKind::kGemm ? gemm_seconds_per_flop_ : seconds_per_flop_;
+  }
+
+  double compute_factor_;
+  double gemm_seconds_per_flop_ = 0;
+  double seconds_per_flop_ = 0;
+  double seconds_per_byte_ = 0;
+};
+
 // Which operators a batch has and what they cost. Prices by rows, without tables.
 class OperatorCosts {
  public:
   explicit OperatorCosts(IterationModelConfig config)
-      : operators_(config.model, config.parallelism),
+      : operators_(config.model, config.parallelism, config.sampling),
         pricer_(std::move(config.pricer)),
-        calibration_(std::move(config.calibration)) {}
+        calibration_(std::move(config.calibration)),
+        physics_(config.model, config.device, calibration_.compute_factor),
+        attention_as_priced_(calibration_.attention_factor == 1 &&
+                             calibration_.attention_launch_seconds == 0 &&
+                             calibration_.compute_factor == 1) {}
 
   struct PricedOperator {
     const char* name;
     OperatorPlace place;
     int32_t repeats;
     double seconds;  // of one repeat
+    bool matters;    // more than a pass over activations
   };
 
   // `prefill`: the iteration has prompt tokens. Without rows there is nothing to compute.
@@ -81,8 +127,7 @@ class OperatorCosts {
   }
   // All layers.
   [[nodiscard]] double Attention(const IterationShape& shape, int32_t parts) const {
-    return operators_.layers() * calibration_.attention_factor *
-           pricer_->Attention(shape, parts).sum();
+    return operators_.layers() * AttentionInLayer(shape, parts).sum();
   }
 
   // Rows that the dense operators are computed with.
@@ -103,12 +148,12 @@ class OperatorCosts {
     operators_.AppendOutput(CeilDiv(shape.sampled_count, parts), operators);
     std::vector<PricedOperator> priced;
     for (const Operator& op : operators) {
-      priced.push_back({op.name, op.place, op.repeats, Seconds(op, prefill)});
+      const bool matters = op.kind == OperatorKind::kGemm || op.kind == OperatorKind::kAllReduce;
+      priced.push_back({op.name, op.place, op.repeats, Seconds(op, prefill), matters});
     }
-    const AttentionSeconds attention = pricer_->Attention(shape, parts);
+    const AttentionSeconds attention = AttentionInLayer(shape, parts);
     const auto add = [&](const char* name, double seconds) {
-      priced.push_back({name, OperatorPlace::kLayer, operators_.layers(),
-                        seconds * calibration_.attention_factor});
+      priced.push_back({name, OperatorPlace::kLayer, operators_.layers(), seconds, true});
     };
     if (shape.decode_count > 0) add("decode_attention", attention.decode);
     if (!shape.prefill.empty()) add("prefill_attention", attention.prefill);
@@ -126,6 +171,25 @@ class OperatorCosts {
   [[nodiscard]] const OperatorPricer& pricer() const { return *pricer_; }
 
  private:
+  [[nodiscard]] AttentionSeconds AttentionInLayer(const IterationShape& shape,
+                                                  int32_t parts) const {
+    AttentionSeconds seconds = pricer_->Attention(shape, parts);
+    if (attention_as_priced_) return seconds;
+    const auto calibrate = [&](double* priced, const Operator& op) {
+      const double factor = calibration_.attention_factor * physics_.Stretch(op);
+      *priced = physics_.Bound(op, parts, *priced,
+                               *priced * factor - calibration_.attention_launch_seconds);
+    };
+    if (shape.decode_count > 0) {
+      calibrate(&seconds.decode,
+                operators_.DecodeAttention(shape.decode_count, shape.decode_context));
+    }
+    if (!shape.prefill.empty()) {
+      calibrate(&seconds.prefill, operators_.PrefillAttention(shape.prefill));
+    }
+    return seconds;
+  }
+
   template <typename Append>
   PlaceSeconds Sum(Append append, bool prefill) const {
     std::vector<Operator> operators;
@@ -155,7 +219,8 @@ class OperatorCosts {
     const CollectiveTable& all_reduce = calibration_.all_reduce;
     switch (op.kind) {
       case OperatorKind::kAllReduce:
-        return all_reduce.empty() ? pricer_->Seconds(op) : all_reduce.Seconds(op.bytes);
+        return calibration_.all_reduce_seconds +
+               (all_reduce.empty() ? pricer_->Seconds(op) : all_reduce.Seconds(op.bytes));
       case OperatorKind::kAllGather:
         // Of the rows of a layer: half of an all-reduce, in bytes and in steps. That of the logits
         // is much larger than any all-reduce that a calibration knows of.
@@ -168,13 +233,17 @@ class OperatorCosts {
       default:
         break;
     }
-    const double factor = calibration_.dense_factor;
-    return pricer_->Seconds(op) * (prefill ? factor * calibration_.prefill_dense_factor : factor);
+    const double priced = pricer_->Seconds(op);
+    double factor = calibration_.dense_factor;
+    if (prefill) factor *= calibration_.prefill_dense_factor;
+    return physics_.Bound(op, 1, priced, priced * factor * physics_.Stretch(op));
   }
 
   TransformerOperators operators_;
   std::unique_ptr<const OperatorPricer> pricer_;
   CalibrationConfig calibration_;
+  DevicePhysics physics_;
+  bool attention_as_priced_;
 };
 
 class IterationModel final : public ComputeModel {
@@ -214,7 +283,14 @@ class IterationModel final : public ComputeModel {
     for (const auto& op : Everything()) {
       const bool calibrated = !costs_.calibration().all_reduce.empty() &&
                               std::string(op.name).find("all_reduce") != std::string::npos;
-      sources.push_back({op.name, calibrated ? "calibration" : costs_.pricer().Source(op.name)});
+      OperatorSource source{op.name, "calibration", {.confidence = Confidence::kMeasured}};
+      if (!calibrated) {
+        source.source = costs_.pricer().Source(op.name);
+        source.quality = costs_.pricer().Quality(op.name);
+        source.lacks_measurement = costs_.pricer().measures() && op.matters &&
+                                   source.quality.confidence == Confidence::kAssumed;
+      }
+      sources.push_back(std::move(source));
     }
     return sources;
   }

@@ -11,9 +11,6 @@ namespace {
 
 // Activations, logits and the residual stream are 16-bit whatever the weights are.
 constexpr double kActivationBytes = 2;
-// The sampler reads the 16-bit logits, writes them as 32-bit and reads those.
-constexpr double kSamplerBytesPerLogit = 2 + 4 + 4;
-
 // As a layer runs, embedding before and output after it.
 constexpr std::string_view kExecutionOrder[] = {
     "embedding",
@@ -44,6 +41,8 @@ constexpr std::string_view kExecutionOrder[] = {
     "final_norm",
     "lm_head",
     "logits_all_gather",
+    "penalties",
+    "logits_filter",
     "sampler",
 };
 
@@ -60,9 +59,11 @@ double ExpectedDistinctExperts(int32_t num_experts, int32_t experts_per_token, i
 }
 
 TransformerOperators::TransformerOperators(const TransformerConfig& model,
-                                           const ParallelismConfig& parallelism)
+                                           const ParallelismConfig& parallelism,
+                                           const SamplingConfig& sampling)
     : model_(model),
       parallelism_(parallelism),
+      sampling_(sampling),
       shard_(ShardOf(model, parallelism)),
       layers_(model.num_layers) {
   const double head = model.head_dim;
@@ -216,7 +217,11 @@ void TransformerOperators::AppendOutput(int64_t rows, std::vector<Operator>& out
     out.push_back(
         Move("logits_all_gather", OperatorKind::kAllGather, kAfter, m, logits * kActivationBytes));
   }
-  out.push_back(Move("sampler", OperatorKind::kMemory, kAfter, m, logits * kSamplerBytesPerLogit));
+  for (const SamplerWork& work : SamplerWorkOf(sampling_, rows)) {
+    out.push_back(
+        Move(work.name, OperatorKind::kMemory, kAfter, m, logits * work.bytes_per_logit));
+    out.back().kernels = work.kernels;
+  }
 }
 
 }  // namespace tokensim

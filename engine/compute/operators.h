@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "engine/compute/compute_model.h"
+#include "engine/compute/sampling.h"
 #include "engine/model/transformer.h"
 
 namespace tokensim {
@@ -51,11 +52,13 @@ struct Operator {
   double inner = 0;     // k
   double outer = 0;     // n
   double matrices = 1;  // that the rows are spread over: experts read
+  double kernels = 1;   // that it takes, one after the other
 };
 
 class TransformerOperators {
  public:
-  TransformerOperators(const TransformerConfig& model, const ParallelismConfig& parallelism);
+  TransformerOperators(const TransformerConfig& model, const ParallelismConfig& parallelism,
+                       const SamplingConfig& sampling = {});
 
   // Every operator of the iteration, in the order of the groups. For reading, not for speed.
   [[nodiscard]] std::vector<Operator> List(const IterationShape& shape) const;
@@ -120,6 +123,7 @@ class TransformerOperators {
 
   TransformerConfig model_;
   ParallelismConfig parallelism_;
+  SamplingConfig sampling_;
   TransformerShard shard_;
   int32_t layers_;
   double pair_flops_;  // of one (query, key) pair, over the heads of this device

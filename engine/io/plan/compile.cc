@@ -23,6 +23,7 @@ std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
   context.device = ToDevice(group.hardware());
   context.split = ToParallelism(group.parallelism());
   context.calibration = ToCalibration(group);
+  if (spec.has_sampling()) context.sampling = ToSampling(spec.sampling());
   context.expected_max_tokens = budget == 0 ? kUsualTokens : budget;
   std::vector<EfficiencySurface> surfaces;
   if (backend->traits().needs_surfaces) surfaces = ToSurfaces(group.hardware());

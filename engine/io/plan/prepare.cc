@@ -80,6 +80,37 @@ void CheckIterationTimes(const GroupPlans& groups, Findings* findings) {
   }
 }
 
+// Operators that are priced by a formula though others beside them have measurements.
+void WarnOfUnmeasured(const GroupPlans& groups, Findings* findings) {
+  for (size_t i = 0; i < groups.size(); ++i) {
+    if (!groups[i]) continue;
+    std::string names;
+    for (const OperatorSource& op : groups[i]->compute->Sources()) {
+      if (!op.lacks_measurement) continue;
+      absl::StrAppend(&names, names.empty() ? "" : ", ", op.name, " (", op.source, ")");
+    }
+    if (names.empty()) continue;
+    findings->Warning(absl::StrCat("workers[", i, "].compute"),
+                      absl::StrCat("has no measurement of ", names));
+  }
+}
+
+// An all-reduce of a calibration is of one host and one number of devices.
+void WarnOfReplacedSurfaces(const v1::Spec& spec, Findings* findings) {
+  for (int i = 0; i < spec.workers_size(); ++i) {
+    const v1::WorkerGroup& group = spec.workers(i);
+    const auto& kernels = group.hardware().kernels();
+    if (!group.calibration().has_all_reduce() || group.parallelism().tensor() == 1 ||
+        std::none_of(kernels.begin(), kernels.end(),
+                     [](const auto& surface) { return surface.kernel() == "all_reduce"; })) {
+      continue;
+    }
+    findings->Warning(absl::StrCat("workers[", i, "].calibration.all_reduce"),
+                      "replaces what was measured of the hardware by number of devices; write null "
+                      "to keep that");
+  }
+}
+
 // What no worker can serve.
 void CheckShortestRequest(const v1::Spec& spec, const std::vector<WorkerCapacity>& capacities,
                           Findings* findings) {
@@ -164,6 +195,7 @@ int64_t EstimateMemory(const Plan& plan) {
   if (const auto* loop = std::get_if<ClosedLoopArrivals>(&plan.workload.arrivals)) {
     users = loop->users;
   }
+  users = std::max(users, std::min(plan.workload.max_in_flight, plan.workload.num_requests));
   return plan.workload.num_requests * kBytesPerRequest + users * kBytesPerUser +
          workers * (kBytesPerWorker + plan.timeline_points * kBytesPerPoint);
 }
@@ -206,6 +238,7 @@ PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces,
   PreparedSpec prepared;
   Findings findings(unread);
   v1::Spec resolved = spec;
+  ResolveSampling(&resolved, &findings);
   ResolveWorkers(traces, &resolved, &findings);
   ResolveNetwork(&resolved, &findings);
   const std::vector<WorkerCapacity> capacities = ComputeCapacities(resolved, &findings);
@@ -217,6 +250,8 @@ PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces,
   CheckShortestRequest(resolved, capacities, &findings);
   GroupPlans groups = CompileGroups(resolved, capacities, findings);
   CheckIterationTimes(groups, &findings);
+  WarnOfUnmeasured(groups, &findings);
+  WarnOfReplacedSurfaces(resolved, &findings);
   CheckOperators(spec, groups, &findings);
   CountSizes(resolved, findings, &prepared);
   std::shared_ptr<const Plan> plan;

@@ -15,6 +15,7 @@
 #include "engine/compute/calibration.h"
 #include "engine/compute/kernels/efficiency_surface.h"
 #include "engine/compute/profile/profile_tables.h"
+#include "engine/compute/sampling.h"
 #include "engine/hardware/device.h"
 #include "engine/hardware/tiled_device.h"
 #include "engine/hardware/topology.h"
@@ -108,6 +109,7 @@ void CheckOperators(const v1::Spec& given, const GroupPlans& groups, Findings* f
 // Of them, those that serve from the start.
 [[nodiscard]] int64_t InitialWorkersOf(const v1::WorkerGroup& group);
 
+void ResolveSampling(v1::Spec* spec, Findings* findings);
 void ResolveMemoryPool(v1::Spec* spec, Findings* findings);
 void ResolveFaults(v1::Spec* spec, Findings* findings);
 
@@ -155,6 +157,7 @@ void ResolveRest(v1::Spec* spec, Findings* findings);
 [[nodiscard]] ProfileTables ToProfileTables(const v1::ProfileTables& tables);
 // With the host overheads of the hardware where the calibration gives none.
 [[nodiscard]] CalibrationConfig ToCalibration(const v1::WorkerGroup& group);
+[[nodiscard]] SamplingConfig ToSampling(const v1::Sampling& sampling);
 [[nodiscard]] LinkConfig ToLink(const v1::Interconnect& link);
 [[nodiscard]] NetworkConfig CompileNetwork(const v1::Spec& spec);
 [[nodiscard]] DeviceConfig ToDevice(const v1::Hardware& hardware);

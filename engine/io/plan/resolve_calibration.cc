@@ -18,8 +18,12 @@ constexpr double kMaxSeconds = 1000;
 constexpr int kMaxCaptureSizes = 1'000;
 constexpr int kMaxPoints = 1'000;
 
-// Fields of `own` over those of `base`. Lists are replaced, not joined.
+// Fields of `own` over those of `base`, less those that it unsets. Lists are replaced, not joined.
 v1::Calibration Over(v1::Calibration base, const v1::Calibration& own) {
+  for (const std::string& name : own.unset()) {
+    const auto* field = v1::Calibration::descriptor()->FindFieldByName(name);
+    if (field != nullptr) base.GetReflection()->ClearField(&base, field);
+  }
   if (own.capture_sizes_size() > 0) base.clear_capture_sizes();
   if (own.has_all_reduce()) base.clear_all_reduce();
   base.MergeFrom(own);
@@ -109,6 +113,16 @@ void CheckCaptureSizes(const Checker& check, const v1::Calibration& calibration)
   }
 }
 
+void CheckUnset(const Checker& check, const v1::Calibration& calibration) {
+  for (int i = 0; i < calibration.unset_size(); ++i) {
+    const std::string& name = calibration.unset(i);
+    if (v1::Calibration::descriptor()->FindFieldByName(name) == nullptr) {
+      check.Error(absl::StrCat("unset[", i, "]"),
+                  absl::StrCat("is '", name, "', which is no field of a calibration"));
+    }
+  }
+}
+
 void CheckFigures(const Checker& check, const v1::Calibration& c) {
   check.Length("source", c.source(), 4'000);
   const auto seconds = [&](std::string_view field, double value) {
@@ -120,11 +134,17 @@ void CheckFigures(const Checker& check, const v1::Calibration& c) {
   seconds("warm_up_seconds", c.warm_up_seconds());
   seconds("request_seconds", c.request_seconds());
   seconds("response_seconds", c.response_seconds());
+  seconds("attention_launch_seconds", c.attention_launch_seconds());
+  seconds("all_reduce_seconds", c.all_reduce_seconds());
   if (c.has_dense_factor()) Factor(check, "dense_factor", c.dense_factor());
   if (c.has_prefill_dense_factor()) {
     Factor(check, "prefill_dense_factor", c.prefill_dense_factor());
   }
   if (c.has_attention_factor()) Factor(check, "attention_factor", c.attention_factor());
+  if (c.has_compute_factor() && !(c.compute_factor() >= 1 && c.compute_factor() <= kMaxFactor)) {
+    check.Error("compute_factor",
+                absl::StrCat("is ", c.compute_factor(), "; it must be 1 .. ", kMaxFactor));
+  }
   if (c.has_all_reduce()) {
     CheckAllReduce(Checker(check.findings(), check.Path("all_reduce")), c.all_reduce());
   }
@@ -136,7 +156,9 @@ void CheckFigures(const Checker& check, const v1::Calibration& c) {
 void ResolveCalibration(const TracePolicy& policy, const Checker& check,
                         v1::Calibration* calibration) {
   // Without them too, the figures given beside them are checked.
+  CheckUnset(check, *calibration);
   if (ReadFile(policy, check, calibration)) ExpandPreset(check, calibration);
+  calibration->clear_unset();
   CheckFigures(check, *calibration);
 }
 
@@ -152,7 +174,10 @@ CalibrationConfig ToCalibration(const v1::WorkerGroup& group) {
   if (c.has_dense_factor()) config.dense_factor = c.dense_factor();
   if (c.has_prefill_dense_factor()) config.prefill_dense_factor = c.prefill_dense_factor();
   if (c.has_attention_factor()) config.attention_factor = c.attention_factor();
+  config.attention_launch_seconds = c.attention_launch_seconds();
+  if (c.has_compute_factor()) config.compute_factor = c.compute_factor();
   config.layer_seconds = c.layer_seconds();
+  config.all_reduce_seconds = c.all_reduce_seconds();
   const v1::AllReduce& all_reduce = c.all_reduce();
   if (all_reduce.message_bytes_size() > 0) {
     config.all_reduce = {{all_reduce.message_bytes().begin(), all_reduce.message_bytes().end()},
