@@ -193,7 +193,9 @@ TEST_F(PrepareFilesTest, ACalibrationCanBeAFile) {
 TEST_F(PrepareFilesTest, AProfileBecomesTables) {
   const Changes changes = {{"workers[0].compute", "{profile: {path: bundle}}"}};
   const PreparedSpec prepared = Prepare(changes);
-  ASSERT_THAT(Texts(prepared), IsEmpty());
+  ASSERT_THAT(Texts(prepared),
+              ElementsAre("WARNING workers[0].compute: has no measurement of gate_up_proj "
+                          "(roofline), down_proj (roofline), lm_head (roofline)"));
   const v1::Profile& profile = prepared.resolved.workers(0).compute().profile();
   EXPECT_TRUE(profile.path().empty());
   EXPECT_EQ(profile.tables().attention().microseconds_size(), 4);
