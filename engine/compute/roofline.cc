@@ -52,7 +52,8 @@ class RooflinePricer final : public OperatorPricer {
     switch (op.kind) {
       case OperatorKind::kGemm:
       case OperatorKind::kAttention:
-        return std::max(op.flops * seconds_per_flop_[static_cast<size_t>(op.format.number)], memory);
+        return std::max(op.flops * seconds_per_flop_[static_cast<size_t>(op.format.number)],
+                        memory);
       case OperatorKind::kMemory:
         return memory;
       default:

@@ -17,7 +17,9 @@ namespace tokensim {
 // cores.
 [[nodiscard]] inline double PeakFlops(NumberFormat format, const DeviceConfig& device) {
   const auto or_16bit = [&](double peak) { return peak > 0 ? peak : device.peak_flops; };
-  const auto or_8bit = [&](double peak) { return or_16bit(peak > 0 ? peak : device.peak_8bit_flops); };
+  const auto or_8bit = [&](double peak) {
+    return or_16bit(peak > 0 ? peak : device.peak_8bit_flops);
+  };
   switch (format) {
     case NumberFormat::k32Bit:
       return device.peak_flops / 2;

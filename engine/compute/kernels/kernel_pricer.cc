@@ -209,10 +209,10 @@ class KernelPricer final : public OperatorPricer {
   double kv_heads_;
   // None: no surface.
   std::array<std::optional<Priced>, kNumberFormats> gemms_;  // by NumberFormat
-  std::optional<Priced> moe_;                     // by rows per expert and active experts
-  std::optional<Priced> prefill_;                 // by prompts x heads and length of a prompt
-  std::optional<Priced> decode_;                  // by sequences x KV heads and context
-  std::optional<Priced> all_reduce_;              // by devices and bytes
+  std::optional<Priced> moe_;         // by rows per expert and active experts
+  std::optional<Priced> prefill_;     // by prompts x heads and length of a prompt
+  std::optional<Priced> decode_;      // by sequences x KV heads and context
+  std::optional<Priced> all_reduce_;  // by devices and bytes
   std::map<std::string, std::string, std::less<>> sources_;
   std::map<std::string, double, std::less<>> errors_;
 };

@@ -162,6 +162,26 @@ TEST(KernelPricerTest, ExpertsByTheirBlockOrAsOneGemm) {
   EXPECT_GT(gemm->Seconds(Find(list, "expert_activation")), 0);
 }
 
+// Experts in another format than the rest take its surface and its peak.
+TEST(KernelPricerTest, EveryPartTakesTheSurfaceOfItsFormat) {
+  Model mixtral = ReadModelPreset("mixtral-8x7b");
+  mixtral.formats.experts = {.bytes = 0.5625, .number = NumberFormat::kNvfp4};
+  DeviceConfig device = Device();
+  device.peak_fp4_flops = 8e12;
+  const Surfaces surfaces = {Flat(SurfaceKernel::kGemm, 0.25),
+                             Flat(SurfaceKernel::kMoe, 0.5, NumberFormat::kNvfp4),
+                             Flat(SurfaceKernel::kMoe, 0.125)};
+  const auto pricer = MakeKernelPricer(mixtral, device, surfaces, {});
+  std::vector<Operator> list;
+  const TransformerOperators operators(mixtral, {});
+  operators.AppendDense(100'000, list);
+  operators.AppendExperts(100'000, list);
+  const Operator up = Find(list, "expert_gate_up_proj");
+  EXPECT_DOUBLE_EQ(pricer->Seconds(up), std::max(up.flops / 8e12, up.bytes / 1e12) / 0.5);
+  const Operator qkv = Find(list, "qkv_proj");
+  EXPECT_DOUBLE_EQ(pricer->Seconds(qkv), std::max(qkv.flops, qkv.bytes) / 1e12 / 0.25);
+}
+
 TEST(KernelPricerTest, SourcesSayWhatHasNoSurface) {
   const Surfaces surfaces = {Flat(SurfaceKernel::kGemm, 0.25, NumberFormat::kFp8),
                              Flat(SurfaceKernel::kDecodeAttention, 0.8)};

@@ -7,7 +7,7 @@
 #include "engine/compute/backend.h"
 #include "engine/compute/collective_costs.h"
 #include "engine/compute/iteration_model.h"
-#include "engine/compute/roofline.h"
+#include "engine/hardware/peak.h"
 #include "engine/compute/tiled/attention_tiles.h"
 #include "engine/compute/tiled/gemm_mapper.h"
 

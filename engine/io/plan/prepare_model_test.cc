@@ -170,6 +170,34 @@ TEST(PrepareLayersTest, OneTypeOfWeightsMeansAll) {
               ElementsAre(HasSubstr("ERROR model.weight_dtypes.head: is not a data type")));
 }
 
+TEST(PrepareLayersTest, TypesOfPartsThatTheModelHas) {
+  const PreparedSpec prepared = Prepare(
+      "num_attention_heads: 16, intermediate_size: 4096, num_layers: 8, weight_dtype: fp8, "
+      "weight_dtypes: {attention: bf16, experts: nvfp4}");
+  ASSERT_TRUE(prepared.ok());
+  EXPECT_THAT(Texts(prepared), ElementsAre("WARNING model.weight_dtypes.experts: is not used: the "
+                                           "model has no such part"));
+  const v1::WeightDtypes& parts = prepared.resolved.model().weight_dtypes();
+  EXPECT_EQ(parts.attention(), v1::DATA_TYPE_BF16);
+  EXPECT_EQ(parts.mlp(), v1::DATA_TYPE_FP8);
+  EXPECT_FALSE(parts.has_experts() || parts.has_router() || parts.has_shared_experts());
+}
+
+TEST(PrepareLayersTest, WhatThereIsNoneOfIsAbsent) {
+  const PreparedSpec prepared = Prepare(
+      "num_attention_heads: 16, intermediate_size: 4096, mtp_layers: 0, weight_dtypes: {}, "
+      "moe: {num_experts: 8, experts_per_token: 2, shared_intermediate_size: 0, latent_size: 0}, "
+      "layers: [{attention: {kind: none, head_dim: 4}}]");
+  ASSERT_TRUE(prepared.ok()) << Texts(prepared)[0];
+  EXPECT_THAT(Texts(prepared), ElementsAre("WARNING model.layers[0].attention: is not used: kind "
+                                           "is none"));
+  const v1::Model& model = prepared.resolved.model();
+  EXPECT_FALSE(model.has_mtp_layers() || model.has_weight_dtypes());
+  for (const v1::MixtureOfExperts& moe : {model.moe(), model.layers(0).mlp().moe()}) {
+    EXPECT_FALSE(moe.has_shared_intermediate_size() || moe.has_latent_size());
+  }
+}
+
 TEST(PrepareLayersTest, AConfigIsAModel) {
   const std::filesystem::path dir = TOKENSIM_MODEL_CONFIGS_DIR;
   const v1::Spec spec = Changed(GoodSpec(), {{"model", "{config: deepseek_v3.json, name: mine}"},

@@ -129,13 +129,13 @@ const std::set<std::string>& MayBeAbsent() {
   static const std::set<std::string> fields = {
       // Not known of the model or the device, and not needed.
       "model.max_position_embeddings", "model.mtp_layers", "model.moe.shared_intermediate_size",
-      "model.moe.latent_size", "workers.hardware.peak_flops",
-      "workers.hardware.peak_8bit_flops", "workers.hardware.memory_bytes",
-      "workers.hardware.memory_bandwidth_bytes_per_second", "workers.hardware.kernels.error",
-      "workers.hardware.peak_fp8_flops", "workers.hardware.peak_int8_flops",
-      "workers.hardware.peak_fp4_flops", "workers.hardware.driver_memory_bytes",
-      "workers.hardware.scale_up_devices", "workers.hardware.scale_out_bandwidth_bytes_per_second",
-      "workers.hardware.watts", "workers.hardware.price", "workers.hardware.kernels.dtype",
+      "model.moe.latent_size", "workers.hardware.peak_flops", "workers.hardware.peak_8bit_flops",
+      "workers.hardware.memory_bytes", "workers.hardware.memory_bandwidth_bytes_per_second",
+      "workers.hardware.kernels.error", "workers.hardware.peak_fp8_flops",
+      "workers.hardware.peak_int8_flops", "workers.hardware.peak_fp4_flops",
+      "workers.hardware.driver_memory_bytes", "workers.hardware.scale_up_devices",
+      "workers.hardware.scale_out_bandwidth_bytes_per_second", "workers.hardware.watts",
+      "workers.hardware.price", "workers.hardware.kernels.dtype",
       // No limit, no objective.
       "memory_pool.capacity_bytes", "stop.max_events", "stop.max_simulated_seconds",
       "slo.ttft_seconds", "slo.tpot_seconds", "slo.max_itl_seconds", "slo.e2e_seconds",

@@ -96,7 +96,12 @@ TEST(CatalogTest, EveryModelResolvesWithoutFindings) {
     v1::Spec spec = SpecOf(name, "h200", "sharegpt");
     // Of one device that has room for any of them.
     spec.mutable_workers(0)->mutable_hardware()->set_memory_bytes(int64_t{8} << 40);
-    EXPECT_THAT(Messages(PrepareSpec(spec, TracePolicy::NoPaths())), IsEmpty()) << name;
+    const PreparedSpec prepared = PrepareSpec(spec, TracePolicy::NoPaths());
+    EXPECT_THAT(Messages(prepared), IsEmpty()) << name;
+    // The resolved one is its own resolution.
+    const PreparedSpec again = PrepareSpec(prepared.resolved, TracePolicy::NoPaths());
+    EXPECT_THAT(Messages(again), IsEmpty()) << name;
+    EXPECT_EQ(again.digest, prepared.digest) << name;
   }
 }
 
