@@ -15,6 +15,7 @@
 #include "engine/compute/kernels/efficiency_surface.h"
 #include "engine/compute/operator_pricer.h"
 #include "engine/compute/profile/profile_tables.h"
+#include "engine/compute/sampling.h"
 #include "engine/hardware/device.h"
 #include "engine/hardware/tiled_device.h"
 #include "engine/model/transformer.h"
@@ -33,6 +34,7 @@ struct BackendContext {
   DeviceConfig device;
   ParallelismConfig split;
   CalibrationConfig calibration;
+  SamplingConfig sampling;
   int32_t expected_max_tokens = 0;  // of an iteration
   TiledDeviceConfig tiles;
   std::span<const EfficiencySurface> surfaces;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -52,10 +53,24 @@ struct IterationShape {
   [[nodiscard]] int64_t tokens() const { return decode_count + padding_count + prefill_tokens; }
 };
 
+// How far the price of an operator can be trusted.
+enum class Confidence : uint8_t {
+  kMeasured,  // it was measured on this device, at these sizes or between them
+  kFitted,    // a fit to measurements of this device
+  kAssumed,   // a formula with figures of the device
+};
+struct PriceQuality {
+  Confidence confidence = Confidence::kAssumed;
+  std::optional<double> error;  // expected, as a share; none: not known
+};
+
 // What the time of an operator is taken from, for reports.
 struct OperatorSource {
   std::string name;
   std::string source;
+  PriceQuality quality;
+  // Others of this model have measurements; this one computes or communicates, and has none.
+  bool lacks_measurement = false;
 };
 
 // When an operator runs, from the start of the iteration.
@@ -88,7 +103,7 @@ class ComputeModel {
   }
   // What prices each operator, in the order they run.
   [[nodiscard]] virtual std::vector<OperatorSource> Sources() const {
-    return {{kWholeIteration, "formula"}};
+    return {{kWholeIteration, "formula", {}}};
   }
   // Every name that OperatorTimes may give, in the order they run.
   [[nodiscard]] virtual std::vector<std::string> OperatorNames() const { return {kWholeIteration}; }

@@ -28,6 +28,8 @@
 #include "engine/compute/calibration.h"
 #include "engine/compute/compute_model.h"
 #include "engine/compute/operator_pricer.h"
+#include "engine/compute/sampling.h"
+#include "engine/hardware/device.h"
 #include "engine/model/model.h"
 
 namespace tokensim {
@@ -37,6 +39,9 @@ struct IterationModelConfig {
   ParallelismConfig parallelism;
   std::unique_ptr<const OperatorPricer> pricer;
   CalibrationConfig calibration;
+  SamplingConfig sampling;
+  // Its peaks bound what a calibration can do; without them (0) nothing does.
+  DeviceConfig device;
   // Iterations of up to this many tokens (16,384 at most) are priced from a table.
   int32_t expected_max_tokens = 0;
 };

@@ -10,9 +10,6 @@
 namespace tokensim {
 namespace {
 
-// The sampler reads the 16-bit logits, writes them as 32-bit and reads those.
-constexpr double kSamplerBytesPerLogit = 2 + 4 + 4;
-
 // As a layer runs, embedding before and output after it.
 constexpr std::string_view kExecutionOrder[] = {
     "embedding",
@@ -64,6 +61,8 @@ constexpr std::string_view kExecutionOrder[] = {
     "final_norm",
     "lm_head",
     "logits_all_gather",
+    "penalties",
+    "logits_filter",
     "sampler",
 };
 
@@ -79,9 +78,11 @@ double ExpectedDistinctExperts(int32_t num_experts, int32_t experts_per_token, i
   return experts * (1 - math::PowerOf(1 - experts_per_token / experts, tokens));
 }
 
-TransformerOperators::TransformerOperators(const Model& model, const ParallelismConfig& parallelism)
+TransformerOperators::TransformerOperators(const Model& model, const ParallelismConfig& parallelism,
+                                           const SamplingConfig& sampling)
     : model_(model),
       parallelism_(parallelism),
+      sampling_(sampling),
       shard_(ShardOf(model.groups.front(), parallelism)),
       layers_(model.layers()),
       plain_(model.plain_attention()),
@@ -409,8 +410,11 @@ void TransformerOperators::AppendOutput(int64_t rows, std::vector<Operator>& out
     out.push_back(Move("logits_all_gather", OperatorKind::kAllGather, kAfter, 1, m,
                        logits * kActivationBytes));
   }
-  out.push_back(
-      Move("sampler", OperatorKind::kMemory, kAfter, 1, m, logits * kSamplerBytesPerLogit));
+  for (const SamplerWork& work : SamplerWorkOf(sampling_, rows)) {
+    out.push_back(
+        Move(work.name, OperatorKind::kMemory, kAfter, 1, m, logits * work.bytes_per_logit));
+    out.back().kernels = work.kernels;
+  }
 }
 
 }  // namespace tokensim

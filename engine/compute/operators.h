@@ -20,6 +20,7 @@
 
 #include "engine/compute/attention_operators.h"
 #include "engine/compute/compute_model.h"
+#include "engine/compute/sampling.h"
 #include "engine/model/model.h"
 #include "engine/model/model_parts.h"
 
@@ -54,12 +55,14 @@ struct Operator {
   double inner = 0;     // k
   double outer = 0;     // n
   double matrices = 1;  // that the rows are spread over: experts read
+  double kernels = 1;   // that it takes, one after the other
   WeightFormat format;  // of the matrices; of kAttention: the rate it computes at
 };
 
 class TransformerOperators {
  public:
-  TransformerOperators(const Model& model, const ParallelismConfig& parallelism);
+  TransformerOperators(const Model& model, const ParallelismConfig& parallelism,
+                       const SamplingConfig& sampling = {});
 
   // Every operator of the iteration, in the order of the groups. For reading, not for speed.
   [[nodiscard]] std::vector<Operator> List(const IterationShape& shape) const;
@@ -188,6 +191,7 @@ class TransformerOperators {
 
   Model model_;
   ParallelismConfig parallelism_;
+  SamplingConfig sampling_;
   LayerShard shard_;
   int32_t layers_;
   bool plain_;

@@ -23,7 +23,7 @@ class RooflinePricer final : public OperatorPricer {
                           (device.memory_bandwidth_bytes_per_second * device.memory_efficiency)),
         launch_(device.kernel_launch_seconds) {}
 
-  double Seconds(const Operator& op) const override { return Work(op) + launch_; }
+  double Seconds(const Operator& op) const override { return Work(op) + op.kernels * launch_; }
 
   AttentionSeconds Attention(const IterationShape& shape, int32_t parts) const override {
     if (!operators_.plain()) return LayeredAttention(shape, parts);

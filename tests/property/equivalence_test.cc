@@ -121,6 +121,27 @@ TEST_P(EquivalenceTest, EngineEqualsReferenceWithKnobs) {
   EXPECT_GE(preempted, Cases(500));
 }
 
+// A client with few places, which hears of ends late.
+TEST_P(EquivalenceTest, EngineEqualsReferenceWithPlaces) {
+  int64_t waited = 0;
+  for (uint64_t seed = 1; seed <= Seeds(200); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    auto plan = std::make_shared<Plan>(*RandomPlan(seed, GetParam()));
+    AddKnobs(seed, plan.get());
+    if (seed % 3 == 0) AddRoles(seed, plan.get());
+    const ReferenceResults free = RunReference(*plan);
+    plan->workload.max_in_flight = 1 + static_cast<int64_t>(seed % 7);
+    plan->response_delay = static_cast<SimTime>(seed % 3) * 900'000;
+    const ReferenceResults expected = RunReference(*plan);
+    ExpectSame(expected, RunEngine(plan));
+    if (HasFailure()) return;
+    for (size_t i = 0; i < std::min(free.records.size(), expected.records.size()); ++i) {
+      waited += expected.records[i].arrival > free.records[i].arrival;
+    }
+  }
+  EXPECT_GE(waited, 1000);
+}
+
 // Every local scheduler, prompts computed here and answers there.
 TEST_P(EquivalenceTest, EngineEqualsReferenceWithRoles) {
   int64_t handed_on = 0;

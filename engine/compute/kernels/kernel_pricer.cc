@@ -22,6 +22,7 @@ namespace {
 struct Priced {
   EfficiencyGrid grid;
   std::string source;
+  double error = 0;
 };
 
 // `fixed`: sizes of the axes behind the first that vary.
@@ -32,7 +33,7 @@ std::optional<Priced> Find(std::span<const EfficiencySurface> surfaces, SurfaceK
     EfficiencyGrid grid(surface);
     size_t axis = surface.axes.size();
     for (size_t i = fixed.size(); i-- > 0;) grid = grid.Slice(--axis, fixed[i]);
-    return Priced{std::move(grid), "kernel surface: " + surface.source};
+    return Priced{std::move(grid), "kernel surface: " + surface.source, surface.error};
   }
   return std::nullopt;
 }
@@ -128,6 +129,15 @@ class KernelPricer final : public OperatorPricer {
     return found != sources_.end() ? found->second : roofline_->Source(name);
   }
 
+  PriceQuality Quality(const std::string& name) const override {
+    const auto found = errors_.find(name);
+    if (found == errors_.end()) return {};
+    if (found->second <= 0) return {.confidence = Confidence::kFitted};
+    return {.confidence = Confidence::kFitted, .error = found->second};
+  }
+
+  bool measures() const override { return true; }
+
  private:
   // One surface for each format that some operator has.
   void FindGemms(std::span<const EfficiencySurface> surfaces) {
@@ -172,11 +182,21 @@ class KernelPricer final : public OperatorPricer {
 
   void ListSources() {
     for (const Operator& op : Listed()) {
-      if (InMoeBlock(op)) sources_[op.name] = "in the experts' GEMMs";
-      if (const Priced* surface = SurfaceOf(op)) sources_[op.name] = surface->source;
+      if (InMoeBlock(op)) List(op.name, "in the experts' GEMMs", moe_->error);
+      const Priced* surface = SurfaceOf(op);
+      if (surface == nullptr) continue;
+      if (IsExperts(op) && !moe_) {
+        sources_[op.name] = surface->source;  // of other kernels: nobody knows how good that is
+      } else {
+        List(op.name, surface->source, surface->error);
+      }
     }
-    if (prefill_) sources_["prefill_attention"] = prefill_->source;
-    if (decode_) sources_["decode_attention"] = decode_->source;
+    if (prefill_) List("prefill_attention", prefill_->source, prefill_->error);
+    if (decode_) List("decode_attention", decode_->source, decode_->error);
+  }
+  void List(const char* name, std::string source, double error) {
+    sources_[name] = std::move(source);
+    errors_[name] = error;
   }
 
   TransformerOperators operators_;
@@ -194,6 +214,7 @@ class KernelPricer final : public OperatorPricer {
   std::optional<Priced> decode_;      // by sequences x KV heads and context
   std::optional<Priced> all_reduce_;  // by devices and bytes
   std::map<std::string, std::string, std::less<>> sources_;
+  std::map<std::string, double, std::less<>> errors_;
 };
 
 }  // namespace

@@ -186,6 +186,13 @@ class ProfilePricer final : public OperatorPricer {
     return known ? source_ : roofline_->Source(name);
   }
 
+  PriceQuality Quality(const std::string& name) const override {
+    if (Source(name) != source_) return {};
+    return {.confidence = Confidence::kMeasured};
+  }
+
+  bool measures() const override { return true; }
+
  private:
   double CurveSeconds(const std::map<std::string, Curve>& curves, const MeasuredOperator& measured,
                       const Operator& op) const {

@@ -19,6 +19,7 @@
 #include "engine/io/plan/features/parallelism.h"
 #include "engine/io/plan/features/profile.h"
 #include "engine/io/plan/features/run_options.h"
+#include "engine/io/plan/features/sampling.h"
 #include "engine/io/plan/features/slo.h"
 #include "engine/io/plan/features/tiled.h"
 #include "engine/io/plan/features/workers.h"
@@ -40,6 +41,7 @@ std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
   context.device = ToDevice(group.hardware());
   context.split = ToParallelism(group.parallelism());
   context.calibration = ToCalibration(group.calibration());
+  if (spec.has_sampling()) context.sampling = ToSampling(spec.sampling());
   context.expected_max_tokens = budget == 0 ? kUsualTokens : budget;
   std::vector<EfficiencySurface> surfaces;
   if (backend->traits().needs_surfaces) surfaces = ToSurfaces(group.hardware());

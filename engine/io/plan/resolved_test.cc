@@ -141,7 +141,7 @@ const std::set<std::string>& MayBeAbsent() {
       "slo.ttft_seconds", "slo.tpot_seconds", "slo.max_itl_seconds", "slo.e2e_seconds",
       "workload.classes.slo.ttft_seconds", "workload.classes.slo.tpot_seconds",
       "workload.classes.slo.max_itl_seconds", "workload.classes.slo.e2e_seconds",
-      "workload.conversations.max_context_tokens", "report.window.duration_seconds",
+      "workload.conversations.max_context_tokens", "workload.max_in_flight", "report.window.duration_seconds",
       // The capacity follows from the device; the extent is the other of the two.
       "workers.memory.kv_blocks", "workload.num_requests", "workload.duration_seconds",
       // They say how to get others, and are gone when that is done.
@@ -164,7 +164,10 @@ const std::set<std::string>& MayBeAbsent() {
       "workers.calibration.all_reduce.bandwidth_bytes_per_second", "calibration.iteration_seconds",
       "calibration.sequence_seconds", "calibration.overlaps_host", "calibration.dense_factor",
       "calibration.prefill_dense_factor", "calibration.attention_factor",
-      "calibration.layer_seconds", "calibration.warm_up_seconds"};
+      "calibration.layer_seconds", "calibration.warm_up_seconds",
+      "calibration.attention_launch_seconds", "calibration.compute_factor",
+      "calibration.all_reduce_seconds", "workers.calibration.attention_launch_seconds",
+      "workers.calibration.compute_factor", "workers.calibration.all_reduce_seconds"};
   return fields;
 }
 

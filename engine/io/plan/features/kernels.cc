@@ -106,6 +106,7 @@ std::vector<EfficiencySurface> ToSurfaces(const v1::Hardware& hardware) {
     }
     to.efficiency.assign(from.efficiency().begin(), from.efficiency().end());
     to.source = from.source();
+    to.error = from.error();
   }
   return surfaces;
 }
