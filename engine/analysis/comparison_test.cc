@@ -11,9 +11,12 @@ namespace {
 constexpr SimTime kSecond = kNanosPerSecond;
 
 MeasuredRequest Measured(int arrival, int queued, int first, int last, int outputs) {
-  return {"",     arrival * kSecond, queued * kSecond,
-          kUnset, first * kSecond,   last * kSecond,
-          10,     outputs,           {}};
+  return {.arrival = arrival * kSecond,
+          .queued = queued * kSecond,
+          .first_token = first * kSecond,
+          .last_token = last * kSecond,
+          .input_tokens = 10,
+          .output_tokens = outputs};
 }
 
 RequestRecord Simulated(int id, int arrival, int queued, int first, int last, int outputs) {

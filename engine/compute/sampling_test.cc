@@ -5,6 +5,7 @@
 
 #include "engine/compute/operators.h"
 #include "engine/compute/roofline.h"
+#include "engine/model/transformer.h"
 
 namespace tokensim {
 namespace {
