@@ -44,10 +44,10 @@ class EventQueue {
   [[nodiscard]] size_t size() const { return heap_.size(); }
   [[nodiscard]] const QueuedEvent& top() const { return heap_[0]; }
 
-  // The event after the top one; of time kNever when there is none.
-  [[nodiscard]] QueuedEvent second() const {
-    if (heap_.size() >= 5) return heap_[LeastOfFour(1)];
-    return heap_.size() > 1 ? heap_[LeastOf(1, heap_.size())] : QueuedEvent{};
+  // Time of the event after the top one; kNever when there is none.
+  [[nodiscard]] SimTime second_time() const {
+    if (heap_.size() >= 5) return heap_[LeastOfFour(1)].time;
+    return heap_.size() > 1 ? heap_[LeastOf(1, heap_.size())].time : kNever;
   }
 
   void Push(const QueuedEvent& event) {

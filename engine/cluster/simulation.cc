@@ -214,11 +214,7 @@ void Simulation::Impl::HandleBoundary(const QueuedEvent& event) {
   SimTime horizon = 0;
   int64_t limit = slice_left_;
   if (observer_ == nullptr) {
-    const QueuedEvent second = queue_.second();
-    if (second.kind == EventKind::kBoundary && second.time != kNever) {
-      cluster_.worker(second.index).Prefetch();
-    }
-    horizon = std::min({next_arrival_, cluster_.next_transfer(), second.time});
+    horizon = std::min({next_arrival_, cluster_.next_transfer(), queue_.second_time()});
     if (plan_->max_simulated_time < horizon) horizon = plan_->max_simulated_time + 1;
     if (plan_->max_events > 0) limit = std::min(limit, plan_->max_events - results_.events);
   }

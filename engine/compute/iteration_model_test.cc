@@ -106,6 +106,45 @@ TEST(IterationModelTest, TheLaunchComesOffEachCallOfAttention) {
   }
 }
 
+// Two layers of full attention beside three with a window.
+std::unique_ptr<const ComputeModel> Mixed(CalibrationConfig calibration, double bandwidth) {
+  LayerGroup full = {.count = 2,
+                     .attention = {.heads = 8, .kv_heads = 8, .head_dim = 64, .value_dim = 64},
+                     .mlp = {.width = 256}};
+  LayerGroup windowed = full;
+  windowed.count = 3;
+  windowed.attention.window = 128;
+  tokensim::Model model;
+  model.hidden_size = 512;
+  model.vocab_size = 1000;
+  model.groups = {full, windowed};
+  DeviceConfig device;
+  device.peak_flops = device.peak_8bit_flops = kPeak;
+  device.memory_bandwidth_bytes_per_second = bandwidth;
+  device.kernel_launch_seconds = 5e-6;
+  return MakeIterationModel({.model = model,
+                             .pricer = MakeRooflinePricer(model, device, {}),
+                             .calibration = std::move(calibration),
+                             .device = device});
+}
+
+TEST(IterationModelTest, TheLaunchComesOffEachLayerOfAModelWhoseLayersDiffer) {
+  const double saved =
+      Mixed({}, kBandwidth)->IterationSeconds(Decodes(30)) -
+      Mixed({.attention_launch_seconds = 2e-6}, kBandwidth)->IterationSeconds(Decodes(30));
+  EXPECT_NEAR(saved, 5 * 2e-6, 1e-12);
+}
+
+// Of the mean layer, which is bound by the mean of the bytes: those of the windows count as read.
+TEST(IterationModelTest, NoConstantBeatsThePeaksOfLayersThatDiffer) {
+  const IterationShape shape{.decode_count = 4, .decode_context = 4000, .sampled_count = 4};
+  const auto model = Mixed({.attention_factor = 0.5, .attention_launch_seconds = 1}, 1e6);
+  // Of 8 heads of 64, 16-bit: keys and values of the tokens; query, key, value and output of 4 rows.
+  const auto bytes = [](double tokens) { return 2.0 * 512 * (2 * tokens + 4 * 4); };
+  EXPECT_NEAR(SecondsOf(*model, shape, "decode_attention"),
+              (2 * bytes(4000) + 3 * bytes(4 * 128)) / 1e6, 1e-6);
+}
+
 TEST(IterationModelTest, NoConstantBeatsThePeaks) {
   const CalibrationConfig fast{
       .dense_factor = 0.5, .attention_factor = 0.5, .attention_launch_seconds = 20e-6};
@@ -137,9 +176,9 @@ TEST(IterationModelTest, SustainedClocksSlowArithmeticOnly) {
   const IterationShape prompt = LongPrompt(chunk);
   for (const char* name : {"gate_up_proj", "prefill_attention"}) {
     const double launches = 32 * 5e-6;
-    EXPECT_NEAR((SecondsOf(*slow, prompt, name) - launches) /
-                    (SecondsOf(*plain, prompt, name) - launches),
-                1.25, 0.01)
+    EXPECT_NEAR(
+        (SecondsOf(*slow, prompt, name) - launches) / (SecondsOf(*plain, prompt, name) - launches),
+        1.25, 0.01)
         << name;
   }
   EXPECT_EQ(SecondsOf(*slow, prompt, "activation"), SecondsOf(*plain, prompt, "activation"));

@@ -108,9 +108,10 @@ class DecodeSet {
     if (++cursor_ == phase_.size()) cursor_ = 0;
   }
 
-  // Somebody who may get its last token in the next iteration; kNoRequest: nobody does.
-  [[nodiscard]] RequestHandle MayFinish() const { return calendar_[Bucket(next_iteration_)]; }
-  [[nodiscard]] bool MayFinishNext() const { return MayFinish() != kNoRequest; }
+  // Whether anyone may get its last token in the next iteration (never a wrong "no").
+  [[nodiscard]] bool MayFinishNext() const {
+    return calendar_[Bucket(next_iteration_)] != kNoRequest;
+  }
   // Members whose last token came in the iteration that Advance just ended, one by one; the caller
   // makes each leave before asking again. kNoRequest: no more.
   [[nodiscard]] RequestHandle NextFinished() const {

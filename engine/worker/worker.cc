@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "engine/base/invariant.h"
-#include "engine/base/prefetch.h"
 
 namespace tokensim {
 namespace {
@@ -83,11 +82,6 @@ bool Worker::Enqueue(RequestHandle handle, SimTime now) {
   state_.Enqueue(handle, now);
   Publish();
   return Wake();
-}
-
-void Worker::Prefetch() const {
-  const RequestHandle finishing = state_.decodes().MayFinish();
-  if (finishing != kNoRequest) PrefetchLines(&context_.slab[finishing], sizeof(LiveRequest));
 }
 
 bool Worker::Wake() {
@@ -411,61 +405,6 @@ void Worker::Finish(RequestHandle handle, SimTime now) {
   } else {
     context_.slab.Free(handle);
   }
-}
-
-void Worker::FreeOutgoing(const Holdings& holdings, SimTime now) {
-  Account(now);
-  state_.FreeOutgoing(holdings);
-  Publish();
-}
-
-bool Worker::ReserveLoad(RequestHandle handle, SimTime now) {
-  Account(now);
-  if (!state_.ReserveLoad(handle)) return false;
-  Publish();
-  return true;
-}
-
-void Worker::BeginReservedLoad(RequestHandle handle, SimTime now) {
-  Account(now);
-  state_.BeginReservedLoad(handle, now);
-}
-
-void Worker::FinishLoad(RequestHandle handle, SimTime now) {
-  Account(now);
-  const LiveRequest& r = context_.slab[handle];
-  if (r.kv_source == KvSource::kHost) stats_.swapped_in_blocks += state_.BlocksFor(r.kv_tokens);
-  state_.FinishLoad(handle);
-  Publish();
-}
-
-void Worker::CancelLoad(RequestHandle handle, SimTime now) {
-  Account(now);
-  state_.CancelLoad(handle);
-  Publish();
-}
-
-bool Worker::Fail() {
-  failing_ = true;
-  return !iterating();
-}
-
-std::vector<RequestHandle> Worker::Evacuate(SimTime now) {
-  Account(now);
-  std::vector<RequestHandle> requests;
-  for (const Departure& departure : state_.Evacuate()) {
-    if (context_.observer != nullptr) ObserveStay(now, departure.request, departure.stay);
-    requests.push_back(departure.request);
-    TakeOffSignals(context_.slab[departure.request]);
-  }
-  failing_ = false;
-  waits_ = false;
-  warm_ = false;
-  swaps_left_ = 0;
-  current_.Clear();
-  next_.Clear();
-  Publish();
-  return requests;
 }
 
 void Worker::TakeOffSignals(const LiveRequest& r) {

@@ -159,8 +159,6 @@ class Worker {
   [[nodiscard]] const WorkerPlan& plan() const { return plan_; }
   // It runs in lock-step with other ranks.
   [[nodiscard]] bool in_lockstep() const { return in_lockstep_; }
-  // Its next boundary is near: what that will look at is called to the cache.
-  void Prefetch() const;
   [[nodiscard]] const WorkerState& state() const { return state_; }
   [[nodiscard]] const WorkerStats& stats() const { return stats_; }
   [[nodiscard]] const Timeline& timeline() const { return timeline_; }

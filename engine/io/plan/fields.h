@@ -16,6 +16,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "engine/io/plan/findings.h"
 #include "google/protobuf/message.h"
@@ -75,6 +76,14 @@ struct FieldRule {
 // nothing is wrong. `check` is the message's.
 bool ResolveFields(const Checker& check, std::span<const FieldRule> rules,
                    google::protobuf::Message* message);
+
+// What is given in `own`, over what is in `defaults`. Lists are joined.
+template <typename Message>
+void Inherit(const Message& defaults, Message* own) {
+  Message merged = defaults;
+  merged.MergeFrom(*own);
+  *own = std::move(merged);
+}
 
 // Fields that do not apply: checks those that are set, then removes them, with the warning
 // "is not used: WHY" unless they say the default.

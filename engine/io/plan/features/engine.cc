@@ -22,12 +22,6 @@ constexpr FieldRule kLimits[] = {Integer("min_memory_bytes", 0, 1'000'000'000'00
                                  Integer("max_num_seqs", 1, 1'000'000)};
 
 // What `own` says over `base`. Lists are replaced, not joined.
-template <typename Message>
-Message Over(Message base, const Message& own) {
-  base.MergeFrom(own);
-  return base;
-}
-
 v1::Engine Over(v1::Engine base, const v1::Engine& own) {
   if (own.batch_limits_size() > 0) base.clear_batch_limits();
   if (own.capture_sizes_size() > 0) base.clear_capture_sizes();
@@ -91,7 +85,7 @@ void ResolveEngine(const Checker& parent, v1::Engine* engine) {
 }
 
 void ApplyEngineMemory(const v1::Engine& engine, v1::Memory* memory) {
-  *memory = Over(engine.memory(), *memory);
+  Inherit(engine.memory(), memory);
 }
 
 void ApplyEngineScheduler(const v1::Engine& engine, const v1::Model& model,
@@ -104,7 +98,7 @@ void ApplyEngineScheduler(const v1::Engine& engine, const v1::Model& model,
   if (!s->policy().empty() && s->policy() != policy) return;
   const bool seqs_given = s->has_max_num_seqs();
   const bool tokens_given = s->has_max_num_batched_tokens();
-  *s = Over(engine.local_scheduler(), *s);
+  Inherit(engine.local_scheduler(), s);
   const auto limits =
       std::find_if(engine.batch_limits().begin(), engine.batch_limits().end(),
                    [&](const v1::BatchLimits& entry) { return Fits(entry, group->hardware()); });

@@ -28,14 +28,6 @@ namespace {
 
 constexpr int kMaxGroups = 1'000;
 
-// Settings of the group over those of the spec.
-template <typename Message>
-void Inherit(const Message& spec, Message* group) {
-  Message merged = spec;
-  merged.MergeFrom(*group);
-  *group = std::move(merged);
-}
-
 bool NeedsFigures(const v1::WorkerGroup& group) {
   return PricesOperators(group.compute()) || !group.memory().has_kv_blocks();
 }

@@ -1,5 +1,4 @@
-#include "engine/compute/profile/profile_pricer.h"
-
+// A profile bundle from its files to the prices of iterations.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 #include <string>
 
 #include "engine/compute/iteration_model.h"
+#include "engine/compute/profile/profile_pricer.h"
 #include "engine/compute/roofline.h"
 #include "engine/io/plan/test_presets.h"
 #include "engine/io/profile/profile_reader.h"
@@ -214,7 +214,7 @@ TEST(ProfileReaderTest, SaysWhereAFileIsWrong) {
 // The physics of measured bundles: no step faster than its weights over the peak bandwidth.
 TEST(ProfileDataTest, MeasuredBundlesAreNotFasterThanPhysics) {
   const char* data = std::getenv("TOKENSIM_DATA");
-  const fs::path root = fs::path(data != nullptr ? data : "../shared/data") / "profiles";
+  const fs::path root = fs::path(data != nullptr ? data : TOKENSIM_DEFAULT_DATA) / "profiles";
   if (!fs::is_directory(root)) GTEST_SKIP() << "no measured profiles in " << root;
   const auto tables = ReadProfile((root / "RTXPRO6000/meta-llama/Llama-3.1-8B/bf16/tp1").string());
   ASSERT_TRUE(tables.ok()) << tables.status();
