@@ -46,5 +46,23 @@ TEST(AdmissionOrderTest, AnyRequestLeavesAndTheOthersKeepTheirOrder) {
   EXPECT_EQ(order.back(), kNoRequest);
 }
 
+// Requests move up only when three of four places are holes: to remove one costs O(1), amortised.
+TEST(AdmissionOrderTest, HolesAreClosedSeldom) {
+  RequestSlab slab;
+  AdmissionOrder order(slab);
+  std::vector<RequestHandle> requests;
+  for (int i = 0; i < 400; ++i) {
+    requests.push_back(slab.Allocate());
+    order.Append(requests.back());
+  }
+  for (size_t i = 0; i < 300; ++i) order.Remove(requests[i]);
+  EXPECT_EQ(order.size(), 400U);
+  order.Remove(requests[300]);
+  EXPECT_EQ(order.size(), 99U);
+  for (size_t i = 301; i < 365; ++i) order.Remove(requests[i]);
+  EXPECT_EQ(order.size(), 99U) << "they begin to count anew";
+  EXPECT_EQ(All(order), std::vector<RequestHandle>(requests.begin() + 365, requests.end()));
+}
+
 }  // namespace
 }  // namespace tokensim
