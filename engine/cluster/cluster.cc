@@ -70,11 +70,14 @@ Cluster::Cluster(const Plan& plan, Observer* observer, EventQueue* queue, Result
 
 void Cluster::AddWorkers() {
   const bool blocking = plan_.memory_pool && plan_.memory_pool->load == PoolLoad::kBlocking;
+  // Who wants no records makes no report, which is what timelines are for.
+  const int32_t timeline_points = ended_.wanted() ? plan_.timeline_points : 0;
   for (const WorkerPlan& worker : plan_.workers) {
     const bool migrates = plan_.migrate_on_pressure && worker.role != Role::kPrefill;
     workers_.emplace_back(
-        worker, static_cast<int32_t>(workers_.size()), plan_.timeline_points,
+        worker, static_cast<int32_t>(workers_.size()), timeline_points,
         Worker::Context{.slab = slab_,
+                        .token_times = token_times_,
                         .ended = ended_,
                         .signals = router_.signals(),
                         .observer = observer_,

@@ -122,6 +122,7 @@ class Cluster final {
   EndedRequests ended_;
   RequestSource* source_ = nullptr;
   RequestSlab slab_;
+  std::vector<SimTime> token_times_;
   std::deque<Worker> workers_;  // a deque: workers do not move
   Fleet fleet_;
   Router router_;

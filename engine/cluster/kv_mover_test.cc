@@ -23,6 +23,7 @@ class KvMoverTest : public testing::Test {
     for (const WorkerPlan& worker : plan_->workers) {
       workers_.emplace_back(worker, static_cast<int32_t>(workers_.size()), 16,
                             Worker::Context{.slab = slab_,
+                                            .token_times = token_times_,
                                             .ended = ended_,
                                             .signals = signals_,
                                             .observer = nullptr,
@@ -47,6 +48,7 @@ class KvMoverTest : public testing::Test {
 
   std::shared_ptr<const Plan> plan_;
   RequestSlab slab_;
+  std::vector<SimTime> token_times_;
   EndedRequests ended_{nullptr};
   WorkerSignals signals_;
   EventQueue queue_;

@@ -50,6 +50,7 @@ class RouterTest : public testing::Test {
     for (const WorkerPlan& worker : plan_->workers) {
       workers_.emplace_back(worker, static_cast<int32_t>(workers_.size()), 16,
                             Worker::Context{.slab = slab_,
+                                            .token_times = token_times_,
                                             .ended = ended_,
                                             .signals = router_->signals(),
                                             .observer = nullptr,
@@ -73,6 +74,7 @@ class RouterTest : public testing::Test {
   Asked asked_;
   std::shared_ptr<const Plan> plan_;
   RequestSlab slab_;
+  std::vector<SimTime> token_times_;
   EndedRequests ended_{nullptr};
   std::deque<Worker> workers_;
   std::unique_ptr<Fleet> fleet_;

@@ -121,6 +121,14 @@ TEST(SimulationTest, WorkerStatsAndTimeline) {
   EXPECT_DOUBLE_EQ(timeline.busy[40], 0);
 }
 
+TEST(SimulationTest, WithoutRecordsThereIsNoTimelineEither) {
+  Simulation simulation(MakeLonePlan({{0, 5, 3}, {61 * kMs, 5, 1}}), nullptr, nullptr);
+  ASSERT_TRUE(simulation.Advance(1000).ok());
+  ASSERT_TRUE(simulation.done());
+  EXPECT_EQ(simulation.results().workers[0].busy, (39 + 15) * kMs);
+  EXPECT_TRUE(simulation.results().timelines[0].busy.empty());
+}
+
 // Writes events as text, one per line.
 class Recorder : public Observer {
  public:

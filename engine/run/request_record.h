@@ -58,6 +58,8 @@ class EndedRequests {
     if (sink_ != nullptr) sink_->Add(record);
   }
   [[nodiscard]] int64_t count() const { return count_; }
+  // Somebody takes the records.
+  [[nodiscard]] bool wanted() const { return sink_ != nullptr; }
 
  private:
   RecordSink* sink_;

@@ -5,7 +5,9 @@
 namespace tokensim {
 
 Timeline::Timeline(int32_t max_points, bool has_store)
-    : intervals_(static_cast<size_t>(max_points)), has_store_(has_store) {}
+    : intervals_(static_cast<size_t>(max_points)),
+      has_store_(has_store),
+      current_end_(max_points > 0 ? width_ : 0) {}
 
 void Timeline::Fold() {
   const size_t n = intervals_.size();
@@ -30,7 +32,7 @@ void Timeline::AddAcross(SimTime begin, SimTime end, const Occupancy& occupancy,
                          int64_t stored) {
   const int64_t anything = occupancy.running | occupancy.waiting | occupancy.loading |
                            occupancy.held | occupancy.kv_blocks | stored;
-  if (begin >= end || (anything == 0 && !busy)) return;
+  if (begin >= end || intervals_.empty() || (anything == 0 && !busy)) return;
   while ((end - 1) / width_ >= static_cast<SimTime>(intervals_.size())) Fold();
   current_ = static_cast<size_t>(begin / width_);
   current_end_ = static_cast<SimTime>(current_ + 1) * width_;

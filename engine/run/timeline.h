@@ -14,7 +14,7 @@ namespace tokensim {
 
 class Timeline {
  public:
-  // `has_store`: there is a tier below.
+  // `max_points` 0: nobody wants one, and nothing is kept. `has_store`: there is a tier below.
   explicit Timeline(int32_t max_points, bool has_store = false);
 
   // What the worker had over [begin, end), in which it was computing or not, and what the tier

@@ -433,9 +433,8 @@ WorkerSnapshot Worker::Snapshot() const {
 }
 
 void Worker::TrimLogs() {
-  // Looking for the oldest is worth it when a log has doubled.
+  // Looking for the oldest is worth it when the stack has doubled.
   constexpr size_t kTrimGapsAbove = 4096;
-  constexpr size_t kTrimLogAbove = 512;
   LatencyLog& latency = state_.latency();
   if (latency.size() > trim_gaps_at_) {
     latency.DropBefore(state_.OldestDecodeStart());
@@ -445,7 +444,7 @@ void Worker::TrimLogs() {
     const int64_t drop = state_.OldestDecodeStart() - log_first_;
     log_.erase(log_.begin(), log_.begin() + static_cast<std::ptrdiff_t>(drop));
     log_first_ += drop;
-    trim_log_at_ = std::max(kTrimLogAbove, 2 * log_.size());
+    trim_log_at_ = log_.size() + kTrimLogEvery;
   }
 }
 

@@ -26,6 +26,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -79,6 +80,7 @@ class Worker {
   // What a worker shares with the rest of its simulation. All outlive it.
   struct Context {
     RequestSlab& slab;
+    std::vector<SimTime>& token_times;  // for an observer: scratch of who reports tokens
     EndedRequests& ended;
     WorkerSignals& signals;
     Observer* observer;           // may be null
@@ -240,12 +242,13 @@ class Worker {
   Batch next_;                     // formed ahead
   int64_t swaps_left_ = 0;  // blocks, of a batch that stayed empty: they lengthen the one after it
 
+  // Looking for the oldest entry that is needed costs a pass over the running requests.
+  static constexpr size_t kTrimLogEvery = 128;
   // Ends of the iterations with decodes from log_first_ on. Kept only for an observer.
-  std::vector<SimTime> log_;
-  std::vector<SimTime> stay_times_;
+  std::deque<SimTime> log_;
   int64_t log_first_ = 0;
   size_t trim_gaps_at_ = 4096;
-  size_t trim_log_at_ = 512;
+  size_t trim_log_at_ = kTrimLogEvery;
 
   WorkerStats stats_;
   Timeline timeline_;

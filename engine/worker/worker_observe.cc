@@ -78,21 +78,22 @@ void Worker::ObservePreemption(SimTime now, const Preemption& preemption) {
 }
 
 void Worker::ObserveStay(SimTime now, RequestHandle handle, const Stay& stay) {
-  stay_times_.clear();
+  std::vector<SimTime>& times = context_.token_times;
+  times.clear();
   int32_t first = stay.tokens_before;
   if (stay.prefill_token != kUnset) {
-    stay_times_.push_back(stay.prefill_token);
+    times.push_back(stay.prefill_token);
     --first;
   }
   if (stay.decode_start >= 0) {
     const auto begin = log_.begin() + static_cast<std::ptrdiff_t>(stay.decode_start - log_first_);
-    for (auto it = begin; it != log_.end() && *it <= now; ++it) stay_times_.push_back(*it);
+    for (auto it = begin; it != log_.end() && *it <= now; ++it) times.push_back(*it);
   }
-  if (stay_times_.empty()) return;
+  if (times.empty()) return;
   context_.observer->OnEvent(now, TokensEvent{.request_id = context_.slab[handle].id,
                                               .worker = index_,
                                               .first_token_index = first,
-                                              .times = stay_times_});
+                                              .times = times});
 }
 
 }  // namespace tokensim
