@@ -62,14 +62,15 @@ Router::Router(const Plan& plan, const RequestSlab& slab, const std::deque<Worke
   if (plan.transfer_scheduler->traits().wants_finishes) {
     finish_listeners_.push_back(transfer_scheduler_.get());
   }
+  bool any_decoder = false;
   for (size_t i = 0; i < plan.workers.size(); ++i) {
     const WorkerPlan& worker = plan.workers[i];
     signals_.kv_total[i] = worker.kv_blocks;
     any_prefix_cache_ = any_prefix_cache_ || worker.prefix_caching;
     if (worker.role == Role::kPrefill) continue;
     const int64_t tokens = worker.KvTokens();
-    decoders_differ_ =
-        decoders_differ_ || (largest_decode_tokens_ > 0 && largest_decode_tokens_ != tokens);
+    decoders_differ_ = decoders_differ_ || (any_decoder && largest_decode_tokens_ != tokens);
+    any_decoder = true;
     largest_decode_tokens_ = std::max(largest_decode_tokens_, tokens);
   }
   if (plan.signal_delay > 0) signals_.refreshes = 1;
