@@ -175,7 +175,9 @@ class RequestSlab {
     if (chunks_.size() < kSmallChunks) {
       memory = static_cast<std::byte*>(
           ::operator new (kChunkBytes, std::align_val_t{alignof(LiveRequest)}));
-      small_.emplace_back(memory);
+      // Owned before the list grows, which may run out of memory, too.
+      std::unique_ptr<std::byte[], Deleter> owned(memory);
+      small_.push_back(std::move(owned));
     } else {
       const size_t chunk = (chunks_.size() - kSmallChunks) % kChunksPerPage;
       if (chunk == 0) pages_.push_back(AllocateHugePage());

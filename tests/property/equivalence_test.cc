@@ -139,7 +139,7 @@ TEST_P(EquivalenceTest, EngineEqualsReferenceWithPlaces) {
       waited += expected.records[i].arrival > free.records[i].arrival;
     }
   }
-  EXPECT_GE(waited, 1000);
+  EXPECT_GE(waited, Cases(1000));
 }
 
 // Every local scheduler, prompts computed here and answers there.
