@@ -24,6 +24,7 @@ ENGINE = {
     "report": {"base", "run", "workload"},
 }
 ENGINE["analysis"] = {"base", "cluster", "report", "run"}
+ENGINE["search"] = {"base"}
 ENGINE["io"] = set(ENGINE)
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
