@@ -11,6 +11,11 @@
 namespace tokensim::cli {
 
 void AddRunCommand(CLI::App& app, ExitCode* exit_code);
+void AddSweepCommand(CLI::App& app, ExitCode* exit_code);
+void AddCapacityCommand(CLI::App& app, ExitCode* exit_code);
+void AddOptimizeCommand(CLI::App& app, ExitCode* exit_code);
+void AddCompareCommand(CLI::App& app, ExitCode* exit_code);
+void AddVerifyCommand(CLI::App& app, ExitCode* exit_code);
 void AddSubmitCommand(CLI::App& app, ExitCode* exit_code);
 void AddWatchCommand(CLI::App& app, ExitCode* exit_code);
 void AddEventsCommand(CLI::App& app, ExitCode* exit_code);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_format.h"
@@ -120,20 +121,28 @@ ArrivalTrend TrendOf(const Results& results, int64_t finished) {
   return trend;
 }
 
-void NoteSaturation(const Report& report, const Results& results, std::vector<std::string>* notes) {
-  if (report.finished < kMinFinishedForTrend) return;
+// Nothing: the run is not saturated.
+std::optional<ArrivalTrend> SaturationOf(const Report& report, const Results& results) {
+  if (report.finished < kMinFinishedForTrend) return std::nullopt;
   const ArrivalTrend trend = TrendOf(results, report.finished);
   const auto& median = trend.median_queueing_seconds;
   const bool rising = median[0] < median[1] && median[1] < median[2] && median[2] < median[3];
   if (trend.arrivals_per_second == 0 || !rising || median[3] < kSaturationGrowth * median[0] ||
       median[3] < kSaturationLatencyShare * report.e2e_seconds.p50) {
-    return;
+    return std::nullopt;
   }
+  return trend;
+}
+
+void NoteSaturation(const Report& report, const Results& results, std::vector<std::string>* notes) {
+  const std::optional<ArrivalTrend> trend = SaturationOf(report, results);
+  if (!trend) return;
+  const auto& median = trend->median_queueing_seconds;
   notes->push_back(absl::StrFormat(
       "Saturated: requests arrive at %.2f/s and finish at %.2f/s, and the median queueing time "
       "grows from %.3f s in the first quarter of arrivals to %.3f s in the last. Latencies depend "
       "on the length of the run.",
-      trend.arrivals_per_second, report.requests_per_second, median[0], median[3]));
+      trend->arrivals_per_second, report.requests_per_second, median[0], median[3]));
 }
 
 void NotePreemptions(const Report& report, const Results& results,
@@ -205,6 +214,10 @@ void NoteRoles(const Report& report, std::vector<std::string>* notes) {
 }
 
 }  // namespace
+
+bool IsSaturated(const Report& report, const Results& results) {
+  return SaturationOf(report, results).has_value();
+}
 
 std::vector<std::string> MakeNotes(const Report& report, const Results& results) {
   std::vector<std::string> notes;

@@ -11,6 +11,10 @@
 
 namespace tokensim {
 
+// Requests come faster than they are served: what the note of that name says. It shows only in time,
+// and not below 100 finished requests.
+[[nodiscard]] bool IsSaturated(const Report& report, const Results& results);
+
 // `report` is complete but for its notes.
 [[nodiscard]] std::vector<std::string> MakeNotes(const Report& report, const Results& results);
 
