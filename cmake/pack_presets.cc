@@ -23,6 +23,7 @@ std::unique_ptr<google::protobuf::Message> MakeMessage(const std::string& folder
   if (folder == "models") return std::make_unique<v1::Model>();
   if (folder == "hardware" || folder == "kernels") return std::make_unique<v1::Hardware>();
   if (folder == "links") return std::make_unique<v1::Interconnect>();
+  if (folder == "engines") return std::make_unique<v1::Engine>();
   if (folder == "calibrations") return std::make_unique<v1::Calibration>();
   if (folder == "workloads") return std::make_unique<v1::Lengths>();
   return nullptr;

@@ -23,7 +23,7 @@ constexpr char kExamples[] = R"(Examples:
   tokensim catalog models                one kind
   tokensim catalog models llama2-7b      one entry, as YAML that a spec can hold
   tokensim catalog --server 127.0.0.1:50051 hardware
-Kinds: models, hardware, lengths, links, calibrations, local_schedulers, global_schedulers,
+Kinds: models, hardware, engines, lengths, links, calibrations, local_schedulers, global_schedulers,
   compute_backends, queue_orders, preemption_victims, evictions, sharing_rules,
   breakpoints, trace_formats, schedulers (local and global).)";
 
@@ -84,6 +84,19 @@ Cells CellsOf(const v1::Hardware& h) {
           h.name()};
 }
 
+// The limits of the largest devices.
+Cells CellsOf(const v1::Engine& engine) {
+  std::string text = engine.name();
+  if (engine.batch_limits_size() > 0) {
+    const v1::BatchLimits& limits = engine.batch_limits(0);
+    text += ": " + engine.local_scheduler().policy() + ", up to " +
+            FormatCount(limits.max_num_batched_tokens()) + " tokens and " +
+            FormatCount(limits.max_num_seqs()) + " sequences, prefix caching " +
+            (engine.memory().prefix_caching() ? "on" : "off");
+  }
+  return {text};
+}
+
 Cells CellsOf(const v1::Lengths& lengths) { return {lengths.description()}; }
 
 template <typename Entries>
@@ -107,7 +120,11 @@ Section PolicySection(const std::string& kind,
 std::vector<Section> Sections(const v1::Catalog& catalog) {
   return {PresetSection("models", catalog.models()),
           PresetSection("hardware", catalog.hardware(), HardwareTitles()),
+          PresetSection("engines", catalog.engines()),
           PresetSection("lengths", catalog.lengths()),
+          PolicySection("arrivals", catalog.arrivals()),
+          PolicySection("length_sources", catalog.length_sources()),
+          PolicySection("length_distributions", catalog.length_distributions()),
           PolicySection("links", catalog.links()),
           PolicySection("calibrations", catalog.calibrations()),
           PolicySection("local_schedulers", catalog.local_schedulers()),

@@ -9,6 +9,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
+#include "clients/cli/printable.h"
 #include "clients/cli/talk.h"
 #include "engine/base/nearest.h"
 #include "google/protobuf/descriptor.h"
@@ -94,7 +95,8 @@ client::ClientOptions ToClientOptions(const ServerOptions& server, bool quiet) {
     auto told = std::make_shared<bool>(false);
     options.on_retry = [told, address = server.server](const client::Error& error) {
       if (std::exchange(*told, true)) return;
-      std::cerr << "tokensim: waiting for " << address << ": " << error.message << '\n';
+      std::cerr << "tokensim: waiting for " << address << ": " << PrintableLines(error.message)
+                << '\n';
     };
   }
   return options;
@@ -128,8 +130,13 @@ void AddCreateOptions(CLI::App* command, CreateOptions* options) {
       ->delimiter(',')
       ->check(CLI::Validator(KeyValueError, ""))
       ->option_text("KEY=VALUE,...");
-  command->add_flag("--server-files", options->server_files,
-                    "Files in the spec are below the server's --data-dir: send their names only");
+  AddServerFilesOption(command, &options->server_files);
+}
+
+CLI::Option* AddServerFilesOption(CLI::App* command, bool* server_files) {
+  return command->add_flag(
+      "--server-files", *server_files,
+      "Files in the spec are below the server's --data-dir: send their names only");
 }
 
 CLI::Option* AddKindsOption(CLI::App* command, std::vector<std::string>* kinds) {

@@ -54,6 +54,8 @@ struct CreateOptions {
   bool server_files = false;        // the files that the spec names are the server's
 };
 void AddCreateOptions(CLI::App* command, CreateOptions* options);
+// --server-files alone.
+CLI::Option* AddServerFilesOption(CLI::App* command, bool* server_files);
 
 // --kinds of events. SetKinds tells stderr when one is unknown.
 CLI::Option* AddKindsOption(CLI::App* command, std::vector<std::string>* kinds);

@@ -4,6 +4,7 @@
 #include <iostream>
 #include <utility>
 
+#include "clients/cli/printable.h"
 #include "clients/cli/progress_bar.h"
 #include "clients/cli/talk.h"
 #include "clients/cli/units.h"
@@ -116,9 +117,11 @@ ExitCode Submit(client::Client& client, const SpecInput& input, const CreateOpti
   }
   client::Error error = result.error();
   if (error.reason == "MESSAGE_TOO_LARGE") {
-    std::cerr << "tokensim: " << TooLargeText(spec, error, server);
+    std::cerr << PrintableLines("tokensim: " + TooLargeText(spec, error, server));
     return ExitCodeOf(error);
   }
+  // What is wrong is told once, at the lines of the file.
+  if (!error.violations.empty()) error.message = "the server refuses the spec";
   for (const client::FieldViolation& violation : std::exchange(error.violations, {})) {
     v1::Finding finding;
     finding.set_field(SpecField(violation.field));

@@ -11,6 +11,7 @@
 
 #include "clients/cli/json.h"
 #include "clients/cli/metrics.h"
+#include "clients/cli/printable.h"
 #include "clients/cli/sparkline.h"
 #include "clients/cli/terminal.h"
 #include "clients/cli/text_table.h"
@@ -37,8 +38,9 @@ const char* EndReasonText(v1::EndReason reason) {
 }
 
 void WriteHeader(const v1::Report& report, const ReportStyle& style, std::ostream& out) {
-  out << (style.color ? "\033[1m" : "") << report.spec_name() << (style.color ? "\033[0m" : "")
-      << "  (seed " << report.seed() << ", engine " << report.engine_version() << ")\n\n";
+  out << (style.color ? "\033[1m" : "") << Printable(report.spec_name())
+      << (style.color ? "\033[0m" : "") << "  (seed " << report.seed() << ", engine "
+      << report.engine_version() << ")\n\n";
   const v1::RequestCounts& n = report.requests();
   out << "Requests    " << FormatCount(n.total()) << " total, " << FormatCount(n.finished())
       << " finished";
@@ -388,8 +390,8 @@ void WriteTimelines(const v1::Report& report, const ReportStyle& style, std::ost
 void WriteFooter(const v1::Report& report, const ReportStyle& style, std::ostream& out) {
   if (report.notes_size() > 0) out << '\n';
   for (const std::string& note : report.notes()) {
-    out << (style.color ? "\033[33m" : "") << "Note: " << note << (style.color ? "\033[0m" : "")
-        << '\n';
+    out << (style.color ? "\033[33m" : "") << "Note: " << Printable(note)
+        << (style.color ? "\033[0m" : "") << '\n';
   }
   const v1::Execution& execution = report.execution();
   out << "\nSimulated " << FormatSeconds(report.simulated_seconds()) << " in "

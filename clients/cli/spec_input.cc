@@ -7,6 +7,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "clients/cli/printable.h"
 #include "clients/cli/talk.h"
 
 namespace tokensim::cli {
@@ -91,7 +92,7 @@ std::string FindingText(const SpecInput& input, const v1::Finding& finding) {
   std::string text = place + ": ";
   if (!finding.field().empty()) text += finding.field() + ": ";
   if (finding.severity() == v1::Finding::WARNING) text += "warning: ";
-  return text + finding.message();
+  return PrintableLines(text + finding.message());
 }
 
 ExitCode ReadSpec(const SpecOptions& options, SpecInput* input) {
@@ -114,7 +115,7 @@ ExitCode TellErrors(const SpecInput& input) {
     if (from_set || code == ExitCode::kOk) {
       code = from_set ? ExitCode::kUsage : ExitCode::kSpecInvalid;
     }
-    std::cerr << (from_set ? "tokensim: " : "") << error.ToString() << '\n';
+    std::cerr << (from_set ? "tokensim: " : "") << PrintableLines(error.ToString()) << '\n';
   }
   return code;
 }

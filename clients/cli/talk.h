@@ -11,7 +11,9 @@ namespace tokensim::cli {
 // "tokensim: message"
 void PrintError(const std::string& message);
 
-// Tells what the server answered, and what helps. Returns the exit code of the error.
+// What the server answered, each violation once, and what helps; whole lines.
+[[nodiscard]] std::string ServerErrorText(const client::Error& error, const std::string& server);
+// Tells that. Returns the exit code of the error.
 ExitCode PrintServerError(const client::Error& error, const std::string& server);
 
 }  // namespace tokensim::cli

@@ -2,8 +2,16 @@
 
 #include <algorithm>
 #include <ostream>
+#include <utility>
+
+#include "clients/cli/printable.h"
 
 namespace tokensim::cli {
+
+void TextTable::AddRow(std::vector<std::string> cells) {
+  for (std::string& cell : cells) cell = Printable(cell);
+  rows_.push_back(std::move(cells));
+}
 
 void TextTable::Print(std::ostream& out) const {
   std::vector<size_t> widths(columns_.size(), 0);

@@ -13,8 +13,9 @@ class TextTable {
  public:
   explicit TextTable(std::vector<Align> columns) : columns_(std::move(columns)) {}
 
-  // Cells beyond the columns are ignored, missing ones are empty.
-  void AddRow(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  // Cells beyond the columns are ignored, missing ones are empty. Control characters in them are
+  // written out.
+  void AddRow(std::vector<std::string> cells);
   void Print(std::ostream& out) const;
 
  private:

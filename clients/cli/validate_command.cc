@@ -5,6 +5,8 @@
 #include "clients/cli/commands.h"
 #include "clients/cli/json.h"
 #include "clients/cli/options.h"
+#include "clients/cli/printable.h"
+#include "clients/cli/remote_run.h"
 #include "clients/cli/spec_input.h"
 #include "clients/cli/talk.h"
 #include "clients/cli/text_table.h"
@@ -18,18 +20,20 @@ constexpr char kExamples[] = R"(Examples:
   tokensim validate spec.yaml
   tokensim validate spec.yaml --set model=llama2-70b      would that fit?
   tokensim validate spec.yaml -o json | jq .resolved_spec
-  tokensim validate spec.yaml --server 127.0.0.1:50051    as that server sees it)";
+  tokensim validate spec.yaml --server 127.0.0.1:50051    as that server sees it
+  tokensim validate spec.yaml --server 127.0.0.1:50051 --server-files    with its files)";
 
 struct ValidateOptions {
   SpecOptions spec;
   Format format = Format::kTable;
   std::string server;  // empty: check here
+  bool server_files = false;
   TalkOptions talk;
 };
 
 void PrintEstimate(const SpecInput& input, const v1::Estimate& estimate) {
-  std::cout << input.file << ": valid\n"
-            << "Name      " << input.spec.name() << '\n'
+  std::cout << Printable(input.file) << ": valid\n"
+            << "Name      " << Printable(input.spec.name()) << '\n'
             << "Digest    " << estimate.spec_digest() << '\n'
             << "Requests  " << FormatCount(estimate.requests()) << '\n'
             << "Estimate  " << FormatSeconds(estimate.estimated_wall_seconds()) << " to run, "
@@ -53,12 +57,13 @@ bool HasErrors(const v1::Estimate& estimate) {
   return false;
 }
 
-// What the server finds in the spec as resolved here, so traces need not be readable there.
+// What the server finds in the spec: as resolved here, so traces need not be readable there; as given
+// when only the server can read its files.
 ExitCode EstimateRemotely(const ValidateOptions& options, const SpecInput& input,
                           v1::Estimate* estimate) {
   client::Client client(ToClientOptions({.server = options.server}, options.talk.quiet));
   v1::EstimateSimulationRequest request;
-  *request.mutable_spec() = input.prepared.resolved;
+  *request.mutable_spec() = options.server_files ? input.spec : input.prepared.resolved;
   const client::Result<v1::Estimate> result = client.EstimateSimulation(request);
   if (!result.ok()) return PrintServerError(result.error(), options.server);
   *estimate = result.value();
@@ -70,7 +75,9 @@ ExitCode EstimateRemotely(const ValidateOptions& options, const SpecInput& input
 
 ExitCode RunValidate(const ValidateOptions& options) {
   SpecInput input;
-  ExitCode code = LoadSpec(options.spec, options.talk.quiet, &input);
+  CreateOptions send;
+  send.server_files = options.server_files;
+  ExitCode code = LoadSpecToSend(options.spec, send, options.talk.quiet, &input);
   v1::Estimate estimate = ToEstimate(input.prepared);
   if (code == ExitCode::kOk && !options.server.empty()) {
     code = EstimateRemotely(options, input, &estimate);
@@ -96,7 +103,9 @@ void AddValidateCommand(CLI::App& app, ExitCode* exit_code) {
   command->footer(kExamples);
   AddSpecOptions(command, &options->spec);
   AddFormatOption(command, &options->format, {Format::kTable, Format::kJson});
-  command->add_option("--server", options->server, "Check there as well")->option_text("ADDR");
+  CLI::Option* server =
+      command->add_option("--server", options->server, "Check there as well")->option_text("ADDR");
+  AddServerFilesOption(command, &options->server_files)->needs(server);
   AddTalkOptions(command, &options->talk);
   command->callback([options, exit_code] { *exit_code = RunValidate(*options); });
 }

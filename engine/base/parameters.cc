@@ -10,12 +10,23 @@
 namespace tokensim {
 namespace {
 
-// 3, 1e+06, .inf: as the rest of the messages about specifications shows them.
+// 1,000,000.
+std::string Grouped(int64_t value) {
+  std::string digits = absl::StrCat(value);
+  const size_t begin = value < 0 ? 1 : 0;
+  for (size_t i = digits.size(); i > begin + 3;) {
+    i -= 3;
+    digits.insert(i, ",");
+  }
+  return digits;
+}
+
+// 3, 1,000, 1e+06, .inf: as the rest of the messages about specifications shows them.
 std::string Number(double value, bool whole = false) {
   if (std::isnan(value)) return ".nan";
   if (std::isinf(value)) return value > 0 ? ".inf" : "-.inf";
   if (whole && std::abs(value) < 1e15 && value == std::floor(value)) {
-    return absl::StrCat(static_cast<int64_t>(value));
+    return Grouped(static_cast<int64_t>(value));
   }
   return absl::StrCat(value);
 }
@@ -29,8 +40,9 @@ bool HasUpperBound(const ParameterRange& range) {
   return range.max < std::numeric_limits<double>::max();
 }
 
-// What is wrong with a number for the parameter.
-std::string Problem(const Parameter& p, double value) {
+}  // namespace
+
+std::string ProblemOf(const Parameter& p, double value) {
   const ParameterRange& range = p.range;
   if (p.type == ParameterType::kFlag) {
     if (value == 0 || value == 1) return "";
@@ -51,16 +63,17 @@ std::string Problem(const Parameter& p, double value) {
   return text;
 }
 
-}  // namespace
-
 std::string DefaultText(const Parameter& parameter) {
+  if (parameter.required) return "";
+  if (!parameter.derived.empty()) return std::string(parameter.derived);
   if (parameter.type == ParameterType::kFlag) {
     return parameter.default_value != 0 ? "true" : "false";
   }
   if (parameter.type == ParameterType::kChoice) {
     return std::string(parameter.choices[static_cast<size_t>(parameter.default_value)]);
   }
-  return Number(parameter.default_value, parameter.type == ParameterType::kInteger);
+  if (parameter.type == ParameterType::kReal) return Number(parameter.default_value);
+  return absl::StrCat(static_cast<int64_t>(parameter.default_value));
 }
 
 std::string RangeText(const Parameter& parameter) {
@@ -81,7 +94,10 @@ std::string RangeText(const Parameter& parameter) {
 }
 
 ParameterValues::ParameterValues(std::span<const Parameter> table) : table_(table) {
-  for (const Parameter& parameter : table) values_.push_back(parameter.default_value);
+  for (const Parameter& parameter : table) {
+    const bool unset = parameter.required || !parameter.derived.empty();
+    values_.push_back(unset ? std::numeric_limits<double>::quiet_NaN() : parameter.default_value);
+  }
 }
 
 size_t ParameterValues::Find(std::string_view name) const {
@@ -107,7 +123,7 @@ std::string ParameterValues::Set(std::string_view name, double value) {
   if (parameter.type == ParameterType::kChoice) {
     return absl::StrCat("is ", Number(value), "; allowed are ", RangeText(parameter));
   }
-  std::string problem = Problem(parameter, value);
+  std::string problem = ProblemOf(parameter, value);
   if (problem.empty()) values_[i] = value;
   return problem;
 }
@@ -125,10 +141,31 @@ std::string ParameterValues::SetChoice(std::string_view name, std::string_view v
   return absl::StrCat("is ", Quote(value), "; allowed are ", RangeText(parameter), suggestion);
 }
 
+void ParameterValues::Derive(std::string_view name, double value) {
+  const size_t i = Find(name);
+  TOKENSIM_INVARIANT(i != kNone && !table_[i].derived.empty(),
+                     "a policy derives a parameter that it does not declare so");
+  TOKENSIM_INVARIANT(ProblemOf(table_[i], value).empty(), "a derived value is out of range");
+  values_[i] = value;
+}
+
+bool ParameterValues::IsSet(std::string_view name) const {
+  const size_t i = Find(name);
+  return i != kNone && !std::isnan(values_[i]);
+}
+
+bool ParameterValues::complete() const {
+  for (size_t i = 0; i < table_.size(); ++i) {
+    if (table_[i].required && std::isnan(values_[i])) return false;
+  }
+  return true;
+}
+
 double ParameterValues::Get(std::string_view name, ParameterType type) const {
   const size_t i = Find(name);
   TOKENSIM_INVARIANT(i != kNone && table_[i].type == type,
                      "a policy reads a parameter that it does not declare");
+  TOKENSIM_INVARIANT(!std::isnan(values_[i]), "a parameter is read that nobody gave");
   return values_[i];
 }
 

@@ -40,6 +40,8 @@ struct Parameter {
   std::span<const std::string_view> choices;
   std::string_view unit;  // "" without one
   std::string_view description;
+  bool required = false;     // there is no default: it must be given
+  std::string_view derived;  // what it is when it is left out, where that depends on other things
 };
 
 [[nodiscard]] constexpr Parameter FlagParameter(std::string_view name, bool default_value,
@@ -65,10 +67,24 @@ struct Parameter {
   return {name, ParameterType::kChoice, 0, {}, choices, "", description};
 }
 
-// true, 16, 0.5, full: as a specification would say it.
+// The parameter without its default: it must be given.
+[[nodiscard]] constexpr Parameter Required(Parameter parameter) {
+  parameter.required = true;
+  return parameter;
+}
+// The parameter with a default that the policy works out ("all requests"), and sets.
+[[nodiscard]] constexpr Parameter Derived(Parameter parameter, std::string_view derived) {
+  parameter.derived = derived;
+  return parameter;
+}
+
+// true, 16, 0.5, full: as a specification would say it; "" of one that must be given.
 [[nodiscard]] std::string DefaultText(const Parameter& parameter);
 // "true or false", "1 .. 10", "above 1, at most 1e+06", "full or none".
 [[nodiscard]] std::string RangeText(const Parameter& parameter);
+
+// What is wrong with a number for the parameter, or "": "is 0; allowed are 1 .. 10".
+[[nodiscard]] std::string ProblemOf(const Parameter& parameter, double value);
 
 // Something is wrong with a parameter, or, with a name of nesting (weights), with several.
 struct ParameterProblem {
@@ -90,8 +106,14 @@ class ParameterValues {
   [[nodiscard]] std::string Set(std::string_view name, double value);
   // The same for a choice.
   [[nodiscard]] std::string SetChoice(std::string_view name, std::string_view value);
+  // By the policy itself, of a parameter that it derives.
+  void Derive(std::string_view name, double value);
+  // Whether it has a value: given, a default, or derived.
+  [[nodiscard]] bool IsSet(std::string_view name) const;
+  // Whether all have that must be given.
+  [[nodiscard]] bool complete() const;
 
-  // Of a parameter in the table, of that type: else the policy is wrong.
+  // Of a parameter in the table that is set, of that type: else the policy is wrong.
   [[nodiscard]] bool flag(std::string_view name) const;
   [[nodiscard]] int64_t integer(std::string_view name) const;
   [[nodiscard]] double real(std::string_view name) const;
@@ -107,7 +129,7 @@ class ParameterValues {
   [[nodiscard]] double Get(std::string_view name, ParameterType type) const;
 
   std::span<const Parameter> table_;
-  std::vector<double> values_;
+  std::vector<double> values_;  // NaN: not set
 };
 
 // Values given in code: {{"affinity_load_factor", 1.25}}.

@@ -73,6 +73,27 @@ TEST(ParametersTest, UnknownNamesComeWithTheNearest) {
   EXPECT_EQ(ParameterValues().Set("x", 1), "is not a parameter: there are none");
 }
 
+constexpr Parameter kDemanding[] = {
+    Required(RealParameter("rate", 0, {.above = 0, .max = 1e9}, "requests per second")),
+    Derived(IntegerParameter("size", 1, {.min = 1, .max = 1e9}, "of a burst"), "all requests")};
+
+TEST(ParametersTest, SomeMustBeGivenAndSomeAreDerived) {
+  ParameterValues values(kDemanding);
+  EXPECT_FALSE(values.complete());
+  EXPECT_FALSE(values.IsSet("rate"));
+  EXPECT_THROW(static_cast<void>(values.real("rate")), InvariantError);
+  EXPECT_EQ(values.Set("rate", 2), "");
+  EXPECT_TRUE(values.complete()) << "what is derived need not be given";
+  EXPECT_FALSE(values.IsSet("size"));
+  values.Derive("size", 3);
+  EXPECT_EQ(values.integer("size"), 3);
+  EXPECT_THROW(values.Derive("size", 0), InvariantError);
+  EXPECT_THROW(values.Derive("rate", 1), InvariantError);
+  EXPECT_EQ(values.Set("size", 0), "is 0; allowed are 1 .. 1,000,000,000");
+  EXPECT_EQ(DefaultText(kDemanding[0]), "");
+  EXPECT_EQ(DefaultText(kDemanding[1]), "all requests");
+}
+
 // A policy that reads what it does not declare, or as another type, is wrong.
 TEST(ParametersTest, OnlyWhatIsDeclaredCanBeRead) {
   const ParameterValues values(kTable);

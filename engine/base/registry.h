@@ -114,8 +114,8 @@ class PolicyRegistry {
                                            std::move(values));
   }
 
-  // Of a plan that code writes: the name and the values are known to be good, and all others are
-  // the defaults.
+  // Of a plan that code writes: the name and the values are known to be good, all are given that
+  // must be, and all others are the defaults.
   [[nodiscard]] std::shared_ptr<const Factory> Make(std::string_view name,
                                                     const NamedValues& given = {}) const {
     const Entry* entry = Find(name);
@@ -125,6 +125,7 @@ class PolicyRegistry {
       const std::string problem = values.Set(parameter, value);
       TOKENSIM_INVARIANT(problem.empty(), "a value that the policy does not take");
     }
+    TOKENSIM_INVARIANT(values.complete(), "a value that must be given is missing");
     TOKENSIM_INVARIANT(entry->check == nullptr || !entry->check(values),
                        "values that do not go together");
     return Configure(*entry, std::move(values));

@@ -16,6 +16,8 @@ namespace tokensim {
 using SimTime = int64_t;
 
 inline constexpr SimTime kNanosPerSecond = 1'000'000'000;
+// The longest that a specification may ask for: 126 years; SimTime holds the sum of two.
+inline constexpr double kMaxSimulatedSeconds = 4e9;
 inline constexpr SimTime kNever = std::numeric_limits<SimTime>::max();
 // A stamp that has not happened.
 inline constexpr SimTime kUnset = -1;

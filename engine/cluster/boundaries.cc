@@ -12,7 +12,24 @@ void Boundaries::Push(int32_t worker, SimTime now) {
     lockstep_running_[static_cast<size_t>(first)] = true;
     worker = first;
   }
-  queue_.Push({now, EventKind::kBoundary, static_cast<uint32_t>(worker)});
+  const auto index = static_cast<uint32_t>(worker);
+  if (At(worker).TakeWakeUp() == kNever) {
+    queue_.Push({now, EventKind::kBoundary, index});
+  } else {
+    queue_.Expedite(EventKind::kBoundary, index, now);
+  }
+}
+
+bool Boundaries::Hurry(int32_t worker, SimTime now) {
+  if (!At(worker).waits()) return false;
+  At(worker).Hurry();
+  Wake(worker, now);
+  return true;
+}
+
+void Boundaries::Cancel(int32_t worker) {
+  if (At(worker).TakeWakeUp() == kNever) return;
+  queue_.Erase(EventKind::kBoundary, static_cast<uint32_t>(worker));
 }
 
 int64_t Boundaries::Run(int32_t index, SimTime now, SimTime horizon, int64_t limit) {

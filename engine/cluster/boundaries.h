@@ -1,7 +1,8 @@
 // The boundaries of the workers: when an iteration ends and the next may begin.
 //
-// A worker has at most one boundary in the queue, and none while it is idle. Ranks in lock-step have
-// one together, under the index of the first of them.
+// A worker has at most one boundary in the queue, and while it is idle none, or one at the time until
+// which its scheduler waits for more requests. Ranks in lock-step have one together, under the index
+// of the first of them.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,11 @@ class Boundaries {
   void Wake(int32_t worker, SimTime now) {
     if (At(worker).Wake()) Push(worker, now);
   }
+
+  // A worker that waits for more requests runs what it has. False: it does not wait.
+  bool Hurry(int32_t worker, SimTime now);
+  // A worker stopped: it waits no longer.
+  void Cancel(int32_t worker);
 
   // Handles the boundary that is on top of the queue, of a worker, which then runs alone as
   // Worker::Run says, or of the ranks in lock-step of which `worker` is the first. Returns how many

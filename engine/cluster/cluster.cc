@@ -46,7 +46,7 @@ void FillIn(const Plan& plan, const RequestInput& input, int64_t id, RequestHand
 // Whether somebody beside the records wants to know that a request has ended.
 bool ReportsEnds(const Plan& plan) {
   return plan.memory_pool.has_value() || plan.workload.conversations.has_value() ||
-         std::holds_alternative<ClosedLoopArrivals>(plan.workload.arrivals) ||
+         plan.workload.users() > 0 ||
          (plan.workload.trace != nullptr && !plan.workload.trace->conversation.empty());
 }
 
@@ -267,6 +267,7 @@ void Cluster::Load(int32_t index, RequestHandle handle, SimTime now) {
 void Cluster::SetStatus(int32_t worker, WorkerStatus status, SimTime now) {
   fleet_.SetStatus(worker, status, now);
   router_.UpdateCandidates(fleet_);
+  At(worker).SetDraining(status == WorkerStatus::kDraining);
 }
 
 void Cluster::ApplyWorkerEvent(const WorkerEvent& event, SimTime now) {
@@ -282,6 +283,7 @@ void Cluster::ApplyWorkerEvent(const WorkerEvent& event, SimTime now) {
       case WorkerAction::kScaleDown:
         SetStatus(worker, WorkerStatus::kDraining, now);
         if (At(worker).idle()) SetStatus(worker, WorkerStatus::kStopped, now);
+        boundaries_.Hurry(worker, now);  // nobody else comes
         break;
     }
   }
@@ -308,6 +310,7 @@ void Cluster::BeginFailure(int32_t worker, SimTime now) {
 
 // The worker stands still: its requests begin again elsewhere, their KV cache is lost.
 void Cluster::EvacuateWorker(int32_t index, SimTime now) {
+  boundaries_.Cancel(index);
   for (const uint32_t move : mover_.MovesOf(index)) {
     const auto cut = mover_.CutOff(move, index, now);
     if (!cut) continue;
@@ -352,6 +355,12 @@ void Cluster::PlaceHomeless(SimTime now) {
 }
 
 // ---- Results
+
+bool Cluster::EndWaits(SimTime now) {
+  bool any = false;
+  for (int32_t i = 0; i < fleet_.size(); ++i) any |= boundaries_.Hurry(i, now);
+  return any;
+}
 
 void Cluster::RejectHomeless(SimTime now) {
   while (router_.homeless().size() > 0) {

@@ -63,6 +63,9 @@ class Cluster final {
   // Policies see the workers as they are now, until the next call.
   void RefreshSignals() { router_.RefreshSignals(); }
 
+  // Nothing else can happen: workers that wait for more requests run what they have. False: there
+  // are none.
+  bool EndWaits(SimTime now);
   // The run is over: requests that wait for a worker are rejected; fills in the results.
   void RejectHomeless(SimTime now);
   void Conclude(SimTime end);

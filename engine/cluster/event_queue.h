@@ -8,7 +8,8 @@
 //   (arrivals)    the next one is beside the heap, too. A request that arrives, or whose KV cache
 //                 does, just when an iteration ends can join the next one
 //   kSignals      policies with stale signals get new ones
-//   kBoundary     an iteration ends and the next begins
+//   kBoundary     an iteration ends and the next begins; or a worker has waited long enough for more
+//                 requests
 //   kSnapshot     after everything else, so that it shows the state it leaves
 //
 // No allocation per event once the heap has reached its size; at most one event per (kind, index).
@@ -58,6 +59,14 @@ class EventQueue {
     const QueuedEvent last = heap_.back();
     heap_.pop_back();
     if (!heap_.empty()) ReplaceTop(last);
+  }
+
+  // An event that is in the queue happens at `time`, which is not later than it was to. Looks for
+  // it among all.
+  void Expedite(EventKind kind, uint32_t index, SimTime time) {
+    for (size_t i = 0; i < heap_.size(); ++i) {
+      if (heap_[i].kind == kind && heap_[i].index == index) return Rise(i, {time, kind, index});
+    }
   }
 
   // Takes an event out that shall not happen. Looks at all: for rare events only.

@@ -30,7 +30,7 @@ TEST(EventQueueTest, RandomOperationsKeepTheOrder) {
     const QueuedEvent event{static_cast<SimTime>(rng.Below(50)),
                             static_cast<EventKind>(rng.Below(5)),
                             static_cast<uint32_t>(rng.Below(1000))};
-    const uint64_t choice = rng.Below(4);
+    const uint64_t choice = rng.Below(5);
     if (choice == 0 || model.empty()) {
       queue.Push(event);
       model.push_back(event);
@@ -41,6 +41,14 @@ TEST(EventQueueTest, RandomOperationsKeepTheOrder) {
       };
       queue.Erase(erased.kind, erased.index);
       std::erase_if(model, same);
+    } else if (choice == 4) {
+      QueuedEvent& moved = model[rng.Below(model.size())];
+      const auto same = [&moved](const QueuedEvent& e) {
+        return e.kind == moved.kind && e.index == moved.index;
+      };
+      if (std::count_if(model.begin(), model.end(), same) > 1) continue;
+      moved.time = std::max<SimTime>(0, moved.time - static_cast<SimTime>(rng.Below(20)));
+      queue.Expedite(moved.kind, moved.index, moved.time);
     } else {
       const auto least = std::min_element(model.begin(), model.end(), before);
       ASSERT_FALSE(least->Before(queue.top()));

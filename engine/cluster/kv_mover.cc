@@ -86,8 +86,8 @@ bool KvMover::BeginAhead(RequestHandle handle, int32_t from, int32_t to, int32_t
   }
   r.move = NewMove(MoveKind::kKv, MoveState::kAhead, handle, from, to, tokens);
   const Worker& sender = At(from);
-  const LayerReleases releases =
-      FindLayerReleases(sender.plan(), sender.iteration_shape(), now, sender.iteration_end());
+  const LayerReleases releases = FindLayerReleases(sender.plan(), sender.iteration_shape(),
+                                                   sender.compute_begin(), sender.iteration_end());
   StartKv(r.move, releases.first, releases.last, now);
   return true;
 }
@@ -103,7 +103,7 @@ void KvMover::Leave(RequestHandle handle, DispatchReason reason, SimTime now) {
   r.sent_kv_tokens = move.tokens;
   SimTime& queueing = slab_.Extras(handle).decode_queueing;
   queueing = std::max<SimTime>(queueing, 0);  // it was taken before
-  At(move.to).BeginReservedLoad(now);
+  At(move.to).BeginReservedLoad(handle, now);
   if (observer_ != nullptr) {
     observer_->OnEvent(now, DispatchedEvent{r.id, move.from, move.to, reason});
   }

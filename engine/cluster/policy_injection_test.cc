@@ -12,6 +12,7 @@
 #include "engine/worker/local_scheduler.h"
 #include "engine/worker/queue_order.h"
 #include "engine/worker/victim.h"
+#include "engine/workload/test_traffic.h"
 
 namespace tokensim {
 namespace {

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <variant>
+#include <vector>
+
 #include "engine/cluster/test_plan.h"
 #include "engine/policy/defaults.h"
 
@@ -100,6 +104,60 @@ TEST(PoolTierTest, FetchesThatIterationsWaitForShareTheLink) {
   EXPECT_EQ(results.links[0].transfers, 2);
   EXPECT_EQ(results.links[0].bytes, 16'000);
   EXPECT_EQ(results.links[0].busy, 20 * kMs);
+}
+
+// Turn 1 has a prompt of 4 + 2 + 4 tokens, of which the pool has a block.
+std::shared_ptr<Plan> LayerwisePlan() {
+  auto plan = MakePlan({{0, 4, 2}, {50 * kMs, 4, 2}},
+                       {MakeWorker(Role::kPrefill), MakeWorker(Role::kDecode)});
+  auto trace = std::make_shared<TraceTable>(*plan->workload.trace);
+  trace->conversation = {7, 7};
+  plan->workload.trace = trace;
+  plan->workers[0].num_layers = 5;
+  plan->network.mode = TransferMode::kLayerwise;
+  plan->network.intra_node = {.bandwidth_bytes_per_second = 5e5};
+  plan->memory_pool = {.fetch_latency_per_block_seconds = 0.005, .load = PoolLoad::kBlocking};
+  return plan;
+}
+
+TEST(PoolTierTest, LayersAreComputedAfterTheFetch) {
+  // A fetch of 5 ms, then 16 ms of compute, a layer every 3.2 ms, each 4 ms on the link: the last
+  // is there 3.2 + 20 ms after the fetch, 7.2 ms after the prompt.
+  const Results results = RunPlan(LayerwisePlan());
+  const RequestRecord& later = results.records[1];
+  EXPECT_EQ(later.cached_tokens, 4);
+  EXPECT_EQ(later.first_token - later.scheduled, 21 * kMs);
+  EXPECT_EQ(later.kv_transfer, 7'200'000);
+}
+
+// The costs of MakeWorker, in one layer of one operator.
+class OneOperator final : public ComputeModel {
+ public:
+  [[nodiscard]] double IterationSeconds(const IterationShape& shape) const override {
+    return 0.010 + 0.001 * static_cast<double>(shape.prefill_tokens) + 0.002 * shape.decode_count;
+  }
+  [[nodiscard]] std::vector<OperatorTime> OperatorTimes(
+      const IterationShape& /*shape*/) const override {
+    return {{.name = "norm", .layer = 0, .start_seconds = 0.002, .seconds = 0.001}};
+  }
+};
+
+TEST(PoolTierTest, OperatorsRunAfterTheFetch) {
+  class Log final : public Observer {
+   public:
+    void OnEvent(SimTime /*now*/, const Event& event) override {
+      if (const auto* e = std::get_if<OperatorEvent>(&event)) starts.push_back(e->start);
+    }
+    std::vector<SimTime> starts;
+  };
+  auto plan = LayerwisePlan();
+  plan->workers[0].compute = std::make_shared<const OneOperator>();
+  plan->workers[0].breakpoints = {{.after = "norm"}};
+  Log log;
+  const Results results = RunPlan(plan, &log);
+  ASSERT_EQ(log.starts.size(), 2u);
+  EXPECT_EQ(log.starts[0], 2 * kMs);
+  EXPECT_EQ(log.starts[1], results.records[1].scheduled + 7 * kMs);
 }
 
 }  // namespace

@@ -109,6 +109,7 @@ bool Simulation::Impl::Step() {
     return true;
   }
   if (Exhausted()) {
+    if (cluster_.EndWaits(now_)) return true;
     // What waits for a worker is rejected. A conversation or a closed loop may then go on, or those
     // that waited for the blocks of the rejected.
     TOKENSIM_INVARIANT(cluster_.live() == 0 || cluster_.homeless() > 0,

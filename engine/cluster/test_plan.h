@@ -16,6 +16,7 @@
 
 #include "engine/cluster/simulation.h"
 #include "engine/compute/affine.h"
+#include "engine/workload/test_traffic.h"
 
 namespace tokensim {
 

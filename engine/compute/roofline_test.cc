@@ -98,6 +98,7 @@ TEST(RooflineTest, EightBitWeightsUseTheEightBitPeakAndHalfTheBytes) {
   const TransformerConfig model = ReadModelPreset("llama3.1-8b");
   TransformerConfig quantized = model;
   quantized.weight_bytes_per_parameter = 1;
+  quantized.weight_format = NumberFormat::kFp8;
   const DeviceConfig device = ReadHardwarePreset("h100");
   const PrefillChunk chunk{.new_tokens = 4096, .history = 0};
   const IterationShape prefill{.sampled_count = 1, .prefill_tokens = 4096, .prefill = {&chunk, 1}};
@@ -107,9 +108,11 @@ TEST(RooflineTest, EightBitWeightsUseTheEightBitPeakAndHalfTheBytes) {
 
   TransformerConfig four_bit = model;
   four_bit.weight_bytes_per_parameter = 0.5;
+  four_bit.weight_format = NumberFormat::kInt4;
   EXPECT_GT(Seconds(four_bit, device, {}, prefill), 0.95 * Seconds(model, device, {}, prefill));
   TransformerConfig wide = model;
   wide.weight_bytes_per_parameter = 4;
+  wide.weight_format = NumberFormat::k32Bit;
   EXPECT_GT(Seconds(wide, device, {}, prefill), 1.5 * Seconds(model, device, {}, prefill));
 }
 

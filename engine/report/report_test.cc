@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/report/test_runs.h"
+#include "engine/workload/test_traffic.h"
 
 namespace tokensim {
 namespace {

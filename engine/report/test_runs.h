@@ -8,6 +8,7 @@
 
 #include "engine/run/plan.h"
 #include "engine/run/results.h"
+#include "engine/workload/test_traffic.h"
 
 namespace tokensim {
 

@@ -23,16 +23,28 @@ BatchBuilder::BatchBuilder(RequestSlab& slab, const WorkerStateConfig& config,
                 .tracks_longest = config.tracks_longest,
                 .classes = config.classes},
                *scheduler.victim, &queues_),
-      latency_(slab, config.pauses_decodes) {}
+      latency_(slab, config.pauses_decodes),
+      waits_(slab) {}
+
+void BatchBuilder::Queue(RequestHandle handle, SimTime now, bool in_front) {
+  BeginWait(handle, now);
+  if (config_.tracks_waits) queued_blocks_ += QueuedBlocks(slab_[handle]);
+  in_front ? queues_.PushFront(handle) : queues_.PushBack(handle);
+}
 
 RequestHandle BatchBuilder::PopFront() {
-  if (queues_.front_is_loaded()) kv_.Redeem(front());
+  if (queues_.front_is_loaded()) {
+    kv_.Redeem(front());
+  } else if (config_.tracks_waits) {
+    queued_blocks_ -= QueuedBlocks(front());
+  }
   return queues_.PopFront();
 }
 
 // ---- Running set
 
 void BatchBuilder::Admit(RequestHandle handle, int32_t pending_tokens) {
+  if (config_.tracks_waits) EndWait(handle);
   running_.Append(handle, pending_tokens);
   batch_->changes.push_back(static_cast<int32_t>(batch_->admitted.size()));
   batch_->admitted.push_back(handle);
@@ -93,7 +105,7 @@ void BatchBuilder::Preempt(RequestHandle handle) {
   preemption.swapped_blocks = kv_.Drop(&r, decoding && swaps_);
   ++r.preemptions;
   if (!config_.overlap_swap) batch_->swapped_blocks += preemption.swapped_blocks;
-  queues_.PushFront(handle);
+  Queue(handle, now_, /*in_front=*/true);
   batch_->changes.push_back(~static_cast<int32_t>(batch_->preempted.size()));
   batch_->preempted.push_back(preemption);
 }

@@ -27,6 +27,7 @@
 #include "engine/worker/live_request.h"
 #include "engine/worker/queues.h"
 #include "engine/worker/running_set.h"
+#include "engine/worker/wait_list.h"
 
 namespace tokensim {
 
@@ -40,6 +41,7 @@ struct WorkerStateConfig {
   bool hands_on_prefills = false;  // a request leaves for another worker after its prompt
   bool pauses_decodes = false;     // some iterations run prompts only
   bool tracks_longest = false;     // batches say the longest context of their decodes
+  bool tracks_waits = false;       // the scheduler may wait for more requests
   int32_t classes = 1;             // of clients
 };
 
@@ -106,6 +108,38 @@ class BatchBuilder {
   // this batch computes, 0 or 1. Nothing: there is no room. Call after ScheduleDecodes.
   std::optional<int32_t> AdmitRemoteFront();
 
+  // ---- Waiting for more requests: of schedulers with the trait `waits`
+
+  // When the batch is formed.
+  [[nodiscard]] SimTime now() const { return now_; }
+  // Requests that wait, or the beginning of whose prompt was loaded.
+  [[nodiscard]] int64_t queued_count() const { return queues_.waiting_and_loaded(); }
+  // Tokens of their prompts that are neither here nor in a KV cache that is loaded; what the prefix
+  // cache or a blocking pool has counts.
+  [[nodiscard]] int64_t queued_tokens() const { return queues_.pending_tokens(); }
+  // Whether blocks for all that waits may be allocated at once, as for new requests beside others.
+  // Blocks that are found in the prefix cache count as if they had to be allocated.
+  [[nodiscard]] bool QueueFits() const {
+    return kv_.HasRoom(queued_blocks_, /*is_new=*/true, /*alone=*/false);
+  }
+  // Since when the one that came first of those that wait, load or are loaded is here; kNever:
+  // nobody is.
+  [[nodiscard]] SimTime waiting_since() const { return waits_.oldest(); }
+  // KV caches are on their way here: when they have come, the scheduler is asked again.
+  [[nodiscard]] bool expects_loads() const { return queues_.has_loading(); }
+  // The front's KV cache can be loaded beside the iterations, before its batch is formed.
+  [[nodiscard]] bool front_loads_ahead() const {
+    return front_is_remote() && (!front_is_swapped() || config_.overlap_swap);
+  }
+  // To wait would be in vain: nobody comes here before something runs here.
+  [[nodiscard]] bool must_run() const { return must_run_; }
+  // The batch stays empty though somebody is here: the scheduler is asked again when something
+  // changes here, or at `until` (after now(); kNever: there is no such time). Not when it must run.
+  void Wait(SimTime until) {
+    TOKENSIM_INVARIANT(!must_run_ && until > now_, "a local scheduler waits in vain");
+    wait_until_ = until;
+  }
+
   // Static batching: rows and blocks of finished members, kept until the batch ends.
   [[nodiscard]] int32_t padding_count() const { return kv_.padding_count(); }
   void SchedulePadding() { batch_->padding = padding_count(); }
@@ -126,11 +160,35 @@ class BatchBuilder {
   [[nodiscard]] const RunningSet& running() const { return running_; }
   [[nodiscard]] LatencyLog& latency_log() { return latency_; }
   void set_batch(Batch* batch) { batch_ = batch; }
+  // A batch is to be formed.
+  void Ask(SimTime now, bool must_run) {
+    now_ = now;
+    must_run_ = must_run;
+    wait_until_.reset();
+  }
+  // Set when the scheduler waits: until when.
+  [[nodiscard]] std::optional<SimTime> wait_until() const { return wait_until_; }
+  // The request waits from `now` on; it is in one of the queues, or will be at once.
+  void BeginWait(RequestHandle handle, SimTime now) {
+    if (config_.tracks_waits) waits_.Add(handle, now);
+  }
+  void EndWait(RequestHandle handle) { waits_.Remove(handle); }
+  // Into the queue.
+  void Queue(RequestHandle handle, SimTime now, bool in_front);
+  // Everybody left the queues.
+  void ClearWaits() {
+    waits_.Clear();
+    queued_blocks_ = 0;
+  }
   // A running request decodes from the next iteration on, or no longer.
   void Join(RequestHandle handle, bool first_gap_apart);
   Stay LeaveDecodes(RequestHandle handle);
 
  private:
+  // Blocks that a waiting request is admitted with, if nothing of it is found.
+  [[nodiscard]] int64_t QueuedBlocks(const LiveRequest& r) const {
+    return BlocksFor(r.resumes() ? r.kv_tokens + 1 : r.prefill_target());
+  }
   // Takes the front out of its queue.
   RequestHandle PopFront();
   // Into the running set.
@@ -147,6 +205,11 @@ class BatchBuilder {
   Queues queues_;
   RunningSet running_;
   LatencyLog latency_;
+  WaitList waits_;
+  int64_t queued_blocks_ = 0;  // of those that wait, as QueuedBlocks says
+  SimTime now_ = 0;
+  bool must_run_ = false;
+  std::optional<SimTime> wait_until_;
   Batch* batch_ = nullptr;
 };
 

@@ -18,25 +18,28 @@ bool IsAt(const Breakpoint& breakpoint, const OperatorTime& op) {
 }  // namespace
 
 void ObserveOperators(const WorkerPlan& plan, int32_t worker, const IterationShape& shape,
-                      SimTime begin, SimTime now, Observer* observer) {
+                      const IterationTimes& times, Observer* observer) {
   const auto logs = [](const Breakpoint& b) { return b.action == BreakpointAction::kLog; };
   if (std::none_of(plan.breakpoints.begin(), plan.breakpoints.end(), logs)) return;
   for (const Breakpoint& breakpoint : plan.breakpoints) {
     if (!logs(breakpoint) || breakpoint.after != kIteration) continue;
-    observer->OnEvent(
-        now, OperatorEvent{
-                 .worker = worker, .name = kIteration, .start = begin, .duration = now - begin});
+    observer->OnEvent(times.end, OperatorEvent{.worker = worker,
+                                               .name = kIteration,
+                                               .start = times.begin,
+                                               .duration = times.end - times.begin});
   }
   for (const OperatorTime& op : plan.compute->OperatorTimes(shape)) {
     for (const Breakpoint& breakpoint : plan.breakpoints) {
       if (!logs(breakpoint) || breakpoint.after == kIteration || !IsAt(breakpoint, op)) continue;
-      const SimTime start = std::min(SaturatingAdd(begin, FromSeconds(op.start_seconds)), now);
-      const SimTime end = std::min(SaturatingAdd(begin, FromSeconds(op.end_seconds())), now);
-      observer->OnEvent(now, OperatorEvent{.worker = worker,
-                                           .name = op.name,
-                                           .layer = op.layer,
-                                           .start = start,
-                                           .duration = end - start});
+      const auto at = [&times](double seconds) {
+        return std::min(SaturatingAdd(times.compute, FromSeconds(seconds)), times.end);
+      };
+      const SimTime start = at(op.start_seconds);
+      observer->OnEvent(times.end, OperatorEvent{.worker = worker,
+                                                 .name = op.name,
+                                                 .layer = op.layer,
+                                                 .start = start,
+                                                 .duration = at(op.end_seconds()) - start});
     }
   }
 }

@@ -36,13 +36,17 @@ enum class KvSource : uint8_t {
   kWorker,  // on the worker that ran it before
 };
 
-// What a request has only if prompts have text that others share, or if it changes workers.
+// What a request has only if prompts have text that others share, if it changes workers, or if its
+// scheduler asks how long requests wait.
 struct RequestExtras {
   PromptText text;               // for prefix caches
   std::vector<BlockId> shared;   // findable blocks it holds, in order
   SimTime kv_transfer = kUnset;  // time the KV cache took to move after the prefill
   SimTime handed_on = kUnset;    // while awaits_decode: since when
   SimTime decode_queueing = kUnset;
+  SimTime waits_since = kUnset;  // in a WaitList; kUnset: in none
+  RequestHandle wait_prev = kNoRequest;
+  RequestHandle wait_next = kNoRequest;
 };
 
 // Three cache lines: a run with many workers is as fast as these are found. The first has what

@@ -1,12 +1,16 @@
 // Forms the batch of each iteration of one worker: the interface of local schedulers.
 //
 // A local scheduler moves requests between the worker's waiting queue and its running set through
-// BatchBuilder (engine/worker/batch_builder.h) and fills the iteration's shape. The policies are in
-// engine/policy/local, one file each, named after what it reproduces. docs/schedulers.md.
+// BatchBuilder (engine/worker/batch_builder.h) and fills the iteration's shape. One that wants more
+// requests in a batch than there are says that it waits, and perhaps until when: it is asked again
+// when something changes at its worker, at that time, and, so that every run ends, when nothing else
+// can happen. The policies are in engine/policy/local, one file each, named after what it
+// reproduces. docs/schedulers.md.
 #pragma once
 
 #include <cstdint>
 
+#include "engine/base/parameters.h"
 #include "engine/base/registry.h"
 
 namespace tokensim {
@@ -16,7 +20,8 @@ class BatchBuilder;
 class LocalScheduler {
  public:
   virtual ~LocalScheduler() = default;
-  // Decides what runs next. Leaves the batch empty when there is nothing to run.
+  // Decides what runs next. Leaves the batch empty when there is nothing to run, or, having called
+  // BatchBuilder::Wait, when it shall not run yet.
   virtual void FormBatch(BatchBuilder& builder) = 0;
 };
 
@@ -38,6 +43,11 @@ struct LocalSchedulerTraits {
   bool steady_decodes = false;
   // Ranks in lock-step may run it: it never leaves a rank with requests and without a batch.
   bool runs_in_lockstep = false;
+  // It may wait for more requests, and may ask what those that are here need, and since when.
+  bool waits = false;
+  // With these values it waits until max_num_seqs requests are there, so there must be such a
+  // number. Null: it never does.
+  bool (*fills_batches)(const ParameterValues& values) = nullptr;
   // KV blocks that nobody gets, as vLLM V1's block 0.
   int32_t null_blocks = 0;
   // Share of the KV blocks that is kept free at an admission when nothing is said.

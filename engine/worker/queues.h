@@ -69,6 +69,8 @@ class Queues {
     return static_cast<int32_t>(waiting_.size() + loaded_.size() + ready_.size());
   }
   [[nodiscard]] bool has_ready() const { return !ready_.empty(); }
+  // Somebody loads, or keeps blocks here while it still runs elsewhere.
+  [[nodiscard]] bool has_loading() const { return !loading_.empty(); }
   // Places of max_num_seqs that loading and ready requests take.
   [[nodiscard]] int32_t places() const { return places_; }
   // Requests that are here, or come here from nowhere else, and load.

@@ -19,6 +19,7 @@ WorkerStateConfig StateConfig(const WorkerPlan& plan, const Worker::Context& con
           .hands_on_prefills = plan.role == Role::kPrefill,
           .pauses_decodes = plan.scheduler.policy->traits().pauses_decodes,
           .tracks_longest = plan.compute->WantsLongestContext(),
+          .tracks_waits = plan.scheduler.policy->traits().waits,
           .classes = context.classes};
 }
 
@@ -79,7 +80,7 @@ bool Worker::Enqueue(RequestHandle handle, SimTime now) {
   r.worker = index_;
   // An engine takes in what has arrived when an iteration ends.
   if (r.queued == kUnset) r.queued = busy_until() == kUnset ? now : busy_until();
-  state_.Enqueue(handle);
+  state_.Enqueue(handle, now);
   Publish();
   return Wake();
 }
@@ -97,6 +98,8 @@ bool Worker::Wake() {
 
 bool Worker::Prepare(SimTime now) {
   stand_by_end_ = kUnset;
+  idle_ = waits_ = false;
+  wake_up_ = kNever;
   Account(now);
   if (iterating()) Complete(now);
   begin_ = now;
@@ -104,7 +107,9 @@ bool Worker::Prepare(SimTime now) {
     messages_.push_back({.kind = WorkerMessage::Kind::kFailed});
     return GoIdle();
   }
-  return Pick(now);
+  const bool picked = Pick(now);
+  hurried_ = false;
+  return picked;
 }
 
 SimTime Worker::Run(SimTime now, SimTime horizon, int64_t limit) {
@@ -112,7 +117,7 @@ SimTime Worker::Run(SimTime now, SimTime horizon, int64_t limit) {
   while (running && end_ < horizon && messages_.empty() && --limit > 0) {
     running = Quiet() ? QuietCycle(end_) : Cycle(end_);
   }
-  return running ? end_ : kNever;
+  return running ? end_ : wake_up_;
 }
 
 bool Worker::Cycle(SimTime now) {
@@ -156,6 +161,8 @@ bool Worker::Pick(SimTime now) {
   while (Form(now, &current_) && current_.empty()) {
   }
   if (!current_.empty()) return true;
+  waits_ = state_.wait_until().has_value();
+  wake_up_ = state_.wait_until().value_or(kNever);
   Publish();
   return GoIdle();
 }
@@ -180,8 +187,9 @@ void Worker::Launch(SimTime now, double seconds, SimTime fetch) {
 }
 
 bool Worker::GoIdle() {
-  TOKENSIM_INVARIANT(failing_ || state_.expects_blocks() || state_.idle(),
+  TOKENSIM_INVARIANT(failing_ || waits_ || state_.expects_blocks() || state_.idle(),
                      "a worker with requests has nothing to run");
+  TOKENSIM_INVARIANT(!waits_ || plan_.lockstep_first < 0, "a rank in lock-step waits");
   next_.Clear();
   idle_ = true;
   end_ = kUnset;
@@ -189,7 +197,7 @@ bool Worker::GoIdle() {
 }
 
 bool Worker::Form(SimTime now, Batch* batch) {
-  state_.BeginBatch(batch);
+  state_.BeginBatch(batch, now, hurried_ || draining_);
   batch->swapped_blocks = std::exchange(swaps_left_, 0);
   if (context_.migration != nullptr) MigrateUnderPressure(now);
   scheduler_->FormBatch(state_);
@@ -268,7 +276,8 @@ void Worker::Start(SimTime now, double seconds, SimTime fetch) {
   current_.blocks = state_.pool().used();
   warm_ = true;
   const SimTime compute = std::max<SimTime>(1, FromSeconds(seconds));
-  end_ = SumBeforeNever(now, SumBeforeNever(fetch, compute));
+  compute_begin_ = SumBeforeNever(now, fetch);
+  end_ = SumBeforeNever(compute_begin_, compute);
   state_.Start(current_, now, end_);
   if (context_.observer != nullptr && current_.decodes > 0) log_.push_back(end_);
   if (announces_prefills_ && current_.completed_prefills > 0) {
@@ -417,9 +426,9 @@ bool Worker::ReserveLoad(RequestHandle handle, SimTime now) {
   return true;
 }
 
-void Worker::BeginReservedLoad(SimTime now) {
+void Worker::BeginReservedLoad(RequestHandle handle, SimTime now) {
   Account(now);
-  state_.BeginReservedLoad();
+  state_.BeginReservedLoad(handle, now);
 }
 
 void Worker::FinishLoad(RequestHandle handle, SimTime now) {
@@ -450,6 +459,7 @@ std::vector<RequestHandle> Worker::Evacuate(SimTime now) {
     TakeOffSignals(context_.slab[departure.request]);
   }
   failing_ = false;
+  waits_ = false;
   warm_ = false;
   swaps_left_ = 0;
   current_.Clear();

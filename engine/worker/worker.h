@@ -27,6 +27,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "engine/run/observer.h"
@@ -96,6 +97,14 @@ class Worker {
   [[nodiscard]] bool Enqueue(RequestHandle handle, SimTime now);
   // Something happened that may let an idle worker run. True as for Enqueue.
   [[nodiscard]] bool Wake();
+  // Its scheduler waits for more requests.
+  [[nodiscard]] bool waits() const { return waits_; }
+  // When the boundary is, if any, that it then has; else kNever. The caller's to move or to cancel:
+  // it is forgotten.
+  [[nodiscard]] SimTime TakeWakeUp() { return std::exchange(wake_up_, kNever); }
+  // At its next boundary its scheduler does not wait; while `draining`, at none.
+  void Hurry() { hurried_ = true; }
+  void SetDraining(bool draining) { draining_ = draining; }
   // kNone when the request can be served alone.
   // `total`: input and output.
   [[nodiscard]] RejectReason CheckFits(int32_t prompt_tokens, int64_t total_tokens) const;
@@ -112,7 +121,8 @@ class Worker {
   void Launch(SimTime now, double seconds, SimTime fetch);
   // The whole cycle. Then goes on by itself, for at most `limit` iterations, while they end before
   // `horizon` and there is no message: until then nothing from outside can reach this worker.
-  // Returns the end of the iteration that runs, or kNever when there is nothing to do.
+  // Returns the end of the iteration that runs; without one, until when its scheduler waits; else
+  // kNever.
   SimTime Run(SimTime now, SimTime horizon, int64_t limit);
   // Has no batch, and takes in requests at `end`.
   void StandBy(SimTime end) { stand_by_end_ = end; }
@@ -126,7 +136,7 @@ class Worker {
   // Room for a KV cache that comes at once, past the queue, of a request that runs elsewhere until
   // BeginReservedLoad.
   [[nodiscard]] bool ReserveLoad(RequestHandle handle, SimTime now);
-  void BeginReservedLoad(SimTime now);
+  void BeginReservedLoad(RequestHandle handle, SimTime now);
   void FinishLoad(RequestHandle handle, SimTime now);
   // The KV cache it was to load is lost. The request is the caller's again.
   void CancelLoad(RequestHandle handle, SimTime now);
@@ -142,6 +152,8 @@ class Worker {
   [[nodiscard]] SimTime now() const { return begin_; }
   // End of the iteration that runs; kUnset: none.
   [[nodiscard]] SimTime iteration_end() const { return end_; }
+  // When it had fetched what it needs and began to compute.
+  [[nodiscard]] SimTime compute_begin() const { return compute_begin_; }
   [[nodiscard]] IterationShape iteration_shape() const { return current_.shape(); }
   [[nodiscard]] bool idle() const { return end_ == kUnset && state_.idle(); }
   [[nodiscard]] const WorkerPlan& plan() const { return plan_; }
@@ -216,10 +228,15 @@ class Worker {
   std::vector<WorkerMessage> messages_;
 
   bool idle_ = true;
+  bool waits_ = false;        // idle, for its scheduler waits for more requests
+  SimTime wake_up_ = kNever;  // until then
+  bool hurried_ = false;
+  bool draining_ = false;
   bool failing_ = false;
   bool warm_ = false;              // it has begun an iteration
   SimTime stand_by_end_ = kUnset;  // of the iteration of the other ranks in lock-step
   SimTime begin_ = 0;              // of the iteration that runs
+  SimTime compute_begin_ = 0;      // in that iteration: after its fetch
   SimTime end_ = kUnset;           // of the iteration that runs; kUnset: none
   Batch current_;                  // runs
   Batch next_;                     // formed ahead

@@ -19,7 +19,7 @@ void Worker::ObserveIteration(SimTime now) {
                           .running = current_.running,
                           .waiting = current_.waiting});
   if (!plan_.breakpoints.empty()) {
-    ObserveOperators(plan_, index_, shape, begin_, now, context_.observer);
+    ObserveOperators(plan_, index_, shape, {begin_, compute_begin_, now}, context_.observer);
   }
 }
 

@@ -4,14 +4,15 @@
 
 namespace tokensim {
 
-void WorkerState::Enqueue(RequestHandle handle) {
+void WorkerState::Enqueue(RequestHandle handle, SimTime now) {
   slab()[handle].ran_here = false;
   running().ChargeClasses();  // the place of a class that joins depends on what the others got
-  queues().PushBack(handle);
+  Queue(handle, now, /*in_front=*/false);
 }
 
-void WorkerState::BeginBatch(Batch* batch) {
+void WorkerState::BeginBatch(Batch* batch, SimTime now, bool must_run) {
   set_batch(batch);
+  Ask(now, must_run);
   batch->Clear();
   if (has_waiting()) running().ChargeClasses();
 }
@@ -74,6 +75,7 @@ void WorkerState::FinishLoad(RequestHandle handle) {
 }
 
 void WorkerState::CancelLoad(RequestHandle handle) {
+  EndWait(handle);
   queues().CancelLoad(handle);
   kv().CancelLoad(slab()[handle]);
 }
@@ -100,6 +102,7 @@ std::vector<Departure> WorkerState::Evacuate() {
   };
   running().AppendTo(&handles);
   drop();  // first: the order of the queue may depend on what these were charged
+  ClearWaits();
   queues().Drain(&handles);
   drop();
   running().Clear();

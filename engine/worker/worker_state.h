@@ -54,8 +54,9 @@ class WorkerState final : public BatchBuilder {
               const LocalSchedulerConfig& scheduler)
       : BatchBuilder(slab, config, scheduler), max_num_seqs_(scheduler.max_num_seqs) {}
 
-  // What follows goes into `batch`, which must live until the next call.
-  void BeginBatch(Batch* batch);
+  // What follows goes into `batch`, which must live until the next call. `must_run`: the scheduler
+  // may not wait.
+  void BeginBatch(Batch* batch, SimTime now, bool must_run = false);
   // The same for a batch of decodes alone that follows another one; what forming that one did stays
   // noted.
   void BeginQuietBatch(Batch* batch) {
@@ -83,11 +84,14 @@ class WorkerState final : public BatchBuilder {
   void KeepOutgoing() { kv().KeepOutgoing(); }
   void FreeOutgoing(const Holdings& holdings) { kv().FreeOutgoing(holdings); }
 
-  void Enqueue(RequestHandle handle);
+  void Enqueue(RequestHandle handle, SimTime now);
   // Room for the KV cache of a request that skips the queue, and still runs elsewhere.
   bool ReserveLoad(RequestHandle handle);
   // It runs there no longer.
-  void BeginReservedLoad() { queues().BeginReservedLoad(); }
+  void BeginReservedLoad(RequestHandle handle, SimTime now) {
+    queues().BeginReservedLoad();
+    BeginWait(handle, now);
+  }
   // A KV cache arrived.
   void FinishLoad(RequestHandle handle);
   // A KV cache on its way is lost, and with it the request's place here: it is the caller's again.
@@ -99,6 +103,8 @@ class WorkerState final : public BatchBuilder {
   // Empties the worker: every request it has, in order of service, without KV cache.
   [[nodiscard]] std::vector<Departure> Evacuate();
 
+  // Set when the scheduler waits for more requests: until when at most, or kNever.
+  using BatchBuilder::wait_until;
   [[nodiscard]] int32_t waiting_count() const { return queues().waiting_loaded_and_ready(); }
   // Something other than an iteration of its own will change what fits.
   [[nodiscard]] bool expects_blocks() const { return kv().outgoing() + queues().places() > 0; }

@@ -1,12 +1,11 @@
 // Distributions of the arrival processes beyond the basic ones (request_source_test.cc).
-#include "engine/workload/arrivals.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "engine/workload/arrivals/weibull.h"
 #include "engine/workload/test_draws.h"
 
 namespace tokensim {

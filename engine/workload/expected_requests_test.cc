@@ -51,7 +51,7 @@ TEST(Duration, ChangesNothingBeforeItsEnd) {
     EXPECT_EQ(times, all);
     // 800 expected; five standard deviations of the burstiest, and the start of renewal processes.
     const auto expected = static_cast<double>(workload.num_requests);
-    EXPECT_NEAR(expected, 800, 1) << process.index();
+    EXPECT_NEAR(expected, 800, 1) << process.process->name();
     EXPECT_NEAR(static_cast<double>(times.size()), expected, 5 * std::sqrt(4 * expected));
   }
 }

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include "engine/workload/lengths.h"
+#include "engine/workload/test_traffic.h"
 
 namespace tokensim {
 namespace {
@@ -52,13 +52,15 @@ TEST(PoissonSampler, Probabilities) {
 
 TEST(PoissonLength, IsClamped) {
   RngStream rng(3, kLengthStream);
-  const LengthSampler small(PoissonLength{.mean = 0.2});
-  const LengthSampler narrow(PoissonLength{.mean = 100, .min = 95, .max = 105});
+  const LengthDistribution small_lengths = PoissonLength{.mean = 0.2};
+  const LengthDistribution narrow_lengths = PoissonLength{.mean = 100, .min = 95, .max = 105};
+  const auto small = small_lengths.sampler->Make({small_lengths.table});
+  const auto narrow = narrow_lengths.sampler->Make({narrow_lengths.table});
   int32_t lowest = 1'000;
   int32_t highest = 0;
   for (int i = 0; i < 1'000; ++i) {
-    EXPECT_GE(small.Draw(rng), 1);
-    const int32_t tokens = narrow.Draw(rng);
+    EXPECT_GE(small->Draw(rng), 1);
+    const int32_t tokens = narrow->Draw(rng);
     lowest = std::min(lowest, tokens);
     highest = std::max(highest, tokens);
   }

@@ -11,41 +11,13 @@ namespace tokensim {
 namespace {
 
 // A prompt that begins with a group's text is no longer the one of the trace.
-void AddHashIds(const TraceTable& trace, size_t row, PromptContent* content) {
+void AddHashIds(const TraceTable& trace, int64_t drawn, PromptContent* content) {
   if (trace.hash_begin.empty() || content->prefix_tokens > 0) return;
+  const auto row = static_cast<size_t>(drawn);
   const auto begin = static_cast<size_t>(trace.hash_begin[row]);
   const auto end = static_cast<size_t>(trace.hash_begin[row + 1]);
   content->hash_ids = std::span(trace.hash_ids).subspan(begin, end - begin);
   content->hash_block_tokens = trace.hash_block_tokens;
-}
-
-template <typename Source>
-class TypedLengths final : public LengthStream {
- public:
-  TypedLengths(Source source, std::shared_ptr<const TraceTable> trace)
-      : source_(std::move(source)), trace_(std::move(trace)) {}
-
-  LengthPair Next(PromptContent* content) override {
-    if constexpr (requires { source_.NextRow(); }) {
-      const size_t row = source_.NextRow();
-      AddHashIds(*trace_, row, content);
-      return {trace_->input_tokens[row], trace_->output_tokens[row]};
-    } else {
-      return source_.Next();
-    }
-  }
-
- private:
-  Source source_;
-  std::shared_ptr<const TraceTable> trace_;
-};
-
-std::unique_ptr<LengthStream> MakeLengths(const Lengths& lengths, const Workload& workload,
-                                          uint64_t seed, std::string_view stream) {
-  return VisitLengths(
-      lengths, workload.trace, seed, stream, [&](auto source) -> std::unique_ptr<LengthStream> {
-        return std::make_unique<TypedLengths<decltype(source)>>(std::move(source), workload.trace);
-      });
 }
 
 std::vector<double> Shares(const std::vector<ClientClassConfig>& classes) {
@@ -82,11 +54,13 @@ RequestDrawer::RequestDrawer(const Workload& workload, uint64_t seed)
       classes_(Shares(workload.classes)),
       groups_(Popularities(workload.prefix_groups)),
       prefix_tokens_(workload.prefix_groups ? workload.prefix_groups->tokens : 0),
-      lengths_(MakeLengths(workload.lengths, workload, seed, kLengthStream)) {
+      trace_(workload.trace),
+      lengths_(workload.lengths, trace_, seed, kLengthStream) {
   for (const ClientClassConfig& config : workload.classes) {
     const std::string stream = absl::StrCat(kLengthStream, ".", class_lengths_.size());
-    class_lengths_.push_back(config.lengths ? MakeLengths(*config.lengths, workload, seed, stream)
-                                            : nullptr);
+    class_lengths_.push_back(
+        config.lengths ? std::make_unique<LengthStream>(*config.lengths, trace_, seed, stream)
+                       : nullptr);
   }
 }
 
@@ -99,12 +73,14 @@ void RequestDrawer::DrawClient(RequestInput* request) {
   request->content.prefix_tokens = prefix_tokens_;
 }
 
-LengthPair RequestDrawer::DrawLengths(int32_t client_class, PromptContent* content) {
-  PromptContent unused;
-  const auto index = static_cast<size_t>(client_class);
-  LengthStream* own = class_lengths_.empty() ? nullptr : class_lengths_[index].get();
-  const LengthPair lengths = lengths_->Next(own == nullptr ? content : &unused);
-  return own == nullptr ? lengths : own->Next(content);
+LengthDraw RequestDrawer::DrawLengths(int32_t client_class, PromptContent* content) {
+  LengthDraw draw = lengths_.Next();
+  if (!class_lengths_.empty()) {
+    LengthStream* own = class_lengths_[static_cast<size_t>(client_class)].get();
+    if (own != nullptr) draw = own->Next();
+  }
+  if (draw.row >= 0) AddHashIds(*trace_, draw.row, content);
+  return draw;
 }
 
 }  // namespace tokensim

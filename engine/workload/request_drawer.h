@@ -7,7 +7,7 @@
 //   RequestDrawer drawer(workload, seed);
 //   RequestInput request;
 //   drawer.DrawClient(&request);   // once for all turns of a conversation
-//   LengthPair lengths = drawer.DrawLengths(request.client_class, &request.content);
+//   LengthDraw lengths = drawer.DrawLengths(request.client_class, &request.content);
 //
 // The draws after n requests do not depend on when they arrive. Internal to engine/workload.
 #pragma once
@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "engine/base/rng.h"
-#include "engine/workload/lengths.h"
+#include "engine/workload/length_stream.h"
 #include "engine/workload/workload.h"
 
 namespace tokensim {
@@ -35,22 +35,14 @@ class WeightedSampler {
   std::vector<double> cumulative_;
 };
 
-// A length source of any kind.
-class LengthStream {
- public:
-  virtual ~LengthStream() = default;
-  // With the hash ids of the prompt where the lengths come from a trace that has them.
-  virtual LengthPair Next(PromptContent* content) = 0;
-};
-
 class RequestDrawer {
  public:
   RequestDrawer(const Workload& workload, uint64_t seed);
 
   // Sets client_class and, in content, the prefix group.
   void DrawClient(RequestInput* request);
-  // Lengths without the prefix.
-  LengthPair DrawLengths(int32_t client_class, PromptContent* content);
+  // Lengths without the prefix; sets the hash ids of a prompt of a trace that has them.
+  LengthDraw DrawLengths(int32_t client_class, PromptContent* content);
 
  private:
   RngStream class_rng_;
@@ -58,7 +50,8 @@ class RequestDrawer {
   WeightedSampler classes_;
   WeightedSampler groups_;
   int32_t prefix_tokens_ = 0;
-  std::unique_ptr<LengthStream> lengths_;
+  std::shared_ptr<const TraceTable> trace_;
+  LengthStream lengths_;
   std::vector<std::unique_ptr<LengthStream>> class_lengths_;  // of each class; null: lengths_
 };
 

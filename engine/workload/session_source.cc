@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "engine/base/invariant.h"
-#include "engine/workload/arrivals.h"
 
 namespace tokensim {
 namespace {
@@ -18,15 +17,12 @@ constexpr auto kLater = [](const auto& a, const auto& b) {
 SessionSource::SessionSource(const Workload& workload, uint64_t seed)
     : requests_left_(workload.most_requests()),
       last_(workload.last_arrival()),
-      arrivals_left_(workload.most_requests()),
-      times_(MakeSessionTimes(workload, seed)),
+      arrivals_left_(workload.users() > 0 ? workload.users() : workload.most_requests()),
       maker_(MakeSessionMaker(workload, seed)),
+      times_(workload, seed, arrivals_left_, maker_->first_rows()),
       sessions_left_(workload.duration == kNever ? maker_->MostSessions(workload.num_requests)
                                                  : workload.most_requests()) {
-  if (const auto* loop = std::get_if<ClosedLoopArrivals>(&workload.arrivals)) {
-    arrivals_left_ = loop->users;
-    user_think_.emplace(loop->think_time, seed, "user");
-  }
+  if (workload.users() > 0) user_think_.emplace(workload.arrivals.think_time, seed, "user");
   PushNextArrival();
   ShowNext();
 }
@@ -69,7 +65,7 @@ void SessionSource::PushNextArrival() {
   if (arrivals_left_ == 0 || sessions_left_ == 0) return;
   --arrivals_left_;
   --sessions_left_;
-  Push(times_->Next(), kNextArrival);
+  Push(times_.Next(), kNextArrival);
 }
 
 Session& SessionSource::Ended(int64_t source_tag) {

@@ -19,6 +19,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/workload/arrival_times.h"
 #include "engine/workload/durations.h"
 #include "engine/workload/sessions.h"
 #include "engine/workload/workload.h"
@@ -54,8 +55,8 @@ class SessionSource final : public RequestSource {
   int64_t requests_left_;  // that may still come
   SimTime last_;           // arrival
   int64_t arrivals_left_;  // of the arrival process: users of a closed loop
-  std::unique_ptr<SessionTimes> times_;
   std::unique_ptr<SessionMaker> maker_;
+  ArrivalTimes times_;
   int64_t sessions_left_;                      // to be put into the heap
   std::optional<DurationSampler> user_think_;  // of a closed loop
   std::vector<Pending> heap_;

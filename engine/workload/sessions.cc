@@ -6,7 +6,7 @@
 
 #include "engine/base/invariant.h"
 #include "engine/base/rng.h"
-#include "engine/workload/arrivals.h"
+#include "engine/workload/arrival_process.h"
 #include "engine/workload/durations.h"
 #include "engine/workload/request_drawer.h"
 
@@ -23,7 +23,7 @@ int64_t ContextLimit(const Workload& workload) {
 
 // Adds a turn with `input` new tokens; false when its context would exceed the limit. The first
 // turn always has room: whether it can be served is not known here.
-bool AddTurn(const LengthPair& lengths, int64_t prefix, int64_t limit, SimTime wait,
+bool AddTurn(const LengthDraw& lengths, int64_t prefix, int64_t limit, SimTime wait,
              std::vector<Turn>* turns) {
   const int64_t history = turns->empty() ? prefix : turns->back().input + turns->back().output;
   const int64_t input = history + lengths.input;
@@ -48,7 +48,7 @@ class SingleRequests final : public SessionMaker {
 
   void Make(Session* session) override {
     SetClient(&drawer_, session);
-    const LengthPair lengths = drawer_.DrawLengths(session->client_class, &session->content);
+    const LengthDraw lengths = drawer_.DrawLengths(session->client_class, &session->content);
     AddTurn(lengths, session->content.prefix_tokens, kMaxContext, 0, &session->turns);
   }
 
@@ -73,7 +73,7 @@ class DrawnConversations final : public SessionMaker {
     const int32_t turns = DrawTurns();
     PromptContent unused;  // ids of single prompts say nothing of prompts that grow
     for (int32_t i = 0; i < turns; ++i) {
-      const LengthPair lengths = drawer_.DrawLengths(session->client_class, &unused);
+      const LengthDraw lengths = drawer_.DrawLengths(session->client_class, &unused);
       const SimTime wait = i == 0 ? 0 : think_.Next();
       if (!AddTurn(lengths, prefix, limit_, wait, &session->turns)) break;
     }
@@ -128,11 +128,8 @@ class TraceConversations final : public SessionMaker {
         drawer_(workload, seed),
         think_(workload.conversations ? workload.conversations->think_time
                                       : DurationDistribution(ExponentialDuration{10}),
-               seed, "think") {
-    if (const auto* replay = std::get_if<TraceArrivals>(&workload.arrivals)) {
-      speedup_ = replay->speedup;
-    }
-  }
+               seed, "think"),
+        process_(workload.arrivals.process->Make({workload, seed})) {}
 
   void Make(Session* session) override {
     SetClient(&drawer_, session);
@@ -142,7 +139,7 @@ class TraceConversations final : public SessionMaker {
     SimTime wait = 0;
     for (auto row = static_cast<int64_t>(first); row >= 0;) {
       const auto i = static_cast<size_t>(row);
-      const LengthPair lengths = {trace_->input_tokens[i], trace_->output_tokens[i]};
+      const LengthDraw lengths = {trace_->input_tokens[i], trace_->output_tokens[i]};
       if (!AddTurn(lengths, session->content.prefix_tokens, limit_, wait, &session->turns)) break;
       row = links_.next[i];
       if (row >= 0) wait = Wait(i, static_cast<size_t>(row));
@@ -157,12 +154,13 @@ class TraceConversations final : public SessionMaker {
     const int64_t cycles = (num_requests + rows - 1) / rows;
     return cycles * static_cast<int64_t>(links_.first.size());
   }
+  [[nodiscard]] std::span<const int64_t> first_rows() const override { return links_.first; }
 
  private:
   // The gap between the rows, where times are known.
   SimTime Wait(size_t row, size_t next_row) {
     if (trace_->arrival.empty()) return think_.Next();
-    return Replayed(trace_->arrival[next_row] - trace_->arrival[row], speedup_);
+    return process_->TraceGap(trace_->arrival[next_row] - trace_->arrival[row]);
   }
 
   std::shared_ptr<const TraceTable> trace_;
@@ -170,71 +168,19 @@ class TraceConversations final : public SessionMaker {
   int64_t limit_;
   RequestDrawer drawer_;
   DurationSampler think_;
-  double speedup_ = 1;
-  size_t index_ = 0;  // in links_.first
+  std::unique_ptr<ArrivalProcess> process_;  // for what a time of the trace takes in it
+  size_t index_ = 0;                         // in links_.first
   int64_t cycle_ = 0;
-};
-
-// The times of the rows that begin a conversation; repeats like TraceProcess.
-class FirstRowTimes final : public SessionTimes {
- public:
-  FirstRowTimes(const TraceArrivals& config, const TraceTable& trace)
-      : speedup_(config.speedup), period_(TracePeriod(trace)) {
-    for (const int64_t row : TraceLinks(trace).first) {
-      times_.push_back(trace.arrival[static_cast<size_t>(row)]);
-    }
-  }
-
-  SimTime Next() override {
-    if (index_ == times_.size()) {
-      index_ = 0;
-      cycle_start_ = SaturatingAdd(cycle_start_, period_);
-    }
-    return Replayed(SaturatingAdd(cycle_start_, times_[index_++]), speedup_);
-  }
-
- private:
-  double speedup_;
-  SimTime period_;
-  std::vector<SimTime> times_;
-  size_t index_ = 0;
-  SimTime cycle_start_ = 0;
-};
-
-template <typename Process>
-class ProcessTimes final : public SessionTimes {
- public:
-  explicit ProcessTimes(Process process) : process_(std::move(process)) {}
-  SimTime Next() override { return process_.Next(); }
-
- private:
-  Process process_;
 };
 
 }  // namespace
 
-bool UsesTraceConversations(const Workload& workload) {
-  const auto* lengths = std::get_if<TraceLengths>(&workload.lengths);
-  return lengths != nullptr && !lengths->resample && workload.trace != nullptr &&
-         !workload.trace->conversation.empty();
-}
-
 std::unique_ptr<SessionMaker> MakeSessionMaker(const Workload& workload, uint64_t seed) {
-  if (UsesTraceConversations(workload)) {
+  if (workload.uses_trace_conversations()) {
     return std::make_unique<TraceConversations>(workload, seed);
   }
   if (workload.conversations) return std::make_unique<DrawnConversations>(workload, seed);
   return std::make_unique<SingleRequests>(workload, seed);
-}
-
-std::unique_ptr<SessionTimes> MakeSessionTimes(const Workload& workload, uint64_t seed) {
-  const auto* replay = std::get_if<TraceArrivals>(&workload.arrivals);
-  if (replay != nullptr && UsesTraceConversations(workload)) {
-    return std::make_unique<FirstRowTimes>(*replay, *workload.trace);
-  }
-  return VisitArrivals(workload, seed, [](auto process) -> std::unique_ptr<SessionTimes> {
-    return std::make_unique<ProcessTimes<decltype(process)>>(std::move(process));
-  });
 }
 
 }  // namespace tokensim

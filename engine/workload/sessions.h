@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "engine/base/time.h"
@@ -45,20 +46,11 @@ class SessionMaker {
   // Most sessions of a run of so many requests. A trace's conversations begin again only when more
   // requests than rows are asked for.
   [[nodiscard]] virtual int64_t MostSessions(int64_t num_requests) const { return num_requests; }
+  // Of a trace's conversations: the rows that begin one or belong to none. They arrive by the
+  // process, all others after the turn before them. Empty: this is no trace's.
+  [[nodiscard]] virtual std::span<const int64_t> first_rows() const { return {}; }
 };
 [[nodiscard]] std::unique_ptr<SessionMaker> MakeSessionMaker(const Workload& workload,
-                                                             uint64_t seed);
-
-// Whether the trace says which rows form a conversation.
-[[nodiscard]] bool UsesTraceConversations(const Workload& workload);
-
-// When sessions begin.
-class SessionTimes {
- public:
-  virtual ~SessionTimes() = default;
-  virtual SimTime Next() = 0;
-};
-[[nodiscard]] std::unique_ptr<SessionTimes> MakeSessionTimes(const Workload& workload,
                                                              uint64_t seed);
 
 }  // namespace tokensim

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/workload/test_traffic.h"
 #include "engine/workload/workload.h"
 
 namespace tokensim {

@@ -13,7 +13,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,48 +24,11 @@
 
 namespace tokensim {
 
-// ---- Arrivals
+class ArrivalFactory;
+class LengthSamplerFactory;
+class LengthSourceFactory;
 
-struct PoissonArrivals {
-  double rate_per_second = 0;  // > 0
-};
-struct ConstantArrivals {
-  double rate_per_second = 0;  // > 0; the first request at 0
-};
-// num_requests independent uniform times in [start, end], in order.
-struct UniformArrivals {
-  double start_seconds = 0;
-  double end_seconds = 0;
-};
-// `size` requests at once, every `interval_seconds`, from time 0.
-struct BurstArrivals {
-  int64_t size = 1;  // >= 1
-  double interval_seconds = 0;
-};
-// The trace's times divided by speedup. Past its last row the trace repeats, shifted by its span
-// plus its mean gap.
-struct TraceArrivals {
-  double speedup = 1;  // > 0
-};
-// Gaps with the given mean rate and coefficient of variation.
-struct GammaArrivals {
-  double rate_per_second = 0;
-  double cv = 1;
-};
-struct WeibullArrivals {
-  double rate_per_second = 0;
-  double cv = 1;
-};
-// Poisson arrivals whose rate moves linearly within each segment.
-struct PiecewiseArrivals {
-  struct Segment {
-    double duration_seconds = 0;  // > 0
-    double start_rate = 0;        // per second, >= 0
-    double end_rate = 0;
-  };
-  std::vector<Segment> segments;  // not empty; some rate above 0
-  bool repeat = false;            // false: the last end rate stays; 0 ends the arrivals
-};
+// ---- Arrivals
 
 struct FixedDuration {
   double seconds = 0;
@@ -80,66 +42,47 @@ struct UniformDuration {
 };
 using DurationDistribution = std::variant<FixedDuration, ExponentialDuration, UniformDuration>;
 
-// Each of `users` sends a request, waits for its end, thinks and sends the next.
-struct ClosedLoopArrivals {
-  int64_t users = 1;
-  DurationDistribution think_time;
-  double ramp_seconds = 0;
+// The rate moves linearly from start to end.
+struct RateSegment {
+  double duration_seconds = 0;  // > 0
+  double start_rate = 0;        // per second, >= 0
+  double end_rate = 0;
 };
 
-using Arrivals =
-    std::variant<PoissonArrivals, ConstantArrivals, UniformArrivals, BurstArrivals, TraceArrivals,
-                 GammaArrivals, WeibullArrivals, PiecewiseArrivals, ClosedLoopArrivals>;
+// A process (arrival_process.h), and what some of them have beside numbers.
+struct Arrivals {
+  std::shared_ptr<const ArrivalFactory> process;  // not null
+  std::vector<RateSegment> segments;              // of a rate that changes
+  DurationDistribution think_time;                // of users, between an end and the next request
+};
 
 // ---- Lengths, in tokens, >= 1
 
-struct FixedLength {
-  int32_t tokens = 1;
-};
-// Integers in [min, max], both included, equally likely.
-struct UniformLength {
-  int32_t min = 1;
-  int32_t max = 1;
-};
-// round(median * exp(sigma * Z)) clamped to [min, max].
-struct LogNormalLength {
-  double median = 1;
-  double sigma = 0;
-  int32_t min = 1;
-  int32_t max = 1'000'000;
-};
-// Clamped to [min, max].
-struct PoissonLength {
-  double mean = 1;  // > 0
-  int32_t min = 1;
-  int32_t max = 1'000'000;
-};
 // Inverse distribution function, linear between its points; rounded, at least 1.
 struct QuantileTable {
   std::vector<double> probabilities;  // increasing, first 0, last 1
   std::vector<double> values;         // non-decreasing, as many
 };
-using LengthDistribution =
-    std::variant<FixedLength, UniformLength, LogNormalLength, QuantileTable, PoissonLength>;
 
-struct IndependentLengths {
+// A distribution (length_source.h), and what some of them have beside numbers.
+struct LengthDistribution {
+  std::shared_ptr<const LengthSamplerFactory> sampler;  // null: always one token
+  QuantileTable table;
+};
+
+// The outputs met where the input is at most max_input.
+struct OutputBin {
+  int32_t max_input = 0;  // the last bin's covers every input
+  QuantileTable output;
+};
+
+// A source of pairs (length_source.h), and what some of them have beside numbers.
+struct Lengths {
+  std::shared_ptr<const LengthSourceFactory> source;  // null: independent
   LengthDistribution input;
   LengthDistribution output;
+  std::vector<OutputBin> outputs;  // by increasing max_input
 };
-// An input distribution and, for each range of inputs, the output distribution met there.
-struct JointLengths {
-  struct Bin {
-    int32_t max_input = 0;  // the last bin's covers every input
-    QuantileTable output;
-  };
-  QuantileTable input;
-  std::vector<Bin> bins;  // by increasing max_input, not empty
-};
-// The trace's pairs: row i for request i (wrapping around), or drawn with replacement.
-struct TraceLengths {
-  bool resample = false;
-};
-using Lengths = std::variant<IndependentLengths, JointLengths, TraceLengths>;
 
 // ---- Conversations, shared prefixes, classes
 
@@ -192,13 +135,13 @@ struct Workload {
 
   // No request arrives later.
   [[nodiscard]] SimTime last_arrival() const { return duration == kNever ? kNever : duration - 1; }
+  // How many users take turns; 0: requests wait for nobody.
+  [[nodiscard]] int64_t users() const;
   // The most requests that may come. Users of a closed loop whose requests are rejected at once, and
   // who do not think, would send without end: no duration lets them.
-  [[nodiscard]] int64_t most_requests() const {
-    if (duration == kNever) return num_requests;
-    if (std::holds_alternative<ClosedLoopArrivals>(arrivals)) return 2 * num_requests + 10'000;
-    return std::numeric_limits<int64_t>::max();
-  }
+  [[nodiscard]] int64_t most_requests() const;
+  // Whether the trace says which rows form a conversation, and requests are its rows in order.
+  [[nodiscard]] bool uses_trace_conversations() const;
 };
 
 // What is known of a prompt's text, for prefix caches. Tokens that neither belong to a group, a

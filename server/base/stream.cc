@@ -9,4 +9,8 @@ absl::Status StreamStalled() {
                    "nothing was read for too long; resume after the last message");
 }
 
+absl::Status ConnectionLost() {
+  return MakeError(absl::StatusCode::kCancelled, reason::kCancelled, "the connection was lost");
+}
+
 }  // namespace tokensim

@@ -35,5 +35,7 @@ class OpenStream {
 
 // UNAVAILABLE STREAM_STALLED.
 [[nodiscard]] absl::Status StreamStalled();
+// CANCELLED: a write that failed.
+[[nodiscard]] absl::Status ConnectionLost();
 
 }  // namespace tokensim

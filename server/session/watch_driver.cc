@@ -8,11 +8,10 @@ namespace tokensim {
 
 WatchDriver::WatchDriver(SimulationName name, SessionManager& manager, Executor& executor,
                          const Clock& clock, std::shared_ptr<StreamSink<v1::Simulation>> sink)
-    : name_(std::move(name)),
+    : DrivenStream(clock, std::move(sink)),
+      name_(std::move(name)),
       manager_(manager),
-      executor_(executor),
-      clock_(clock),
-      sink_(std::move(sink)) {}
+      executor_(executor) {}
 
 void WatchDriver::Start() {
   // Before the first look, so that nothing is missed.
@@ -29,7 +28,7 @@ void WatchDriver::Changed() {
       changed_ = true;
       return;
     }
-    state_ = State::kLooking;
+    state_ = State::kWorking;
   }
   Look();
 }
@@ -46,12 +45,7 @@ void WatchDriver::Look() {
   if (const auto note = Note()) return End(*note);
   if (absl::Status failed = Take(); !failed.ok()) return End(failed);
   last_ = IsTerminal(simulation_.state());
-  {
-    const std::lock_guard lock(mutex_);
-    state_ = State::kWriting;
-    write_begun_ = clock_.Steady();
-  }
-  sink_->Write(simulation_);  // the state is the sink's now
+  Write(simulation_);
 }
 
 absl::Status WatchDriver::Take() {
@@ -66,15 +60,7 @@ absl::Status WatchDriver::Take() {
   }
 }
 
-void WatchDriver::OnWriteDone(bool ok) {
-  {
-    const std::lock_guard lock(mutex_);
-    state_ = State::kLooking;
-  }
-  if (const auto note = Note()) return End(*note);
-  if (!ok)
-    return End(
-        MakeError(absl::StatusCode::kCancelled, reason::kCancelled, "the connection was lost"));
+void WatchDriver::AfterWrite() {
   if (last_) return End(absl::OkStatus());
   {
     const std::lock_guard lock(mutex_);
@@ -84,43 +70,6 @@ void WatchDriver::OnWriteDone(bool ok) {
     }
   }
   PostLook();
-}
-
-void WatchDriver::Abort(const absl::Status& status) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!note_) note_ = status;
-    if (state_ != State::kIdle) return;  // its owner reads the note
-    state_ = State::kLooking;
-  }
-  End(status);
-}
-
-bool WatchDriver::AbortIfStalled(SteadyTime before) {
-  absl::Status status;
-  {
-    const std::lock_guard lock(mutex_);
-    if (state_ != State::kWriting || write_begun_ >= before) return false;
-    write_begun_ = SteadyTime::max();  // once is enough
-    if (!note_) note_ = StreamStalled();
-    status = *note_;
-  }
-  sink_->BreakWrite(status);
-  return true;
-}
-
-void WatchDriver::End(const absl::Status& status) {
-  {
-    const std::lock_guard lock(mutex_);
-    state_ = State::kDone;
-  }
-  handle_.reset();
-  sink_->End(status);
-}
-
-std::optional<absl::Status> WatchDriver::Note() {
-  const std::lock_guard lock(mutex_);
-  return note_;
 }
 
 }  // namespace tokensim

@@ -27,10 +27,9 @@ absl::Status ReaderError(const ReplayReader& reader) {
 
 StreamDriver::StreamDriver(Open open, StreamOptions options, Executor& executor, const Clock& clock,
                            std::shared_ptr<StreamSink<v1::EventBatch>> sink)
-    : options_(options),
+    : DrivenStream(clock, std::move(sink)),
+      options_(options),
       executor_(executor),
-      clock_(clock),
-      sink_(std::move(sink)),
       open_(std::move(open)),
       arena_(BatchArena()) {}
 
@@ -46,11 +45,11 @@ void StreamDriver::NewBatch() {
 }
 
 void StreamDriver::Post() {
-  if (!executor_.Post([self = shared_from_this()] { self->Work(); })) Finish(Draining());
+  if (!executor_.Post([self = shared_from_this()] { self->Work(); })) End(Draining());
 }
 
 void StreamDriver::Work() {
-  if (const auto note = Note()) return Finish(*note);
+  if (const auto note = Note()) return End(*note);
   Step step;
   absl::Status failed;
   try {
@@ -59,9 +58,9 @@ void StreamDriver::Work() {
   } catch (...) {
     failed = CaughtError();  // memory that is not there ends this stream only
   }
-  if (!failed.ok()) return Finish(failed);
+  if (!failed.ok()) return End(failed);
   if (step.send) return Send(step.last, step.status);
-  if (step.last) return Finish(step.status);
+  if (step.last) return End(step.status);
   Post();
 }
 
@@ -99,59 +98,14 @@ void StreamDriver::Send(bool last, const absl::Status& status) {
   last_sent_ = last;
   last_status_ = status;
   *batch_->mutable_server_time() = ToTimestamp(clock_.Now());
-  {
-    const std::lock_guard lock(mutex_);
-    state_ = State::kWriting;
-    write_begun_ = clock_.Steady();
-  }
-  sink_->Write(*batch_);  // the state is the sink's now
+  Write(*batch_);
 }
 
-void StreamDriver::OnWriteDone(bool ok) {
-  {
-    const std::lock_guard lock(mutex_);
-    state_ = State::kWorking;
-  }
-  if (const auto note = Note()) return Finish(*note);
-  if (!ok)
-    return Finish(
-        MakeError(absl::StatusCode::kCancelled, reason::kCancelled, "the connection was lost"));
-  if (last_sent_) return Finish(last_status_);
+void StreamDriver::AfterWrite() {
+  if (last_sent_) return End(last_status_);
   last_write_ = clock_.Steady();
   NewBatch();
   Post();
-}
-
-void StreamDriver::Abort(const absl::Status& status) {
-  const std::lock_guard lock(mutex_);
-  if (!note_) note_ = status;
-}
-
-bool StreamDriver::AbortIfStalled(SteadyTime before) {
-  absl::Status status;
-  {
-    const std::lock_guard lock(mutex_);
-    if (state_ != State::kWriting || write_begun_ >= before) return false;
-    write_begun_ = SteadyTime::max();  // once is enough
-    if (!note_) note_ = StreamStalled();
-    status = *note_;
-  }
-  sink_->BreakWrite(status);
-  return true;
-}
-
-void StreamDriver::Finish(const absl::Status& status) {
-  {
-    const std::lock_guard lock(mutex_);
-    state_ = State::kDone;
-  }
-  reader_ = nullptr;
-  sink_->End(status);
-}
-
-std::optional<absl::Status> StreamDriver::Note() {
-  const std::lock_guard lock(mutex_);
-  return note_;
 }
 
 }  // namespace tokensim

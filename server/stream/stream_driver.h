@@ -2,28 +2,19 @@
 //
 // The state machine of an event stream, free of gRPC. The engine advances only after the last batch
 // was taken, so a reader that does not read costs nothing but one batch. Work runs on an executor
-// in slices; the sink's methods are called from there or from the caller of OnWriteDone.
-//
-//   kWorking  a task is posted or runs; it alone decides what comes next
-//   kWriting  the sink holds the batch; OnWriteDone decides what comes next
-//   kDone     the sink's End was called
-//
-// Whoever aborts only leaves a note, which the owner of the state reads; so End is
-// called exactly once, whatever races.
+// in slices; the sink's methods are called from there or from the caller of OnWriteDone. It is never
+// idle (server/base/driven_stream.h).
 #pragma once
 
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/io/events/replay_reader.h"
 #include "google/protobuf/arena.h"
-#include "server/base/clock.h"
+#include "server/base/driven_stream.h"
 #include "server/base/executor.h"
-#include "server/base/stream.h"
 
 namespace tokensim {
 
@@ -34,7 +25,8 @@ struct StreamOptions {
   int64_t slice_engine_events = 10'000;
 };
 
-class StreamDriver final : public OpenStream, public std::enable_shared_from_this<StreamDriver> {
+class StreamDriver final : public DrivenStream<v1::EventBatch>,
+                           public std::enable_shared_from_this<StreamDriver> {
  public:
   // Makes the replay; called on the executor.
   using Open = std::function<absl::StatusOr<std::unique_ptr<ReplayReader>>()>;
@@ -43,12 +35,10 @@ class StreamDriver final : public OpenStream, public std::enable_shared_from_thi
                std::shared_ptr<StreamSink<v1::EventBatch>> sink);
 
   void Start();
-  void OnWriteDone(bool ok) override;
-  void Abort(const absl::Status& status) override;
-  bool AbortIfStalled(SteadyTime before) override;
 
  private:
-  enum class State { kWorking, kWriting, kDone };
+  void AfterWrite() override;
+  void Release() override { reader_ = nullptr; }
 
   void Post();
   void Work();
@@ -63,14 +53,9 @@ class StreamDriver final : public OpenStream, public std::enable_shared_from_thi
   absl::Status OpenReader();
   void NewBatch();
   void Send(bool last, const absl::Status& status);
-  void Finish(const absl::Status& status);
-  // The note left by Abort.
-  std::optional<absl::Status> Note();
 
   const StreamOptions options_;
   Executor& executor_;
-  const Clock& clock_;
-  const std::shared_ptr<StreamSink<v1::EventBatch>> sink_;
 
   // Of the owner of the state.
   Open open_;
@@ -80,11 +65,6 @@ class StreamDriver final : public OpenStream, public std::enable_shared_from_thi
   bool last_sent_ = false;
   absl::Status last_status_;
   SteadyTime last_write_{};
-
-  std::mutex mutex_;
-  State state_ = State::kWorking;     // guarded by mutex_
-  std::optional<absl::Status> note_;  // guarded by mutex_
-  SteadyTime write_begun_{};          // guarded by mutex_
 };
 
 }  // namespace tokensim

@@ -167,6 +167,7 @@ class Sizes(TestCase):
         self.assertIn("requests,total,1000\n", fewer.stdout)
         whole = self.run_cli("run", spec, *at, "--server-files", "--id", "whole", "-o", "csv")
         self.assertIn(f"requests,total,{self.ROWS}\n", whole.stdout)
+        self.assertIn("1,500,000", self.run_cli("validate", spec, *at, "--server-files").stdout)
         # Answers leave the rows out.
         got = json.loads(self.run_cli("get", "whole", *at, "-o", "json").stdout)
         self.assertEqual(got["omitted_trace_rows"], str(self.ROWS))
@@ -177,6 +178,10 @@ class Sizes(TestCase):
         server = self.start_server(flags=("--data-dir", str(self.dir)))
         done = self.run_cli("submit", spec, "--server", server.address, "--server-files", code=3)
         self.assertIn("missing.yaml:2: workload.trace", done.stderr)
+        self.assertEqual(done.stderr.count("missing.csv"), 1, done.stderr)  # told once
+        done = self.run_cli("validate", spec, "--server", server.address, "--server-files", code=3)
+        self.assertIn("missing.yaml:2: workload.trace", done.stderr)
+        self.run_cli("validate", spec, "--server-files", code=2)  # which server?
 
     def test_a_report_of_any_size(self):
         spec = self.write("wide.yaml", """

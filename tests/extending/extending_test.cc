@@ -19,6 +19,7 @@ extern const GlobalSchedulerEntry kLongApartRouter;
 extern const EvictionEntry kLongLruEviction;
 extern const TraceFormat kGatewayLog;
 extern const BackendEntry kBandwidthBackend;
+extern const ArrivalEntry kOnOffArrivals;
 
 namespace {
 
@@ -89,6 +90,23 @@ TEST(ExtendingTest, AnEviction) {
   EXPECT_EQ(cached(Evictions().Make("lru")), 0);
   EXPECT_EQ(cached(Make(kLongLruEviction)), 4) << "that of conversation 0 went, though used";
   EXPECT_EQ(cached(Make(kLongLruEviction, {{"long_tokens", 5}})), 0) << "now all are long";
+}
+
+TEST(ExtendingTest, AnArrivalProcess) {
+  const auto plan = MakePlan({{0, 4, 1}}, {MakeWorker(Role::kBoth, 10'000)});
+  plan->workload.num_requests = 4'000;
+  plan->workload.arrivals.process =
+      Make(kOnOffArrivals, {{"rate_per_second", 10}, {"on_seconds", 20}, {"off_seconds", 30}});
+  std::vector<int> in_cycle(8);
+  for (const RequestRecord& r : RunPlan(plan).records) {
+    const double seconds = std::fmod(ToSeconds(r.arrival), 50);
+    EXPECT_LE(seconds, 20) << "while it is off";
+    ++in_cycle[static_cast<size_t>(std::min(r.arrival / (50 * kNanosPerSecond), SimTime{7}))];
+  }
+  for (size_t i = 0; i < 7; ++i) EXPECT_NEAR(in_cycle[i], 200, 60) << i;
+  const auto process = plan->workload.arrivals.process->Make({plan->workload});
+  EXPECT_EQ(process->ExpectedWithin(110), 10 * (20 + 20 + 10));
+  EXPECT_THROW(Make(kOnOffArrivals), InvariantError) << "the rate must be given";
 }
 
 TEST(ExtendingTest, ATraceFormat) {

@@ -18,6 +18,8 @@
 #include "engine/policy/local/registry.h"
 #include "engine/policy/order/registry.h"
 #include "engine/policy/victim/registry.h"
+#include "engine/workload/arrival_registry.h"
+#include "engine/workload/length_registry.h"
 
 namespace tokensim {
 namespace {
@@ -28,7 +30,7 @@ std::string Cell(const PolicyInfo& policy) {
     if (!text.empty()) text += "<br>";
     text += "`" + std::string(p.name) + "`: " + std::string(p.description) + "; " + RangeText(p);
     if (!p.unit.empty()) text += " " + std::string(p.unit);
-    text += ", default " + DefaultText(p);
+    text += p.required ? ", required" : ", default " + DefaultText(p);
   }
   return text;
 }
@@ -54,7 +56,7 @@ void CheckTable(const std::string& page, const std::string& kind,
                 const std::vector<const PolicyInfo*>& policies) {
   const std::string path = std::string(TOKENSIM_SOURCE_DIR) + "/docs/" + page;
   std::string text = ReadAll(path);
-  const std::string begin = "<!-- " + kind + "s -->\n";
+  const std::string begin = "<!-- " + kind + (kind.ends_with("s") ? "es" : "s") + " -->\n";
   const size_t from = text.find(begin);
   ASSERT_NE(from, std::string::npos) << page << " has no " << begin;
   const size_t first = from + begin.size();
@@ -83,6 +85,9 @@ TEST(PolicyDocsTest, Tables) {
   CheckRegistry("memory.md", Evictions());
   CheckRegistry("network.md", SharingRules());
   CheckRegistry("compute.md", Backends());
+  CheckRegistry("workloads.md", ArrivalProcesses());
+  CheckRegistry("workloads.md", LengthSources());
+  CheckRegistry("workloads.md", LengthDistributions());
 }
 
 // What their rows look like is written by hand.

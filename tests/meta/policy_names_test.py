@@ -16,10 +16,12 @@ COMMENT = re.compile(r"//[^\n]*")
 # The enumerations that policies once were.
 ENUM = re.compile(r"\b(?:Local|Global)Policy::|\bQueueOrder::k")
 # Names that mean something else, too: only comparing with them is found out.
-COMMON = {"priority", "profile", "kernels", "tiled", "affine"}
+COMMON = {"priority", "profile", "kernels", "tiled", "affine", "trace", "uniform", "constant", "joint",
+          "gamma", "poisson", "fixed", "independent", "burst", "piecewise", "closed_loop", "quantiles"}
 # "roofline" is there the source of an operator's price, as a report has it.
 OTHER_MEANING = {("clients/cli/report_output.cc", "roofline")}
-MAY_NAME = re.compile(r"^engine/policy/|^engine/(network/sharing|compute/backend)_registry\.h$")
+MAY_NAME = re.compile(
+    r"^engine/policy/|^engine/(network/sharing|compute/backend|workload/(arrival|length))_registry\.h$")
 
 
 def is_test(path):

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "engine/worker/local_scheduler.h"
+
 namespace tokensim {
 
 CausalObserver::CausalObserver(const Plan& plan)
@@ -18,6 +20,9 @@ CausalObserver::CausalObserver(const Plan& plan)
   for (size_t i = 0; i < plan.workers.size(); ++i) {
     const WorkerPlan& worker = plan.workers[i];
     if (!worker.serving) pauses_[i].push_back({});
+    const LocalSchedulerFactory* policy = worker.scheduler.policy.get();
+    const auto fills = policy == nullptr ? nullptr : policy->traits().fills_batches;
+    waits_.push_back(fills != nullptr && fills(policy->values()));
     moves_caches_ = moves_caches_ || worker.role != Role::kBoth || worker.overlap_swap;
   }
 }
@@ -215,7 +220,7 @@ void CausalObserver::On(SimTime now, const IterationEvent& iteration) {
     EXPECT_GE(start, ranks.before) << "ranks in lock-step apart";
     busy_until = ranks.before;
   }
-  if (!moves_caches_ && start > busy_until) {
+  if (!moves_caches_ && !waits_[i] && start > busy_until) {
     EXPECT_EQ(start, present_since_[i]) << "worker " << i << " idles beside its queue";
   }
   busy_until_[i] = now;

@@ -83,7 +83,8 @@ class CausalObserver : public Observer {
   void ExpectRecord(const RequestRecord& record, const Story& story) const;
 
   const Plan& plan_;
-  bool moves_caches_ = false;           // else a worker with requests always runs
+  bool moves_caches_ = false;           // else a worker with requests always runs,
+  std::vector<bool> waits_;             // unless it waits until a batch is full
   std::vector<int64_t> present_;        // requests of each worker
   std::vector<SimTime> present_since_;  // since when there are any
   std::vector<SimTime> busy_until_;     // end of the last iteration

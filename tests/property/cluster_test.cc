@@ -51,5 +51,20 @@ TEST(Clusters, RunTheSameHoweverTheyAreRun) {
   }
 }
 
+TEST(Clusters, WhereBatchesWaitRunTheSameHoweverTheyAreRun) {
+  for (uint64_t seed = 1; seed <= Seeds(1000); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const auto plan = RandomWaitingCluster(seed);
+    const Results whole = RunEngine(plan);
+    EXPECT_TRUE(SameResults(whole, RunEngine(plan, nullptr, 1))) << "event by event";
+    EXPECT_TRUE(SameResults(whole, RunEngine(plan, nullptr, 37))) << "in slices";
+    CausalObserver observer(*plan);
+    const Results observed = RunEngine(plan, &observer, 20);
+    EXPECT_TRUE(SameResults(whole, observed)) << "observed";
+    observer.ExpectComplete(observed);
+    if (HasFailure()) return;
+  }
+}
+
 }  // namespace
 }  // namespace tokensim

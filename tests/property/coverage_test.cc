@@ -105,7 +105,7 @@ void CountPlan(const Plan& plan, Counts* counts) {
   (*counts)["prefix groups"] += plan.workload.prefix_groups.has_value();
   (*counts)["hash ids"] += !plan.workload.trace->hash_ids.empty();
   (*counts)["classes"] += plan.classes.size() > 1;
-  (*counts)["closed loop"] += std::holds_alternative<ClosedLoopArrivals>(plan.workload.arrivals);
+  (*counts)["closed loop"] += plan.workload.users() > 0;
   CountNetwork(plan, counts);
   CountWorkers(plan, counts);
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/policy/global/registry.h"
+#include "engine/workload/test_traffic.h"
 #include "tests/property/draws.h"
 #include "tests/property/random_cluster.h"
 #include "tests/property/random_plan.h"
@@ -314,12 +315,33 @@ TEST(RandomClusters, EngineEqualsReference) {
   EXPECT_GE(no_worker, 1000);
 }
 
+// The same clusters, most workers of which wait until a batch is full.
+TEST(RandomClusters, EngineEqualsReferenceWhereBatchesWait) {
+  int64_t waited = 0;  // beside an idle worker, of all requests
+  int64_t redispatched = 0;
+  int64_t moved = 0;
+  for (uint64_t seed = 1; seed <= Seeds(2000); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const auto plan = RandomWaitingCluster(seed);
+    const ReferenceResults expected = RunReference(*plan);
+    ExpectSame(expected, RunEngine(plan));
+    if (testing::Test::HasFailure()) return;
+    redispatched += expected.redispatched;
+    for (const RequestRecord& r : expected.records) {
+      waited += r.scheduled > r.queued;
+      moved += r.kv_transfer > 0;
+    }
+  }
+  EXPECT_GE(waited, 30'000);
+  EXPECT_GE(redispatched, 1'000);
+  EXPECT_GE(moved, 5'000);
+}
+
 // Whether requests can go on arriving until a time.
 bool CanHaveDuration(const Workload& workload) {
-  if (std::holds_alternative<UniformArrivals>(workload.arrivals)) return false;
-  if (const auto* burst = std::get_if<BurstArrivals>(&workload.arrivals)) {
-    return burst->interval_seconds > 0;
-  }
+  const ArrivalFactory& process = *workload.arrivals.process;
+  if (process.name() == "uniform") return false;
+  if (process.name() == "burst") return process.values().real("interval_seconds") > 0;
   return workload.trace == nullptr || workload.trace->arrival.empty() ||
          workload.trace->arrival.back() > 0;
 }

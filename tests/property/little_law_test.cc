@@ -66,9 +66,9 @@ TEST(LittlesLaw, HoldsInEveryCluster) {
   Integral loading = 0;
   Integral homeless = 0;
   int64_t rejected = 0;
-  for (uint64_t seed = 1; seed <= Seeds(2000); ++seed) {
+  for (uint64_t seed = 1; seed <= Seeds(2500); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    const auto plan = RandomCluster(seed);
+    const auto plan = seed % 5 == 0 ? RandomWaitingCluster(seed) : RandomCluster(seed);
     AddDelays(seed, plan.get());
     const Results results = RunEngine(plan);
     ASSERT_TRUE(Same(InCluster(*plan, results), InStates(results)));

@@ -9,6 +9,7 @@
 #include "engine/cluster/simulation.h"
 #include "engine/compute/affine.h"
 #include "engine/policy/local/registry.h"
+#include "engine/workload/test_traffic.h"
 #include "tests/property/run_engine.h"
 
 namespace tokensim {
@@ -77,7 +78,8 @@ TEST(QueueingTest, ExponentialServiceWaitsAsInMM1) {
   for (const double load : {0.5, 0.8}) {
     SCOPED_TRACE(load);
     const double rate = load / (kMeanOutput * kIteration);
-    const Results results = RunEngine(SingleServer(rate, 400'000, exponential), nullptr, 1'000'000);
+    const Results results =
+        RunEngine(SingleServer(rate, 400'000, Quantiles(exponential)), nullptr, 1'000'000);
     const Means means = MeansOf(results);
     const double rho = rate * means.service;
     const double general = rate * means.service_square / (2 * (1 - rho));

@@ -10,7 +10,9 @@
 #include "engine/policy/evict/registry.h"
 #include "engine/policy/global/registry.h"
 #include "engine/policy/local/registry.h"
+#include "engine/policy/local/test_static.h"
 #include "engine/policy/order/registry.h"
+#include "engine/workload/test_traffic.h"
 #include "tests/property/draws.h"
 #include "tests/property/random_plan.h"
 
@@ -364,6 +366,20 @@ std::shared_ptr<Plan> RandomCluster(uint64_t seed) {
   AddNetwork(seed, plan.get());
   if (draws.OneIn(3)) AddFaults(seed, plan.get());
   if (draws.OneIn(6)) AddLockstep(seed, reserves, plan.get());
+  return plan;
+}
+
+std::shared_ptr<Plan> RandomWaitingCluster(uint64_t seed) {
+  auto plan = RandomCluster(seed);
+  Draws draws(seed, "waits");
+  const int64_t others = draws.Between(1, 6);  // one in so many workers stays as it is
+  for (WorkerPlan& worker : plan->workers) {
+    const bool stays = others > 1 && draws.OneIn(others);
+    if (stays || worker.lockstep_first >= 0) continue;
+    worker.scheduler.policy = FullBatches(draws.OneIn(3) ? 0 : draws.Seconds(0.2));
+    worker.scheduler.async_depth = 1;
+    if (draws.OneIn(3)) worker.scheduler.max_num_batched_tokens = 0;
+  }
   return plan;
 }
 

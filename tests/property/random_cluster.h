@@ -35,5 +35,7 @@ void AddLockstep(uint64_t seed, const std::vector<bool>& reserves, Plan* plan);
 
 // All of the above, more or less often, with local and global policies of every kind.
 [[nodiscard]] std::shared_ptr<Plan> RandomCluster(uint64_t seed);
+// The same cluster with static batches that wait until they are full, on most workers.
+[[nodiscard]] std::shared_ptr<Plan> RandomWaitingCluster(uint64_t seed);
 
 }  // namespace tokensim

@@ -41,7 +41,8 @@ struct ReferenceRequest {
   // Layer-wise: while its prompt is computed, blocks are kept for it elsewhere.
   int32_t reserved_at = -1;
   ReferenceHoldings reserved;
-  int64_t key = 0;  // in the queue it waits in
+  int64_t key = 0;               // in the queue it waits in
+  SimTime waits_since = kUnset;  // at its worker, since it came or was preempted
 
   [[nodiscard]] int64_t generated() const { return static_cast<int64_t>(tokens.size()); }
   [[nodiscard]] bool complete() const { return generated() == record.output_tokens; }

@@ -67,6 +67,11 @@ class ReferenceWorker {
   // The batch is computed when that is there.
   void Launch(SimTime now, SimTime fetched, double seconds);
   void StandBy(SimTime end) { stand_by_ = end; }
+  // Its scheduler waits for more requests.
+  [[nodiscard]] bool waits() const { return waits_; }
+  // It forms its next batch of what it has; while draining, every batch.
+  void Hurry(SimTime now);
+  void SetDraining(bool draining) { draining_ = draining; }
   std::vector<ReferenceMessage> TakeMessages() { return std::exchange(messages_, {}); }
   // Stops when the iteration under way has ended, with a message; true: at once, without one.
   [[nodiscard]] bool Fail();
@@ -84,6 +89,8 @@ class ReferenceWorker {
 
   [[nodiscard]] SimTime boundary() const { return boundary_; }
   [[nodiscard]] bool iterating() const { return iterating_; }
+  // When the iteration that runs had fetched what it needs and began to compute.
+  [[nodiscard]] SimTime compute_begin() const { return compute_begin_; }
   [[nodiscard]] bool idle() const;
   [[nodiscard]] const WorkerPlan& plan() const { return plan_; }
   [[nodiscard]] const WorkerStats& stats() const { return stats_; }
@@ -139,6 +146,9 @@ class ReferenceWorker {
   void FormChunked();
   void FormOrca();
   void FormStatic();
+  [[nodiscard]] bool IsIncomplete();
+  [[nodiscard]] bool IsFull() const;
+  [[nodiscard]] SimTime TimeOut() const;
   void FormVllmV0();
   bool AdmitWholePrompts(bool stop_at_swapped);
   void AdmitReady();
@@ -160,7 +170,10 @@ class ReferenceWorker {
     return home != CacheHome::kNowhere && !(fetch_ && home == CacheHome::kPool);
   }
   void Resume(ReferenceRequest* request);
-  [[nodiscard]] bool HasRoom(int64_t blocks, bool is_new) const;
+  [[nodiscard]] bool HasRoom(int64_t blocks, bool is_new) const {
+    return HasRoom(blocks, is_new, slots() == 0);
+  }
+  [[nodiscard]] bool HasRoom(int64_t blocks, bool is_new, bool alone) const;
 
   [[nodiscard]] BlockName NameOf(const ReferenceRequest& request, int64_t block) const;
   [[nodiscard]] int64_t Needs(const ReferenceRequest& request) const;
@@ -192,7 +205,13 @@ class ReferenceWorker {
   bool failing_ = false;
   bool warm_ = false;
   bool idle_ = true;
+  bool waits_ = false;        // idle, for more requests
+  SimTime wake_up_ = kNever;  // until then
+  bool hurried_ = false;
+  bool draining_ = false;
+  SimTime now_ = 0;  // when the batch is formed
   SimTime boundary_ = kNever;
+  SimTime compute_begin_ = 0;
   SimTime stand_by_ = kUnset;  // end of the iteration of the other ranks
   WorkerStats stats_;
 };

@@ -73,10 +73,64 @@ void ReferenceWorker::FormStatic() {
   }
   for (ReferenceHoldings& holdings : padding_) blocks_.GiveBack(&holdings);
   padding_.clear();
+  if (IsIncomplete()) return;
   AdmitReady();
   const bool preempted = PreemptForDecodes();
   ScheduleDecodes();
   if (!preempted) AdmitWholePrompts(/*stop_at_swapped=*/false);
+}
+
+// Whether a batch that waits until it is full is to wait now. KV caches come here meanwhile.
+bool ReferenceWorker::IsIncomplete() {
+  if (plan_.scheduler.policy->values().choice("static.wait") != "full") return false;
+  while (has_waiting() && slots() < plan_.scheduler.max_num_seqs && FrontIsStored() &&
+         (Front()->home != CacheHome::kHost || plan_.overlap_swap) && AdmitStored()) {
+  }
+  if (slots() == 0 && !has_waiting()) return false;
+  const SimTime due = TimeOut();
+  if (!hurried_ && !draining_ && now_ < due && !IsFull()) {
+    waits_ = true;
+    wake_up_ = due;
+    return true;
+  }
+  return !loading_.empty();
+}
+
+// When the first of those that are here has waited long enough.
+SimTime ReferenceWorker::TimeOut() const {
+  const double seconds = plan_.scheduler.policy->values().real("static.timeout_seconds");
+  if (seconds == 0) return kNever;
+  SimTime first = kNever;
+  for (const ReferenceRequest* request : waiting_.requests()) {
+    first = std::min(first, request->waits_since);
+  }
+  for (const auto* queue : {&loaded_, &loading_, &ready_}) {
+    for (const ReferenceRequest* request : *queue) {
+      if (request->reserved_at != index_) first = std::min(first, request->waits_since);
+    }
+  }
+  return first == kNever ? kNever : first + FromSeconds(seconds);
+}
+
+bool ReferenceWorker::IsFull() const {
+  int64_t requests = slots();
+  int64_t tokens = 0;
+  int64_t blocks = 0;
+  for (const ReferenceRequest* request : waiting_.requests()) {
+    ++requests;
+    if (!request->resumes()) tokens += request->to_compute();
+    blocks += BlocksOf(request->resumes() ? request->stored + 1 : request->to_compute());
+  }
+  for (const ReferenceRequest* request : loaded_) {
+    ++requests;
+    tokens += request->to_compute() - request->computed;
+  }
+  const LocalSchedulerConfig& scheduler = plan_.scheduler;
+  if (requests >= scheduler.max_num_seqs) return true;
+  if (scheduler.max_num_batched_tokens > 0 && tokens >= scheduler.max_num_batched_tokens) {
+    return true;
+  }
+  return !HasRoom(blocks, /*is_new=*/true, /*alone=*/false);
 }
 
 // Returns whether a prompt was admitted.
@@ -198,6 +252,7 @@ void ReferenceWorker::Preempt(ReferenceRequest* request) {
   request->computed = 0;
   request->offered = 0;
   request->target = request->to_compute();
+  request->waits_since = now_;
   waiting_.Return(request);
 }
 

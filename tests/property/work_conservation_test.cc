@@ -19,6 +19,9 @@
 //   2. When a batch was formed without a preemption, the front is not admissible any more. Of
 //      chunked: the token budget is not left unused beside a front that fits.
 //   3. When all events of a moment are over, no request waits for a worker while there is one.
+//   4. A worker without an iteration beside an admissible front waits until its batch is full: it has
+//      fewer requests than that, nobody has been there for the time-out, and it does not drain. Or
+//      its batch is, and a KV cache of it is on its way.
 
 #include <gtest/gtest.h>
 
@@ -147,7 +150,8 @@ class Watch {
     }
     broken_.clear();
     for (size_t i = 0; i < cluster.size(); ++i) {
-      if (!RunsAlong(cluster, i)) LookAtIdle(cluster.worker(i));
+      const bool draining = cluster.status(i) == WorkerStatus::kDraining;
+      if (!RunsAlong(cluster, i)) LookAtIdle(cluster.worker(i), draining);
     }
     LookForHomes(cluster);
   }
@@ -158,6 +162,7 @@ class Watch {
   std::map<std::string, int64_t> batches;  // of each policy, formed beside a front that had to wait
   int64_t for_blocks = 0;                  // of them, for blocks alone
   int64_t homeless = 0;
+  int64_t waiting_workers = 0;  // for more requests
 
  private:
   struct Before {
@@ -225,11 +230,13 @@ class Watch {
     return false;
   }
 
-  void LookAtIdle(const Worker& worker) {
+  void LookAtIdle(const Worker& worker, bool draining) {
     const WorkerState& state = worker.state();
     if (worker.iteration_end() != kUnset) return;
     const std::string name = worker.plan().name;
     if (state.running_count() > 0) broken_ += name + " rests with running requests ";
+    if (worker.waits()) return LookAtWaiting(worker, draining);
+    if (FillsBatches(worker) && state.expects_loads()) return;
     if (!state.has_waiting()) {
       if (state.waiting_count() > 0) broken_ += name + " rests with loaded requests ";
       return;
@@ -242,6 +249,29 @@ class Watch {
       broken_ += name + " rests beside its queue ";
     }
     ++idle_fronts;
+  }
+
+  static bool FillsBatches(const Worker& worker) {
+    const LocalSchedulerFactory& policy = *worker.plan().scheduler.policy;
+    return policy.traits().fills_batches != nullptr &&
+           policy.traits().fills_batches(policy.values());
+  }
+
+  void LookAtWaiting(const Worker& worker, bool draining) {
+    const WorkerState& state = worker.state();
+    const LocalSchedulerConfig& config = worker.plan().scheduler;
+    const SimTime timeout = FromSeconds(config.policy->values().real("static.timeout_seconds"));
+    if (!FillsBatches(worker)) broken_ += "a worker waits that never does ";
+    if (draining) broken_ += worker.plan().name + " waits, and nobody comes ";
+    // Blocks that are reserved ahead are no reason to ask it again: the KV cache is, when it comes.
+    if (!state.expects_loads() &&
+        state.slots_used() + state.queued_count() >= config.max_num_seqs) {
+      broken_ += worker.plan().name + " waits beside a full batch ";
+    }
+    if (timeout > 0 && state.waiting_since() <= moment_ - timeout) {
+      broken_ += worker.plan().name + " waits too long ";
+    }
+    ++waiting_workers;
   }
 
   void LookForHomes(const Cluster& cluster) {
@@ -289,6 +319,22 @@ TEST(WorkConservation, NobodyWaitsForWhatIsFree) {
   }
   EXPECT_GE(for_blocks, 10'000);
   EXPECT_GE(homeless, 500);
+}
+
+TEST(WorkConservation, OrTheBatchIsNotFull) {
+  int64_t waiting_workers = 0;
+  for (uint64_t seed = 1; seed <= Seeds(1000); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const auto plan = RandomWaitingCluster(seed);
+    Watch watch(*plan);
+    const Results results = RunEngineByEvents(
+        plan, nullptr, [&](const Simulation& simulation) { watch.AfterEvent(simulation); });
+    watch.MomentIsOver();
+    EXPECT_EQ(results.end_reason, EndReason::kCompleted);
+    if (HasFailure()) return;
+    waiting_workers += watch.waiting_workers;
+  }
+  EXPECT_GE(waiting_workers, 100'000);
 }
 
 }  // namespace

@@ -144,7 +144,7 @@ TEST(KernelPricerTest, ExpertsByTheirBlockOrAsOneGemm) {
 }
 
 TEST(KernelPricerTest, SourcesSayWhatHasNoSurface) {
-  const Surfaces surfaces = {Flat(SurfaceKernel::kGemm, 0.25, 1),
+  const Surfaces surfaces = {Flat(SurfaceKernel::kGemm, 0.25, NumberFormat::kFp8),
                              Flat(SurfaceKernel::kDecodeAttention, 0.8)};
   TransformerConfig model = ReadModelPreset("llama3.1-8b");
   const auto bf16 = MakeKernelPricer(model, Device(), surfaces, {.tensor = 2});
@@ -153,6 +153,7 @@ TEST(KernelPricerTest, SourcesSayWhatHasNoSurface) {
   EXPECT_EQ(bf16->Source("prefill_attention"), "roofline");
   EXPECT_EQ(bf16->Source("mlp_all_reduce"), "interconnect");
   model.weight_bytes_per_parameter = 1;
+  model.weight_format = NumberFormat::kFp8;
   const auto fp8 = MakeKernelPricer(model, Device(), surfaces, {});
   EXPECT_EQ(fp8->Source("lm_head"), "kernel surface: a test");
 
@@ -184,7 +185,7 @@ TEST(ShippedSurfacesTest, AreOfTheMeasuredDevices) {
       EXPECT_NO_THROW(EfficiencyGrid{surface});
       EXPECT_NE(surface.source.find("AIConfigurator"), std::string::npos);
       EXPECT_GT(surface.error, 0.01);
-      EXPECT_LT(surface.error, 0.13);
+      EXPECT_LT(surface.error, 0.24);
       const auto names = AxesOf(surface.kernel);
       ASSERT_EQ(surface.axes.size(), names.size());
       for (size_t i = 0; i < names.size(); ++i) EXPECT_EQ(surface.axes[i].name, names[i]);

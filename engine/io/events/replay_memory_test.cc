@@ -12,6 +12,7 @@
 #include "engine/compute/affine.h"
 #include "engine/io/events/replay_reader.h"
 #include "engine/run/plan.h"
+#include "engine/workload/test_traffic.h"
 
 namespace {
 

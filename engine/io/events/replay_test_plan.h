@@ -5,6 +5,7 @@
 
 #include "engine/compute/affine.h"
 #include "engine/run/plan.h"
+#include "engine/workload/test_traffic.h"
 
 namespace tokensim {
 

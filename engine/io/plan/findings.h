@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/time.h"
 #include "tokensim/v1/simulation.pb.h"
 #include "tokensim/v1/spec.pb.h"
 
@@ -21,8 +22,6 @@ namespace tokensim {
 inline constexpr char kSpecInvalid[] = "SPEC_INVALID";
 inline constexpr char kModelDoesNotFit[] = "MODEL_DOES_NOT_FIT";
 inline constexpr char kCatalogEntryNotFound[] = "CATALOG_ENTRY_NOT_FOUND";
-
-inline constexpr double kMaxSimulatedSeconds = 4e9;  // 126 years; SimTime holds the sum of two
 
 // At most 200; the rest is counted.
 //

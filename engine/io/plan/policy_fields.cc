@@ -213,7 +213,7 @@ class Resolver {
     }
     if (taker != nullptr) {
       if (!problem.empty()) check_.Error(path, problem);
-      if (!set) WriteDefault(field, name, *taker);
+      if (!set) WriteDefault(field, path, name, *taker);
     } else if (set) {
       RemoveUnused(choice, field, path, name);
     }
@@ -247,8 +247,16 @@ class Resolver {
     return field.found() ? field.SetIn(message_, name, values) : values->Set(name, map_.at(name));
   }
 
-  void WriteDefault(const Field& field, const std::string& name, const PolicyInfo& policy) {
+  void WriteDefault(const Field& field, const std::string& path, const std::string& name,
+                    const PolicyInfo& policy) {
     const ParameterValues defaults(policy.parameters);
+    if (!defaults.IsSet(name)) {
+      const Parameter& parameter = *Find(policy, name);
+      if (parameter.required) {
+        check_.Missing(path, absl::StrCat("is missing: ", std::string(parameter.description)));
+      }
+      return;
+    }
     if (field.found()) {
       field.Write(defaults, name, &message_);
     } else {
@@ -328,6 +336,113 @@ ParameterValues ReadParameters(const PolicyInfo& policy, const Message& message)
     }
   }
   return values;
+}
+
+// ---- Members of a oneof
+
+namespace {
+
+constexpr char kNamed[] = "named";
+
+// The member that is set; null: none.
+const FieldDescriptor* Member(std::string_view oneof, const Message& message) {
+  const auto* members = message.GetDescriptor()->FindOneofByName(std::string(oneof));
+  TOKENSIM_INVARIANT(members != nullptr, "there is no oneof of that name");
+  return message.GetReflection()->GetOneofFieldDescriptor(message, members);
+}
+
+bool IsNamed(const FieldDescriptor& member) { return member.name() == kNamed; }
+
+bool HasMember(std::string_view policy, std::string_view oneof, const Message& message) {
+  const auto* field = message.GetDescriptor()->FindFieldByName(std::string(policy));
+  return field != nullptr && field->containing_oneof() != nullptr && !IsNamed(*field) &&
+         field->containing_oneof()->name() == oneof;
+}
+
+}  // namespace
+
+std::string MemberPolicy(std::string_view oneof, const Message& message) {
+  const FieldDescriptor* member = Member(oneof, message);
+  if (member == nullptr) return "";
+  if (!IsNamed(*member)) return member->name();
+  const Message& named = message.GetReflection()->GetMessage(message, member);
+  return named.GetReflection()->GetString(named, named.GetDescriptor()->FindFieldByName("name"));
+}
+
+std::string MemberPath(std::string_view parameter, std::string_view oneof, const Message& message) {
+  const FieldDescriptor* member = Member(oneof, message);
+  if (member->message_type() == nullptr || parameter.empty()) return member->name();
+  return JoinPath(JoinPath(member->name(), IsNamed(*member) ? kMap : ""), parameter);
+}
+
+std::string MemberNames(const std::vector<const PolicyInfo*>& policies, std::string_view oneof,
+                        const Message& message) {
+  std::vector<std::string> names;
+  for (const PolicyInfo* policy : policies) {
+    if (HasMember(policy->name, oneof, message)) names.emplace_back(policy->name);
+  }
+  return absl::StrJoin(names, ", ");
+}
+
+bool CheckMemberName(const Checker& check, const PolicyChoice& choice, std::string_view oneof,
+                     const Message& message) {
+  const FieldDescriptor* member = Member(oneof, message);
+  if (member == nullptr || !IsNamed(*member)) return choice.chosen.front() != nullptr;
+  const std::string name = MemberPolicy(oneof, message);
+  const std::string path = JoinPath(kNamed, "name");
+  if (choice.chosen.front() == nullptr) {
+    std::vector<std::string> names;
+    for (const PolicyInfo* info : choice.known) names.emplace_back(info->name);
+    check.NotFound(path, choice.kind, name, names);
+    return false;
+  }
+  if (!HasMember(name, oneof, message)) return true;
+  check.Error(path, absl::StrCat("has a field of its own: write ", name, " instead of named"));
+  return false;
+}
+
+void ResolveMemberParameters(const Checker& check, const PolicyChoice& choice,
+                             std::string_view oneof, Message* message) {
+  const FieldDescriptor* member = Member(oneof, *message);
+  if (member->message_type() != nullptr) {
+    Message* section = message->GetReflection()->MutableMessage(message, member);
+    const Checker at(check.findings(), check.Path(member->name()));
+    PolicyChoice own_first = choice;  // findings come in the order of the policy's own table
+    own_first.known.insert(own_first.known.begin(), choice.chosen.front());
+    return ResolveParameters(at, {own_first}, section);
+  }
+  const Parameter& only = choice.chosen.front()->parameters.front();
+  ParameterValues values(choice.chosen.front()->parameters);
+  const std::string problem = Field(*message, member->name()).SetIn(*message, only.name, &values);
+  if (!problem.empty()) check.Error(member->name(), problem);
+}
+
+ParameterValues ReadMember(const PolicyInfo& policy, std::string_view oneof,
+                           const Message& message) {
+  const FieldDescriptor* member = Member(oneof, message);
+  if (member->message_type() != nullptr) {
+    return ReadParameters(policy, message.GetReflection()->GetMessage(message, member));
+  }
+  ParameterValues values(policy.parameters);
+  // Of a message that is not resolved a value may be wrong: the default stays.
+  static_cast<void>(
+      Field(message, member->name()).SetIn(message, policy.parameters.front().name, &values));
+  return values;
+}
+
+void WriteDerived(const ParameterValues& values, std::string_view oneof, Message* message) {
+  Message* section = message->GetReflection()->MutableMessage(message, Member(oneof, *message));
+  std::map<std::string, double> map = ReadMap(*section);
+  for (const Parameter& parameter : values.table()) {
+    if (parameter.derived.empty() || !values.IsSet(parameter.name)) continue;
+    const Field field(*section, parameter.name);
+    if (field.found()) {
+      field.Write(values, parameter.name, section);
+    } else {
+      map[std::string(parameter.name)] = values.number(parameter.name);
+    }
+  }
+  WriteMap(map, section);
 }
 
 }  // namespace tokensim

@@ -62,6 +62,58 @@ void ResolveParameters(const Checker& check, const std::vector<PolicyChoice>& ch
 [[nodiscard]] ParameterValues ReadParameters(const PolicyInfo& policy,
                                              const google::protobuf::Message& message);
 
+// ---- Policies that a message chooses by a oneof: by a member of the policy's name, whose fields are
+// its parameters (`poisson: {rate_per_second: 8}`), or by `named: {name: ..., parameters: {...}}`. A
+// member that is no message is the value of the policy's only parameter (`fixed: 512`).
+
+// Its name; "": no member is set.
+[[nodiscard]] std::string MemberPolicy(std::string_view oneof,
+                                       const google::protobuf::Message& message);
+// ResolveParameters of the member that is set. `check` is the message's.
+void ResolveMemberParameters(const Checker& check, const PolicyChoice& choice,
+                             std::string_view oneof, google::protobuf::Message* message);
+// The values of the policy in the member; defaults where nothing is set.
+[[nodiscard]] ParameterValues ReadMember(const PolicyInfo& policy, std::string_view oneof,
+                                         const google::protobuf::Message& message);
+// Writes the values that the policy has derived.
+void WriteDerived(const ParameterValues& values, std::string_view oneof,
+                  google::protobuf::Message* message);
+// The path of a parameter in the member, from the message.
+[[nodiscard]] std::string MemberPath(std::string_view parameter, std::string_view oneof,
+                                     const google::protobuf::Message& message);
+// "poisson, constant, uniform": the policies that have a member, in the registry's order.
+[[nodiscard]] std::string MemberNames(const std::vector<const PolicyInfo*>& policies,
+                                      std::string_view oneof,
+                                      const google::protobuf::Message& message);
+// An error unless `named` names a policy, and one without a member.
+[[nodiscard]] bool CheckMemberName(const Checker& check, const PolicyChoice& choice,
+                                   std::string_view oneof,
+                                   const google::protobuf::Message& message);
+
+// Checks the member that is set and fills in what it leaves out, but for what policies derive. Null:
+// there is no policy of that name.
+template <typename Factory>
+const PolicyEntry<Factory>* ResolveMember(const Checker& check,
+                                          const PolicyRegistry<Factory>& registry,
+                                          std::string_view oneof,
+                                          google::protobuf::Message* message) {
+  const auto* entry = registry.Find(MemberPolicy(oneof, *message));
+  const PolicyChoice choice = Choice(registry, {entry});
+  if (!CheckMemberName(check, choice, oneof, *message)) return nullptr;
+  ResolveMemberParameters(check, choice, oneof, message);
+  return entry;
+}
+
+// The factory that the member of a resolved message describes.
+template <typename Factory>
+[[nodiscard]] std::shared_ptr<const Factory> ConfigureMember(
+    const PolicyRegistry<Factory>& registry, std::string_view oneof,
+    const google::protobuf::Message& message) {
+  const auto* entry = registry.Find(MemberPolicy(oneof, message));
+  TOKENSIM_INVARIANT(entry != nullptr, "a resolved specification names an unknown policy");
+  return registry.Configure(*entry, ReadMember(*entry, oneof, message));
+}
+
 // The factory that a resolved message describes.
 template <typename Factory>
 [[nodiscard]] std::shared_ptr<const Factory> ConfigurePolicy(

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/workload/arrival_process.h"
 #include "tokensim/v1/spec.pb.h"
 
 namespace tokensim {
@@ -112,7 +113,7 @@ TEST(PolicyFieldsTest, ThoseOfAnotherPolicyAreChecked) {
   (*message.mutable_parameters())["window"] = 1000;
   message.mutable_weights()->set_load(-1);
   EXPECT_THAT(Resolve(message, {&kPlain}).findings,
-              ElementsAre("ERROR g.parameters.window: is 1000; allowed are 1 .. 100",
+              ElementsAre("ERROR g.parameters.window: is 1,000; allowed are 1 .. 100",
                           "ERROR g.weights.load: is -1; allowed are 0 .. 5"));
 }
 
@@ -122,6 +123,46 @@ TEST(PolicyFieldsTest, TwoPoliciesAreBothNamed) {
   EXPECT_THAT(Resolve(message, {&kPlain, &kOther}).findings,
               ElementsAre("WARNING g.parameters.decay: does not apply to router plain, which takes "
                           "no parameters, nor to other, which takes weights.load, sticky"));
+}
+
+// ---- Members of a oneof
+
+constexpr Parameter kDripParameters[] = {
+    Required(RealParameter("every_seconds", 0, {.above = 0, .max = 10}, "between two drops")),
+    RealParameter("first_seconds", 1, {.max = 10}, "before the first drop")};
+const ArrivalEntry kDrip = {
+    {.name = "drip", .description = "one by one", .parameters = kDripParameters},
+    {},
+    [](const ParameterValues&) -> ArrivalFactory::Maker {
+      return [](const ArrivalContext&) -> std::unique_ptr<ArrivalProcess> { return nullptr; };
+    }};
+const ArrivalEntry* const kDrips[] = {&kDrip};
+const ArrivalRegistry kDripping("arrival process", kDrips);
+
+std::vector<std::string> ResolveNamed(v1::Arrival* arrival) {
+  Findings findings;
+  ResolveMember(Checker(&findings, "a"), kDripping, "process", arrival);
+  std::vector<std::string> texts;
+  for (const v1::Finding& finding : findings.Take()) {
+    texts.push_back(finding.field() + ": " + finding.message());
+  }
+  return texts;
+}
+
+TEST(PolicyFieldsTest, APolicyWithoutAMemberIsNamed) {
+  v1::Arrival arrival;
+  arrival.mutable_named()->set_name("drip");
+  EXPECT_THAT(ResolveNamed(&arrival),
+              ElementsAre("a.named.parameters.every_seconds: is missing: between two drops"));
+  (*arrival.mutable_named()->mutable_parameters())["every_seconds"] = 11;
+  EXPECT_THAT(ResolveNamed(&arrival),
+              ElementsAre("a.named.parameters.every_seconds: is 11; it must be above 0 and at most "
+                          "10"));
+  (*arrival.mutable_named()->mutable_parameters())["every_seconds"] = 2;
+  EXPECT_THAT(ResolveNamed(&arrival), IsEmpty());
+  const auto factory = ConfigureMember(kDripping, "process", arrival);
+  EXPECT_EQ(factory->values().real("every_seconds"), 2);
+  EXPECT_EQ(arrival.named().parameters().at("first_seconds"), 1) << "the default is written";
 }
 
 }  // namespace

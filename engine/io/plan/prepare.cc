@@ -137,11 +137,7 @@ int64_t EstimateMemory(const Plan& plan) {
   const auto workers = static_cast<int64_t>(plan.workers.size());
   constexpr int64_t kBytesPerSample = 2 * sizeof(double);  // of one metric, while it is sorted
   constexpr int64_t kBytesPerRequest = RequestTable::kRowBytes + kBytesPerSample;
-  int64_t users = 0;
-  if (const auto* loop = std::get_if<ClosedLoopArrivals>(&plan.workload.arrivals)) {
-    users = loop->users;
-  }
-  return plan.workload.num_requests * kBytesPerRequest + users * kBytesPerUser +
+  return plan.workload.num_requests * kBytesPerRequest + plan.workload.users() * kBytesPerUser +
          workers * (kBytesPerWorker + plan.timeline_points * kBytesPerPoint);
 }
 

@@ -7,6 +7,8 @@
 #include "engine/io/plan/test_messages.h"
 #include "engine/io/plan/test_specs.h"
 #include "engine/policy/global/global_scheduler.h"
+#include "engine/workload/arrival_process.h"
+#include "engine/workload/length_source.h"
 
 namespace tokensim {
 namespace {
@@ -66,7 +68,7 @@ TEST(PrepareTest, CompilesThePlan) {
   EXPECT_EQ(plan.max_events, 1000);
   EXPECT_EQ(plan.seed, 9);
   EXPECT_EQ(plan.workload.num_requests, 100);
-  EXPECT_EQ(std::get<PoissonArrivals>(plan.workload.arrivals).rate_per_second, 1);
+  EXPECT_EQ(plan.workload.arrivals.process->values().real("rate_per_second"), 1);
 }
 
 // LLaMA2-7B: 6,738,415,616 parameters of 2 bytes; a token's KV is 512 KiB.
@@ -175,7 +177,7 @@ workload:
   ASSERT_TRUE(prepared.ok()) << Texts(prepared).front();
   EXPECT_EQ(prepared.plan->workers[0].kv_blocks, 10);
   EXPECT_EQ(prepared.plan->workers[0].hardware, "");
-  EXPECT_EQ(std::get<BurstArrivals>(prepared.plan->workload.arrivals).size, 3);
+  EXPECT_EQ(prepared.plan->workload.arrivals.process->values().integer("size"), 3);
 }
 
 void ExpectIdempotent(const PreparedSpec& first) {

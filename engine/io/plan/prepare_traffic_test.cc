@@ -7,6 +7,8 @@
 #include <fstream>
 
 #include "engine/io/plan/test_specs.h"
+#include "engine/workload/arrival_process.h"
+#include "engine/workload/length_source.h"
 
 namespace tokensim {
 namespace {
@@ -46,13 +48,15 @@ TEST(PrepareArrivalTest, GammaAndWeibull) {
               ElementsAre("ERROR workload.arrival.weibull.cv: is 0.001; allowed are 0.01 .. 100"));
   EXPECT_THAT(FindingsOf({{kArrival, "{weibull: {rate_per_second: 1, cv: .nan}}"}}),
               ElementsAre(HasSubstr("weibull.cv: is .nan; allowed are 0.01 .. 100")));
-  const auto gamma = std::get<GammaArrivals>(
-      Compiled({{kArrival, "{gamma: {rate_per_second: 3, cv: 2}}"}}).arrivals);
-  EXPECT_EQ(gamma.rate_per_second, 3);
-  EXPECT_EQ(gamma.cv, 2);
-  const auto weibull = std::get<WeibullArrivals>(
-      Compiled({{kArrival, "{weibull: {rate_per_second: 3, cv: 2}}"}}).arrivals);
-  EXPECT_EQ(weibull.cv, 2);
+  const auto gamma =
+      Compiled({{kArrival, "{gamma: {rate_per_second: 3, cv: 2}}"}}).arrivals.process;
+  EXPECT_EQ(gamma->name(), "gamma");
+  EXPECT_EQ(gamma->values().real("rate_per_second"), 3);
+  EXPECT_EQ(gamma->values().real("cv"), 2);
+  const auto weibull =
+      Compiled({{kArrival, "{weibull: {rate_per_second: 3, cv: 2}}"}}).arrivals.process;
+  EXPECT_EQ(weibull->name(), "weibull");
+  EXPECT_EQ(weibull->values().real("cv"), 2);
 }
 
 TEST(PrepareArrivalTest, Piecewise) {
@@ -82,16 +86,16 @@ TEST(PrepareArrivalTest, Piecewise) {
   EXPECT_THAT(findings("[{duration_seconds: 5, start_rate_per_second: 1e-9}]"),
               ElementsAre("ERROR workload.arrival.piecewise.segments: are too long or too slow: "
                           "the last request would arrive after 126 years"));
-  const auto compiled = std::get<PiecewiseArrivals>(
+  const Arrivals compiled =
       Compiled({{kArrival,
                  "{piecewise: {segments: [{duration_seconds: 2min, start_rate_per_second: 3}, "
                  "{duration_seconds: 1, start_rate_per_second: 3, end_rate_per_second: 1}]}}"}})
-          .arrivals);
+          .arrivals;
   ASSERT_EQ(compiled.segments.size(), 2u);
   EXPECT_EQ(compiled.segments[0].duration_seconds, 120);
   EXPECT_EQ(compiled.segments[0].end_rate, 3) << "by default its start rate";
   EXPECT_EQ(compiled.segments[1].end_rate, 1);
-  EXPECT_FALSE(compiled.repeat);
+  EXPECT_FALSE(compiled.process->values().flag("repeat"));
 }
 
 TEST(PrepareArrivalTest, ClosedLoop) {
@@ -121,11 +125,10 @@ TEST(PrepareArrivalTest, ClosedLoop) {
                   {kArrival, "{closed_loop: {users: 1, think_time: {fixed_seconds: 1e5}}}"}}),
       ElementsAre("ERROR workload.arrival.closed_loop.think_time: is too long: the last "
                   "request would arrive after 126 years"));
-  const auto loop =
-      std::get<ClosedLoopArrivals>(Compiled({{kArrival, "{closed_loop: {users: 8}}"}}).arrivals);
-  EXPECT_EQ(loop.users, 8);
+  const Arrivals loop = Compiled({{kArrival, "{closed_loop: {users: 8}}"}}).arrivals;
+  EXPECT_EQ(loop.process->users(), 8);
   EXPECT_EQ(std::get<FixedDuration>(loop.think_time).seconds, 0);
-  EXPECT_EQ(loop.ramp_seconds, 0);
+  EXPECT_EQ(loop.process->values().real("ramp_seconds"), 0);
 }
 
 TEST(PrepareConversationsTest, DefaultsAndLimits) {
@@ -180,8 +183,7 @@ TEST(PrepareClassesTest, DefaultsAndLimits) {
   EXPECT_EQ(compiled[0].share, 3);
   EXPECT_FALSE(compiled[0].lengths.has_value());
   EXPECT_EQ(compiled[1].share, 1);
-  EXPECT_EQ(std::get<FixedLength>(std::get<IndependentLengths>(*compiled[1].lengths).input).tokens,
-            1000);
+  EXPECT_EQ(compiled[1].lengths->input.sampler->values().integer("tokens"), 1000);
   const auto& classes = prepared.plan->classes;
   ASSERT_EQ(classes.size(), 2u);
   EXPECT_EQ(classes[0].name, "chat");

@@ -7,6 +7,8 @@
 #include <fstream>
 
 #include "engine/io/plan/test_specs.h"
+#include "engine/workload/arrival_process.h"
+#include "engine/workload/length_source.h"
 
 namespace tokensim {
 namespace {
@@ -38,7 +40,18 @@ TEST(PrepareArrivalTest, Rates) {
               ElementsAre("WARNING workload.arrival.poisson.rate_per_second: is 1e+06 requests per "
                           "second: practically all arrive at once"));
   EXPECT_THAT(FindingsOf({{kArrival, "{}"}}),
-              ElementsAre(HasSubstr("ERROR workload.arrival: is missing: give one of poisson")));
+              ElementsAre("ERROR workload.arrival: is missing: give one of poisson, constant, "
+                          "uniform, burst, gamma, weibull, piecewise, closed_loop, trace; trace "
+                          "needs workload.trace"));
+}
+
+TEST(PrepareArrivalTest, ByName) {
+  EXPECT_THAT(FindingsOf({{kArrival, "{named: {name: possion}}"}}),
+              ElementsAre("ERROR workload.arrival.named.name: unknown arrival process 'possion'; "
+                          "did you mean poisson?"));
+  EXPECT_THAT(FindingsOf({{kArrival, "{named: {name: gamma, parameters: {cv: 2}}}"}}),
+              ElementsAre("ERROR workload.arrival.named.name: has a field of its own: write gamma "
+                          "instead of named"));
 }
 
 TEST(PrepareArrivalTest, UniformAndBurst) {
@@ -155,8 +168,8 @@ TEST(PrepareTraceTest, ATraceGivesArrivalsLengthsAndTheNumberOfRequests) {
   ASSERT_TRUE(prepared.ok()) << Texts(prepared).front();
   const Workload& workload = prepared.plan->workload;
   EXPECT_EQ(workload.num_requests, 3);
-  EXPECT_EQ(std::get<TraceArrivals>(workload.arrivals).speedup, 1);
-  EXPECT_FALSE(std::get<TraceLengths>(workload.lengths).resample);
+  EXPECT_EQ(workload.arrivals.process->values().real("speedup"), 1);
+  EXPECT_FALSE(workload.lengths.source->values().flag("resample"));
   EXPECT_THAT(workload.trace->arrival, ElementsAre(0, 5, 11));
   EXPECT_THAT(workload.trace->output_tokens, ElementsAre(4, 5, 6));
 }
@@ -283,18 +296,34 @@ TEST(PrepareLengthsTest, Poisson) {
   constexpr char kField[] = "workload.lengths.independent.input";
   const PreparedSpec prepared = PrepareChanged({{kField, "{poisson: {mean: 128}}"}});
   ASSERT_TRUE(prepared.ok());
-  const auto& lengths = std::get<IndependentLengths>(prepared.plan->workload.lengths);
-  const auto& input = std::get<PoissonLength>(lengths.input);
-  EXPECT_EQ(input.mean, 128);
-  EXPECT_EQ(input.min, 1);
-  EXPECT_EQ(input.max, 1'000'000);
+  const LengthSamplerFactory& input = *prepared.plan->workload.lengths.input.sampler;
+  EXPECT_EQ(input.name(), "poisson");
+  EXPECT_EQ(input.values().real("mean"), 128);
+  EXPECT_EQ(input.values().integer("min"), 1);
+  EXPECT_EQ(input.values().integer("max"), 1'000'000);
   EXPECT_EQ(PrepareSpec(prepared.resolved, TracePolicy::NoPaths()).digest, prepared.digest);
   EXPECT_THAT(FindingsOf({{kField, "{poisson: {}}"}}),
               ElementsAre("ERROR workload.lengths.independent.input.poisson.mean: is missing: the "
                           "mean length"));
-  EXPECT_THAT(FindingsOf({{kField, "{poisson: {mean: 0, min: 5, max: 4}}"}}),
+  EXPECT_THAT(FindingsOf({{kField, "{poisson: {mean: 0, min: 0}}"}}),
               ElementsAre(HasSubstr("poisson.mean: is 0; it must be above 0"),
-                          HasSubstr("poisson.max: is 4; allowed are 5 .. 1,000,000,000")));
+                          HasSubstr("poisson.min: is 0; allowed are 1 .. 1,000,000,000")));
+  EXPECT_THAT(FindingsOf({{kField, "{poisson: {mean: 1, min: 5, max: 4}}"}}),
+              ElementsAre(HasSubstr("poisson.max: is 4; allowed are 5 .. 1,000,000,000")));
+  const PreparedSpec high = PrepareChanged({{kField, "{poisson: {mean: 1, min: 2000000}}"}});
+  EXPECT_EQ(high.resolved.workload().lengths().independent().input().poisson().max(), 2'000'000);
+}
+
+TEST(PrepareLengthsTest, SourcesAndDistributionsByName) {
+  EXPECT_THAT(FindingsOf({{kInput, "{named: {name: poison}}"}}),
+              ElementsAre("ERROR workload.lengths.independent.input.named.name: unknown length "
+                          "distribution 'poison'; did you mean poisson?"));
+  EXPECT_THAT(FindingsOf({{kInput, "{named: {name: fixed}}"}}),
+              ElementsAre("ERROR workload.lengths.independent.input.named.name: has a field of its "
+                          "own: write fixed instead of named"));
+  EXPECT_THAT(FindingsOf({{"workload.lengths", "{named: {name: join}}"}}),
+              ElementsAre("ERROR workload.lengths.named.name: unknown length source 'join'; did "
+                          "you mean joint?"));
 }
 
 }  // namespace

@@ -134,8 +134,7 @@ const std::set<std::string>& MayBeAbsent() {
       "workers.hardware.peak_fp8_flops", "workers.hardware.peak_int8_flops",
       "workers.hardware.peak_fp4_flops", "workers.hardware.driver_memory_bytes",
       "workers.hardware.scale_up_devices", "workers.hardware.scale_out_bandwidth_bytes_per_second",
-      "workers.hardware.watts", "workers.hardware.price",
-      "workers.hardware.kernels.dtype",
+      "workers.hardware.watts", "workers.hardware.price", "workers.hardware.kernels.dtype",
       // No limit, no objective.
       "memory_pool.capacity_bytes", "stop.max_events", "stop.max_simulated_seconds",
       "slo.ttft_seconds", "slo.tpot_seconds", "slo.max_itl_seconds", "slo.e2e_seconds",
@@ -145,7 +144,8 @@ const std::set<std::string>& MayBeAbsent() {
       // The capacity follows from the device; the extent is the other of the two.
       "workers.memory.kv_blocks", "workload.num_requests", "workload.duration_seconds",
       // They say how to get others, and are gone when that is done.
-      "workers.compute.profile.skew", "workers.hardware.seller", "workload.trace.offset", "workload.trace.limit",
+      "workers.compute.profile.skew", "workers.hardware.seller", "workload.trace.offset",
+      "workload.trace.limit",
       // Of another mode, policy or part of the specification.
       "workers.parallelism.micro_batches", "workers.memory.overlap_swap",
       "workers.local_scheduler.reserve_full_prompt", "workers.local_scheduler.oracle_output_length",

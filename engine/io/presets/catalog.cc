@@ -13,6 +13,8 @@
 #include "engine/policy/local/registry.h"
 #include "engine/policy/order/registry.h"
 #include "engine/policy/victim/registry.h"
+#include "engine/workload/arrival_registry.h"
+#include "engine/workload/length_registry.h"
 
 namespace tokensim {
 namespace {
@@ -80,6 +82,11 @@ PresetFolder<v1::Calibration>& Calibrations() {
   return folder;
 }
 
+PresetFolder<v1::Engine>& Engines() {
+  static PresetFolder<v1::Engine> folder("engines");
+  return folder;
+}
+
 template <typename Infos, typename Entries>
 void AddPolicies(const Infos& infos, Entries* entries) {
   for (const auto& info : infos) {
@@ -143,17 +150,21 @@ const v1::Calibration* FindCalibrationPreset(std::string_view name) {
   return Calibrations().Find(name);
 }
 
+const v1::Engine* FindEnginePreset(std::string_view name) { return Engines().Find(name); }
+
 std::vector<std::string> ModelPresetNames() { return Models().Names(); }
 std::vector<std::string> HardwarePresetNames() { return HardwareFolder().Names(); }
 std::vector<std::string> KernelPresetNames() { return Kernels().Names(); }
 std::vector<std::string> LinkPresetNames() { return Links().Names(); }
 std::vector<std::string> LengthsPresetNames() { return LengthsFolder().Names(); }
 std::vector<std::string> CalibrationPresetNames() { return Calibrations().Names(); }
+std::vector<std::string> EnginePresetNames() { return Engines().Names(); }
 
 v1::Catalog BuildCatalog() {
   v1::Catalog catalog;
   AddPresets(Models(), catalog.mutable_models());
   AddPresets(HardwareFolder(), catalog.mutable_hardware());
+  AddPresets(Engines(), catalog.mutable_engines());
   AddPresets(LengthsFolder(), catalog.mutable_lengths());
   for (v1::Lengths& lengths : *catalog.mutable_lengths()) lengths.clear_source();
   AddRegistry(LocalSchedulers(), catalog.mutable_local_schedulers());
@@ -164,6 +175,9 @@ v1::Catalog BuildCatalog() {
   AddRegistry(Victims(), catalog.mutable_preemption_victims());
   AddRegistry(Evictions(), catalog.mutable_evictions());
   AddRegistry(SharingRules(), catalog.mutable_sharing_rules());
+  AddRegistry(ArrivalProcesses(), catalog.mutable_arrivals());
+  AddRegistry(LengthDistributions(), catalog.mutable_length_distributions());
+  AddRegistry(LengthSources(), catalog.mutable_length_sources());
   AddPolicies(kBreakpoints, catalog.mutable_breakpoints());
   for (const std::string& name : LinkPresetNames()) {
     v1::PolicyEntry* entry = catalog.add_links();

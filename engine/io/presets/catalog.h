@@ -1,6 +1,6 @@
 // The presets of configs/, compiled into the binaries.
 //
-// A preset file is a YAML Model, Hardware, Interconnect, Lengths or Calibration message; its name
+// A preset file is a YAML Model, Hardware, Interconnect, Lengths, Calibration or Engine message; its name
 // is the file's. Parsed on first use. Thread-safe.
 #pragma once
 
@@ -21,6 +21,7 @@ namespace tokensim {
 [[nodiscard]] const v1::Interconnect* FindLinkPreset(std::string_view name);
 [[nodiscard]] const v1::Lengths* FindLengthsPreset(std::string_view name);
 [[nodiscard]] const v1::Calibration* FindCalibrationPreset(std::string_view name);
+[[nodiscard]] const v1::Engine* FindEnginePreset(std::string_view name);
 
 // Sorted by name.
 [[nodiscard]] std::vector<std::string> ModelPresetNames();
@@ -29,6 +30,7 @@ namespace tokensim {
 [[nodiscard]] std::vector<std::string> LinkPresetNames();
 [[nodiscard]] std::vector<std::string> LengthsPresetNames();
 [[nodiscard]] std::vector<std::string> CalibrationPresetNames();
+[[nodiscard]] std::vector<std::string> EnginePresetNames();
 
 // Everything a spec can name: presets, scheduler policies, compute backends, trace formats.
 [[nodiscard]] v1::Catalog BuildCatalog();

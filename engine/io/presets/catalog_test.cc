@@ -60,15 +60,17 @@ TEST(CatalogTest, PresetsAreWhatTheirFilesSay) {
             ReadPreset<v1::Lengths>("workloads/sharegpt.yaml"));
   EXPECT_EQ(FindCalibrationPreset("h100-vllm-0.15")->DebugString(),
             ReadPreset<v1::Calibration>("calibrations/h100-vllm-0.15.yaml"));
+  EXPECT_EQ(FindEnginePreset("vllm-0.23")->DebugString(),
+            ReadPreset<v1::Engine>("engines/vllm-0.23.yaml"));
 }
 
 TEST(CatalogTest, EveryEmbeddedPresetIsFound) {
   for (const EmbeddedPreset& preset : EmbeddedPresets()) {
     const bool found =
         FindModelPreset(preset.name) != nullptr || FindHardwarePreset(preset.name) != nullptr ||
-        FindKernelPreset(preset.name) != nullptr ||
-        FindLinkPreset(preset.name) != nullptr || FindLengthsPreset(preset.name) != nullptr ||
-        FindCalibrationPreset(preset.name) != nullptr;
+        FindKernelPreset(preset.name) != nullptr || FindLinkPreset(preset.name) != nullptr ||
+        FindLengthsPreset(preset.name) != nullptr ||
+        FindCalibrationPreset(preset.name) != nullptr || FindEnginePreset(preset.name) != nullptr;
     EXPECT_TRUE(found) << preset.folder << "/" << preset.name;
   }
 }
@@ -79,10 +81,11 @@ TEST(CatalogTest, TheModelsHardwareAndLengthsOfTheProjectAreThere) {
       IsSupersetOf({"llama2-7b", "llama2-13b", "llama2-70b", "llama3.1-8b", "llama3.1-70b",
                     "opt-13b", "mixtral-8x7b", "qwen3-32b", "qwen3-30b-a3b", "codellama-34b"}));
   EXPECT_THAT(HardwarePresetNames(),
-              IsSupersetOf({"a100-40g", "a100-80g", "h100", "h100-pcie", "h100-nvl", "h200", "b200",
-                            "b300", "gb200", "gb300", "l4", "l40s", "v100", "rtx-pro-6000",
-                            "rtx-pro-6000-server", "rtx-4090", "mi300x", "mi325x", "mi355x",
-                            "tpu-v4", "tpu-v5e", "tpu-v6e", "tpu-v7", "gddr6-aim"}));
+              IsSupersetOf({"a100-40g", "a100-80g", "h100",   "h100-pcie",    "h100-nvl",
+                            "h200",     "b200",     "b300",   "gb200",        "gb300",
+                            "l4",       "l40s",     "v100",   "rtx-pro-6000", "rtx-pro-6000-server",
+                            "rtx-4090", "mi300x",   "mi325x", "mi355x",       "tpu-v4",
+                            "tpu-v5e",  "tpu-v6e",  "tpu-v7", "gddr6-aim"}));
   EXPECT_THAT(LengthsPresetNames(), Contains("sharegpt"));
   EXPECT_THAT(CalibrationPresetNames(), IsSupersetOf({"h100-vllm-0.15", "rtx-pro-6000-vllm-0.19"}));
   EXPECT_EQ(FindModelPreset("llama"), nullptr);
@@ -102,6 +105,10 @@ TEST(CatalogTest, EveryHardwareResolvesWithoutFindings) {
     // A preset without a link says that it was not looked up.
     if (FindHardwarePreset(name)->has_interconnect()) {
       spec.mutable_workers(0)->mutable_parallelism()->set_tensor(2);
+    }
+    // 13 GB of weights do not fit the smallest beside a cache.
+    if (FindHardwarePreset(name)->memory_bytes() < int64_t{20} << 30) {
+      spec.mutable_model()->set_weight_dtype(v1::DATA_TYPE_FP8);
     }
     EXPECT_THAT(Messages(PrepareSpec(spec, TracePolicy::NoPaths())), IsEmpty()) << name;
   }

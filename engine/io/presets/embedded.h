@@ -7,7 +7,7 @@
 namespace tokensim {
 
 struct EmbeddedPreset {
-  std::string_view folder;   // models, hardware, kernels, links, calibrations, workloads
+  std::string_view folder;   // models, hardware, kernels, links, calibrations, engines, workloads
   std::string_view name;     // without .yaml
   std::string_view message;  // serialized, of the type that belongs to the folder
 };

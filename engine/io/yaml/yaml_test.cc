@@ -148,7 +148,8 @@ TEST(YamlErrorTest, BadValues) {
                           "'maybe'"));
   EXPECT_THAT(Errors("model: {weight_dtype: bf61}"),
               ElementsAre("s.yaml:1: model.weight_dtype: unknown value 'bf61'; allowed are fp32, "
-                          "bf16, fp16, fp8, int8, int4; did you mean bf16?"));
+                          "bf16, fp16, fp8, int8, int4, fp8_block, mxfp4, nvfp4, "
+                          "int4_g128, int4_g32; did you mean bf16?"));
   EXPECT_THAT(
       Errors("workers:\n  - hardware:\n      memory_bytes: 80Gb"),
       ElementsAre("s.yaml:3: workers[0].hardware.memory_bytes: unknown unit 'Gb': units are "

@@ -6,6 +6,7 @@
 
 #include "engine/policy/defaults.h"
 #include "engine/policy/local/registry.h"
+#include "engine/policy/local/test_static.h"
 #include "engine/worker/worker_state.h"
 
 namespace tokensim {
@@ -16,7 +17,11 @@ class LocalSchedulerTest : public ::testing::Test {
   void Start(LocalSchedulerConfig config, int64_t kv_blocks, int32_t block_size) {
     AddDefaultPolicies(&config);
     state_ = std::make_unique<WorkerState>(
-        slab_, WorkerStateConfig{.kv_blocks = kv_blocks, .block_size = block_size}, config);
+        slab_,
+        WorkerStateConfig{.kv_blocks = kv_blocks,
+                          .block_size = block_size,
+                          .tracks_waits = config.policy->traits().waits},
+        config);
     keeps_finished_ = config.policy->traits().keeps_finished;
     scheduler_ = config.policy->Make({config.max_num_seqs, config.max_num_batched_tokens});
   }
@@ -25,12 +30,12 @@ class LocalSchedulerTest : public ::testing::Test {
     const RequestHandle handle = slab_.Allocate();
     slab_[handle].input_tokens = input;
     slab_[handle].output_tokens = output;
-    state_->Enqueue(handle);
+    state_->Enqueue(handle, now_);
     return handle;
   }
 
   IterationShape Form() {
-    state_->BeginBatch(&batch_);
+    state_->BeginBatch(&batch_, now_);
     scheduler_->FormBatch(*state_);
     return batch_.shape();
   }
@@ -180,6 +185,96 @@ TEST_F(LocalSchedulerTest, StaticKeepsBubblesUntilTheLongestIsDone) {
   EXPECT_EQ(state_->pool().used(), 1);
 }
 
+TEST_F(LocalSchedulerTest, StaticWaitsUntilItsBatchIsFull) {
+  Start({.policy = FullBatches(1e-6), .max_num_seqs = 3, .max_num_batched_tokens = 12}, 8, 4);
+  now_ = 500;
+  EXPECT_EQ(Form().tokens(), 0);
+  EXPECT_FALSE(state_->wait_until()) << "for whom";
+  const RequestHandle first = Add(4, 2);
+  EXPECT_EQ(Form().tokens(), 0);
+  EXPECT_EQ(state_->wait_until(), 1'500);
+  now_ = 600;
+  Add(4, 1);
+  EXPECT_EQ(Form().tokens(), 0);
+  EXPECT_EQ(state_->wait_until(), 1'500);
+  Add(3, 1);
+  EXPECT_EQ(Form().prefill.size(), 3u) << "as many as may run";
+  EXPECT_FALSE(state_->wait_until());
+  EXPECT_EQ(Complete(), 2);
+  Add(4, 1);
+  EXPECT_EQ(Form().decode_count, 1) << "a batch that runs waits for nobody";
+  EXPECT_FALSE(state_->wait_until());
+  EXPECT_EQ(slab_.Extras(first).waits_since, kUnset);
+  EXPECT_EQ(Complete(), 1);
+  EXPECT_EQ(Form().tokens(), 0);
+  EXPECT_EQ(state_->wait_until(), 1'601);
+  Add(9, 1);
+  EXPECT_EQ(Form().prefill.size(), 1u) << "13 tokens, of which an iteration takes 12";
+}
+
+TEST_F(LocalSchedulerTest, StaticRunsWhatItHasWhenTimeIsUpOrItMust) {
+  for (const bool must_run : {false, true}) {
+    Start({.policy = FullBatches(must_run ? 0 : 1e-6), .max_num_batched_tokens = 0}, 100, 4);
+    now_ = 0;
+    Add(4, 1);
+    Form();
+    EXPECT_EQ(state_->wait_until(), must_run ? kNever : 1'000);
+    now_ = must_run ? 10 : 1'000;
+    state_->BeginBatch(&batch_, now_, must_run);
+    scheduler_->FormBatch(*state_);
+    EXPECT_EQ(batch_.chunks.size(), 1u);
+  }
+}
+
+// Three quarters of 8 blocks, however that is said.
+TEST_F(LocalSchedulerTest, StaticIsFullWhenTheMemoryIs) {
+  struct Case {
+    double watermark;
+    double ratio;
+    int32_t prompt;
+  };
+  for (const Case& c : {Case{0, 1, 8}, Case{0.25, 1, 5}, Case{0, 0.75, 6}}) {
+    Start({.policy = FullBatches(),
+           .max_num_batched_tokens = 0,
+           .watermark = c.watermark,
+           .max_memory_ratio = c.ratio},
+          8, 4);
+    while (state_->waiting_count() < 8 && Form().tokens() == 0) Add(c.prompt, 1);
+    const int64_t blocks = (c.prompt + 3) / 4;
+    const auto room = static_cast<int64_t>(8 * (c.ratio - c.watermark));
+    EXPECT_EQ(static_cast<int64_t>(batch_.chunks.size()), room / blocks);
+    EXPECT_EQ(state_->waiting_count(), 1);
+  }
+}
+
+// Caches that come do so while the batch fills, and it begins when all are there.
+TEST_F(LocalSchedulerTest, StaticLoadsWhileItWaits) {
+  Start({.policy = FullBatches(), .max_num_seqs = 2, .max_num_batched_tokens = 0}, 100, 4);
+  std::vector<RequestHandle> remote;
+  for (int i = 0; i < 2; ++i) {
+    remote.push_back(slab_.Allocate());
+    slab_[remote.back()].input_tokens = 8;
+    slab_[remote.back()].output_tokens = 3;
+    slab_[remote.back()].generated = 1;
+    slab_[remote.back()].kv_source = KvSource::kWorker;
+    slab_[remote.back()].kv_tokens = 8;
+  }
+  state_->Enqueue(remote[0], now_);
+  EXPECT_EQ(Form().tokens(), 0);
+  EXPECT_EQ(state_->loads_begun().size(), 1u);
+  EXPECT_EQ(state_->wait_until(), kNever);
+  state_->FinishLoad(remote[0]);
+  EXPECT_EQ(Form().tokens(), 0);
+  EXPECT_EQ(state_->wait_until(), kNever);
+  EXPECT_EQ(state_->waiting_since(), now_);
+  state_->Enqueue(remote[1], now_);
+  EXPECT_EQ(Form().tokens(), 0);
+  EXPECT_FALSE(state_->wait_until()) << "it is full, and not here";
+  state_->FinishLoad(remote[1]);
+  EXPECT_EQ(Form().decode_count, 2);
+  EXPECT_EQ(state_->waiting_since(), kNever);
+}
+
 // As in vLLM: nothing of it is computed in this iteration.
 TEST_F(LocalSchedulerTest, AKvCacheThatBeginsToLoadTakesNoBudget) {
   for (const std::string_view policy : {"chunked", "orca", "static"}) {
@@ -192,7 +287,7 @@ TEST_F(LocalSchedulerTest, AKvCacheThatBeginsToLoadTakesNoBudget) {
     slab_[remote].generated = 1;
     slab_[remote].kv_source = KvSource::kWorker;
     slab_[remote].kv_tokens = 8;
-    state_->Enqueue(remote);
+    state_->Enqueue(remote, now_);
     Add(1, 1);
     Add(3, 1);
     const IterationShape shape = Form();
@@ -214,7 +309,7 @@ TEST_F(LocalSchedulerTest, MaxMemoryRatioAppliesToCachesThatCome) {
     slab_[remote].ran_here = true;
     slab_[remote].kv_source = KvSource::kWorker;
     slab_[remote].kv_tokens = 4;
-    state_->Enqueue(remote);
+    state_->Enqueue(remote, now_);
   }
   Form();
   EXPECT_EQ(state_->loads_begun().size(), 1u);

@@ -26,7 +26,7 @@ size_t FirstVictim(std::string_view victim, const std::vector<Client>& clients) 
   const auto blocks = static_cast<int64_t>(clients.size());
   WorkerState state(slab, {.kv_blocks = blocks, .block_size = 4}, config);
   Batch batch;
-  state.BeginBatch(&batch);
+  state.BeginBatch(&batch, 0);
   std::vector<RequestHandle> handles;
   for (const Client& client : clients) {
     const RequestHandle handle = slab.Allocate();
@@ -35,13 +35,13 @@ size_t FirstVictim(std::string_view victim, const std::vector<Client>& clients) 
     slab[handle].priority = client.priority;
     slab[handle].arrival = client.arrival;
     handles.push_back(handle);
-    state.Enqueue(handle);
+    state.Enqueue(handle, 0);
     state.AdmitFront(state.PlanFront(), 4);
   }
   state.Start(batch, 0, 1);
   state.Advance(&batch, 1);
   Batch next;
-  state.BeginBatch(&next);
+  state.BeginBatch(&next, 1);
   EXPECT_TRUE(state.PreemptForDecodes());
   const auto at = std::find(handles.begin(), handles.end(), next.preempted[0].request);
   return static_cast<size_t>(at - handles.begin());

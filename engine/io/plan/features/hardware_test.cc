@@ -32,8 +32,7 @@ TEST(PrepareHardwareTest, ThePriceIsThatOfTheSeller) {
   const v1::HourlyPrices& prices = FindHardwarePreset("h100")->prices();
   EXPECT_EQ(WorkerOn("h100").dollars_per_hour, prices.neocloud());
   EXPECT_EQ(WorkerOn("{preset: h100, seller: rental}").dollars_per_hour, prices.rental());
-  EXPECT_EQ(WorkerOn("{preset: h100, seller: hyperscaler}").dollars_per_hour,
-            prices.hyperscaler());
+  EXPECT_EQ(WorkerOn("{preset: h100, seller: hyperscaler}").dollars_per_hour, prices.hyperscaler());
   EXPECT_EQ(WorkerOn("{preset: h100, price: 2.25}").dollars_per_hour, 2.25);
   EXPECT_EQ(WorkerOn("{preset: h100, prices: {neocloud: 3}}").dollars_per_hour, 3);
   EXPECT_EQ(WorkerOn("a100-80g").dollars_per_hour, 0);
@@ -50,9 +49,8 @@ TEST(PrepareHardwareTest, AnotherSellersPriceIsNotTaken) {
 }
 
 TEST(PrepareHardwareTest, ASellerBesideAPriceIsNotUsed) {
-  EXPECT_THAT(
-      FindingsOf({{"workers[0].hardware", "{preset: h100, price: 2, seller: rental}"}}),
-      ElementsAre("WARNING workers[0].hardware.seller: is not used: there is a price"));
+  EXPECT_THAT(FindingsOf({{"workers[0].hardware", "{preset: h100, price: 2, seller: rental}"}}),
+              ElementsAre("WARNING workers[0].hardware.seller: is not used: there is a price"));
 }
 
 TEST(PrepareHardwareTest, AResolvedSpecHasOnePriceAndKeepsItsDigest) {
@@ -82,23 +80,23 @@ TEST(PrepareHardwareTest, EveryDeviceOfAWorkerIsPaidFor) {
 }
 
 TEST(PrepareHardwareTest, FiguresHaveRanges) {
-  EXPECT_THAT(FindingsOf({{"workers[0].hardware.peak_fp8_flops", "0"},
-                          {"workers[0].hardware.peak_int8_flops", "-1"},
-                          {"workers[0].hardware.peak_fp4_flops", "0"},
-                          {"workers[0].hardware.driver_memory_bytes", "0"},
-                          {"workers[0].hardware.scale_up_devices", "0"},
-                          {"workers[0].hardware.scale_out_bandwidth_bytes_per_second", "0"},
-                          {"workers[0].hardware.watts", "0"},
-                          {"workers[0].hardware.prices", "{neocloud: 0, rental: -1}"}}),
-              ElementsAre(HasSubstr("hardware.peak_fp8_flops: is 0"),
-                          HasSubstr("hardware.peak_int8_flops: is -1"),
-                          HasSubstr("hardware.peak_fp4_flops: is 0"),
-                          HasSubstr("hardware.driver_memory_bytes: is 0"),
-                          HasSubstr("hardware.scale_up_devices: is 0"),
-                          HasSubstr("hardware.scale_out_bandwidth_bytes_per_second: is 0"),
-                          HasSubstr("hardware.watts: is 0"),
-                          HasSubstr("hardware.prices.neocloud: is 0"),
-                          HasSubstr("hardware.prices.rental: is -1")));
+  EXPECT_THAT(
+      FindingsOf({{"workers[0].hardware.peak_fp8_flops", "0"},
+                  {"workers[0].hardware.peak_int8_flops", "-1"},
+                  {"workers[0].hardware.peak_fp4_flops", "0"},
+                  {"workers[0].hardware.driver_memory_bytes", "0"},
+                  {"workers[0].hardware.scale_up_devices", "0"},
+                  {"workers[0].hardware.scale_out_bandwidth_bytes_per_second", "0"},
+                  {"workers[0].hardware.watts", "0"},
+                  {"workers[0].hardware.prices", "{neocloud: 0, rental: -1}"}}),
+      ElementsAre(HasSubstr("hardware.peak_fp8_flops: is 0"),
+                  HasSubstr("hardware.peak_int8_flops: is -1"),
+                  HasSubstr("hardware.peak_fp4_flops: is 0"),
+                  HasSubstr("hardware.driver_memory_bytes: is 0"),
+                  HasSubstr("hardware.scale_up_devices: is 0"),
+                  HasSubstr("hardware.scale_out_bandwidth_bytes_per_second: is 0"),
+                  HasSubstr("hardware.watts: is 0"), HasSubstr("hardware.prices.neocloud: is 0"),
+                  HasSubstr("hardware.prices.rental: is -1")));
 }
 
 TEST(PrepareHardwareTest, WeightsAreMultipliedAtThePeakOfTheirType) {

@@ -5,20 +5,17 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/io/plan/features/limits.h"
-#include "engine/io/plan/fields.h"
+#include "engine/io/plan/policy_fields.h"
 #include "engine/io/presets/catalog.h"
+#include "engine/workload/length_registry.h"
 
 namespace tokensim {
 namespace {
 
 constexpr int kMaxPoints = 100'000;
 constexpr int kMaxBins = 10'000;
-constexpr int32_t kDefaultMax = 1'000'000;  // of distributions without an end
-constexpr FieldRule kMin[] = {Integer("min", 1, kMaxLength).Default(1)};
-constexpr FieldRule kLogNormal[] = {
-    Positive("median", kMaxLength).Required("the median length"),
-    NotNegative("sigma", 100).Required("standard deviation of the logarithm")};
-constexpr FieldRule kPoisson[] = {Positive("mean", kMaxLength).Required("the mean length")};
+constexpr char kDistribution[] = "distribution";
+constexpr char kSource[] = "source";
 
 void CheckTable(const Checker& check, const v1::QuantileTable& table) {
   const int points = table.probabilities_size();
@@ -54,43 +51,27 @@ void CheckTable(const Checker& check, const v1::QuantileTable& table) {
   }
 }
 
-void ResolveUniform(const Checker& check, const v1::UniformLength& uniform) {
-  const bool min = check.Required("min", uniform.has_min(), "the shortest length");
-  const bool max = check.Required("max", uniform.has_max(), "the longest length");
-  if (min && max && check.Range("min", uniform.min(), 1, kMaxLength)) {
-    check.Range("max", uniform.max(), uniform.min(), kMaxLength);
-  }
-}
-
-// The least length is 1 unless given, the greatest a million.
-template <typename Distribution>
-void ResolveClamp(const Checker& check, Distribution* d) {
-  if (!d->has_max()) d->set_max(std::max(kDefaultMax, d->min()));
-  if (ResolveFields(check, kMin, d)) check.Range("max", d->max(), d->min(), kMaxLength);
-}
-
 void ResolveDistribution(const std::string& path, bool present, v1::LengthDistribution* d,
                          Findings* findings) {
   const Checker check(findings, path);
-  switch (d->distribution_case()) {
-    case v1::LengthDistribution::kFixed:
-      check.Range("fixed", d->fixed(), 1, kMaxLength);
-      return;
-    case v1::LengthDistribution::kUniform:
-      return ResolveUniform(Checker(findings, check.Path("uniform")), d->uniform());
-    case v1::LengthDistribution::kLognormal:
-      ResolveFields(Checker(findings, check.Path("lognormal")), kLogNormal, d->mutable_lognormal());
-      return ResolveClamp(Checker(findings, check.Path("lognormal")), d->mutable_lognormal());
-    case v1::LengthDistribution::kPoisson:
-      ResolveFields(Checker(findings, check.Path("poisson")), kPoisson, d->mutable_poisson());
-      return ResolveClamp(Checker(findings, check.Path("poisson")), d->mutable_poisson());
-    case v1::LengthDistribution::kQuantiles:
-      return CheckTable(Checker(findings, check.Path("quantiles")), d->quantiles());
-    case v1::LengthDistribution::DISTRIBUTION_NOT_SET:
-      break;
+  if (d->distribution_case() == v1::LengthDistribution::DISTRIBUTION_NOT_SET) {
+    const std::string names = MemberNames(LengthDistributions().infos(), kDistribution, *d);
+    check.Missing("", absl::StrCat(present ? "is empty" : "is missing", ": give one of ", names));
+    return;
   }
-  check.Missing("", absl::StrCat(present ? "is empty" : "is missing",
-                                 ": give one of fixed, uniform, lognormal, poisson, quantiles"));
+  const int64_t errors = findings->errors();
+  const auto* entry = ResolveMember(check, LengthDistributions(), kDistribution, d);
+  if (entry != nullptr && findings->errors() == errors) {
+    ParameterValues values = ReadMember(*entry, kDistribution, *d);
+    if (entry->traits.complete != nullptr) {
+      entry->traits.complete(&values);
+      WriteDerived(values, kDistribution, d);
+    }
+    if (const auto problem = entry->check == nullptr ? std::nullopt : entry->check(values)) {
+      check.Error(MemberPath(problem->parameter, kDistribution, *d), problem->message);
+    }
+  }
+  if (d->has_quantiles()) CheckTable(Checker(findings, check.Path("quantiles")), d->quantiles());
 }
 
 void ResolveJoint(const Checker& check, v1::JointLengths* joint) {
@@ -146,21 +127,10 @@ int64_t Shortest(const v1::QuantileTable& table) {
 }
 
 int64_t Shortest(const v1::LengthDistribution& d) {
-  switch (d.distribution_case()) {
-    case v1::LengthDistribution::kFixed:
-      return d.fixed();
-    case v1::LengthDistribution::kUniform:
-      return d.uniform().min();
-    case v1::LengthDistribution::kLognormal:
-      return d.lognormal().min();
-    case v1::LengthDistribution::kPoisson:
-      return d.poisson().min();
-    case v1::LengthDistribution::kQuantiles:
-      return Shortest(d.quantiles());
-    case v1::LengthDistribution::DISTRIBUTION_NOT_SET:
-      break;
-  }
-  return 1;
+  if (d.has_quantiles()) return Shortest(d.quantiles());
+  const auto* entry = LengthDistributions().Find(MemberPolicy(kDistribution, d));
+  if (entry == nullptr || entry->traits.shortest == nullptr) return 1;
+  return entry->traits.shortest(ReadMember(*entry, kDistribution, d));
 }
 
 int64_t Shortest(const v1::TraceRows& rows) {
@@ -177,19 +147,7 @@ QuantileTable ToTable(const v1::QuantileTable& table) {
 }
 
 LengthDistribution ToDistribution(const v1::LengthDistribution& d) {
-  switch (d.distribution_case()) {
-    case v1::LengthDistribution::kUniform:
-      return UniformLength{d.uniform().min(), d.uniform().max()};
-    case v1::LengthDistribution::kLognormal:
-      return LogNormalLength{d.lognormal().median(), d.lognormal().sigma(), d.lognormal().min(),
-                             d.lognormal().max()};
-    case v1::LengthDistribution::kPoisson:
-      return PoissonLength{d.poisson().mean(), d.poisson().min(), d.poisson().max()};
-    case v1::LengthDistribution::kQuantiles:
-      return ToTable(d.quantiles());
-    default:
-      return FixedLength{d.fixed()};
-  }
+  return {ConfigureMember(LengthDistributions(), "distribution", d), ToTable(d.quantiles())};
 }
 
 }  // namespace
@@ -204,26 +162,25 @@ void ResolveLengths(const std::string& path, v1::Lengths* lengths, Findings* fin
   ExpandPreset(check, lengths);
   if (findings->errors() > errors && lengths->source_case() == v1::Lengths::SOURCE_NOT_SET) return;
   check.Length("description", lengths->description(), 4000);
-  switch (lengths->source_case()) {
-    case v1::Lengths::kIndependent: {
-      v1::IndependentLengths* independent = lengths->mutable_independent();
-      const bool input = independent->has_input();
-      const bool output = independent->has_output();
-      ResolveDistribution(check.Path("independent.input"), input, independent->mutable_input(),
-                          findings);
-      ResolveDistribution(check.Path("independent.output"), output, independent->mutable_output(),
-                          findings);
-      return;
-    }
-    case v1::Lengths::kJoint:
-      return ResolveJoint(Checker(findings, check.Path("joint")), lengths->mutable_joint());
-    case v1::Lengths::kTrace:
-      if (!lengths->trace().has_resample()) lengths->mutable_trace()->set_resample(false);
-      return;
-    case v1::Lengths::SOURCE_NOT_SET:
-      check.Missing("",
-                    "is missing: give a preset (`tokensim catalog lengths`), independent, joint "
-                    "or, with a trace, trace");
+  if (lengths->source_case() == v1::Lengths::SOURCE_NOT_SET) {
+    check.Missing("",
+                  absl::StrCat("is missing: give a preset (`tokensim catalog lengths`) or one of ",
+                               MemberNames(LengthSources().infos(), kSource, *lengths),
+                               "; trace needs workload.trace"));
+    return;
+  }
+  if (ResolveMember(check, LengthSources(), kSource, lengths) == nullptr) return;
+  if (lengths->has_independent()) {
+    v1::IndependentLengths* independent = lengths->mutable_independent();
+    const bool input = independent->has_input();
+    const bool output = independent->has_output();
+    ResolveDistribution(check.Path("independent.input"), input, independent->mutable_input(),
+                        findings);
+    ResolveDistribution(check.Path("independent.output"), output, independent->mutable_output(),
+                        findings);
+  }
+  if (lengths->has_joint()) {
+    ResolveJoint(Checker(findings, check.Path("joint")), lengths->mutable_joint());
   }
 }
 
@@ -232,6 +189,7 @@ int64_t ShortestOf(const v1::Lengths& lengths, const v1::TraceRows& rows) {
   if (lengths.has_independent()) {
     return Shortest(lengths.independent().input()) + Shortest(lengths.independent().output());
   }
+  if (!lengths.has_joint()) return 2;
   int64_t output = kMaxLength;
   for (const auto& bin : lengths.joint().bins()) output = std::min(output, Shortest(bin.output()));
   return Shortest(lengths.joint().input()) + output;
@@ -239,17 +197,20 @@ int64_t ShortestOf(const v1::Lengths& lengths, const v1::TraceRows& rows) {
 
 // Absent where every class has lengths of its own: then never used.
 Lengths ToLengths(const v1::Lengths& lengths) {
-  if (lengths.source_case() == v1::Lengths::SOURCE_NOT_SET) return IndependentLengths{};
-  if (lengths.has_trace()) return TraceLengths{lengths.trace().resample()};
+  Lengths compiled;
+  if (lengths.source_case() == v1::Lengths::SOURCE_NOT_SET) return compiled;
+  compiled.source = ConfigureMember(LengthSources(), "source", lengths);
   if (lengths.has_independent()) {
-    return IndependentLengths{ToDistribution(lengths.independent().input()),
-                              ToDistribution(lengths.independent().output())};
+    compiled.input = ToDistribution(lengths.independent().input());
+    compiled.output = ToDistribution(lengths.independent().output());
   }
-  JointLengths joint{ToTable(lengths.joint().input()), {}};
-  for (const v1::OutputGivenInput& bin : lengths.joint().bins()) {
-    joint.bins.push_back({bin.max_input(), ToTable(bin.output())});
+  if (lengths.has_joint()) {
+    compiled.input.table = ToTable(lengths.joint().input());
+    for (const v1::OutputGivenInput& bin : lengths.joint().bins()) {
+      compiled.outputs.push_back({bin.max_input(), ToTable(bin.output())});
+    }
   }
-  return joint;
+  return compiled;
 }
 
 }  // namespace tokensim

@@ -111,6 +111,20 @@ void ResolveAdmission(const Checker& check, v1::LocalScheduler* s) {
   ResolveFields(check, kAdmission, s);
 }
 
+bool FillsBatches(const v1::LocalScheduler& s) {
+  const LocalSchedulerEntry* entry = LocalSchedulers().Find(s.policy());
+  return entry != nullptr && entry->traits.fills_batches != nullptr &&
+         entry->traits.fills_batches(ReadParameters(*entry, s));
+}
+
+// A batch that waits until it is full must have a size.
+void ResolveWaiting(const Checker& check, bool has_size, v1::LocalScheduler* s) {
+  if (has_size || !FillsBatches(*s)) return;
+  check.Error("max_num_seqs", absl::StrCat("is 0, no limit, but the policy ", s->policy(),
+                                           " waits here until so many requests are there; allowed "
+                                           "are 1 .. 1,000,000"));
+}
+
 // "chunked does".
 std::string ThoseThatFormAhead() {
   std::vector<std::string> names;
@@ -144,8 +158,10 @@ void ResolveLocalScheduler(const std::string& path, const v1::Model& model, v1::
   if (s->policy().empty()) s->set_policy(kDefaultLocalScheduler);
   CheckPolicyName(check, "policy", s->policy(), LocalSchedulers());
   ResolveModelLen(check, model, s);
+  const bool unlimited = s->has_max_num_seqs() && s->max_num_seqs() == 0;
   ResolveBatch(check, TraitsOf(*s), s);
   ResolvePolicies(check, s);
+  ResolveWaiting(check, /*has_size=*/!unlimited, s);
   ResolveAdmission(check, s);
   ResolveModes(check, s);
 }

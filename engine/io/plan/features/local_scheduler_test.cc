@@ -181,5 +181,43 @@ TEST(PrepareSchedulersTest, NoLimitOfSequencesLeavesTheBudgetAlone) {
               ElementsAre(HasSubstr("max_num_seqs: is -1; allowed are 0 .. 1,000,000")));
 }
 
+TEST(PrepareSchedulersTest, StaticBatchesMayWait) {
+  const auto values = [](const std::string& scheduler) {
+    return Compiled({{"local_scheduler", scheduler}}).policy->values();
+  };
+  EXPECT_EQ(values("static").choice("static.wait"), "none");
+  EXPECT_EQ(values("{policy: static, static: {wait: full}}").choice("static.wait"), "full");
+  EXPECT_EQ(values("{policy: static, static: {wait: full}}").real("static.timeout_seconds"), 0);
+  EXPECT_EQ(values("{policy: static, static: {wait: full, timeout_seconds: 500ms}}")
+                .real("static.timeout_seconds"),
+            0.5);
+  EXPECT_EQ(PrepareChanged({{"local_scheduler", "{policy: static, static: {wait: none}}"}}).digest,
+            PrepareChanged({{"local_scheduler", "static"}}).digest);
+  EXPECT_NE(PrepareChanged({{"local_scheduler", "{policy: static, static: {wait: full}}"}}).digest,
+            PrepareChanged({{"local_scheduler", "static"}}).digest);
+}
+
+TEST(PrepareSchedulersTest, WhatStaticBatchesCannotWaitFor) {
+  const auto findings = [](const std::string& scheduler) {
+    return FindingsOf({{"local_scheduler", scheduler}});
+  };
+  EXPECT_THAT(findings("{policy: static, static: {wait: ful}}"),
+              ElementsAre("ERROR local_scheduler.static.wait: is 'ful'; allowed are none "
+                          "or full; did you mean full?"));
+  EXPECT_THAT(findings("{policy: static, static: {wait: full, timeout_seconds: -1}}"),
+              ElementsAre(HasSubstr("static.timeout_seconds: is -1; ")));
+  EXPECT_THAT(findings("{policy: static, static: {timeout_seconds: 5}}"),
+              ElementsAre("ERROR local_scheduler.static.timeout_seconds: goes with wait: "
+                          "full; with wait: none nobody waits for others"));
+  EXPECT_THAT(findings("{policy: static, max_num_seqs: 0, static: {wait: full}}"),
+              ElementsAre("ERROR local_scheduler.max_num_seqs: is 0, no limit, but the "
+                          "policy static waits here until so many requests are there; allowed are "
+                          "1 .. 1,000,000"));
+  EXPECT_THAT(findings("{policy: static, max_num_seqs: 0}"), IsEmpty());
+  EXPECT_THAT(findings("{policy: orca, static: {wait: full}}"),
+              ElementsAre("WARNING local_scheduler.static.wait: does not apply to local "
+                          "scheduler orca, which takes no parameters"));
+}
+
 }  // namespace
 }  // namespace tokensim

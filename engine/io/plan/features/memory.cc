@@ -12,6 +12,9 @@ namespace {
 
 constexpr int64_t kMaxBlocks = 1'000'000'000'000;
 constexpr int64_t kMaxBytes = 1'000'000'000'000'000;
+// What a prefix cache may have to remember: of one request, in one iteration, and in all.
+constexpr int64_t kMaxFindablePerRequest = 2'000'000;
+constexpr int64_t kMaxFindable = 100'000'000;
 // Of the KV cache of a token. That of the longest request fits an int64 four times.
 constexpr int64_t kMaxTokenBytes = 1'000'000'000;
 
@@ -47,6 +50,23 @@ void ResolveHostMemory(const Checker& check, bool swaps, v1::Memory* m) {
   }
 }
 
+// A prefix cache has an entry for every full block.
+void CheckFindableBlocks(const Checker& check, int64_t kv_blocks, const v1::WorkerGroup& group) {
+  if (!group.memory().prefix_caching()) return;
+  if (kv_blocks > kMaxFindable) {
+    check.Error("kv_blocks", absl::StrCat("makes ", Grouped(kv_blocks), " blocks; at most ",
+                                          Grouped(kMaxFindable),
+                                          " are allowed with prefix_caching: take larger blocks"));
+  }
+  const int64_t longest = group.local_scheduler().max_model_len() / group.memory().block_size();
+  if (std::min(longest, kv_blocks) > kMaxFindablePerRequest) {
+    check.Error("block_size", absl::StrCat("is ", group.memory().block_size(),
+                                           ": a request of max_model_len has ", Grouped(longest),
+                                           " blocks; at most ", Grouped(kMaxFindablePerRequest),
+                                           " are allowed with prefix_caching"));
+  }
+}
+
 }  // namespace
 
 void ResolveMemory(const Checker& group_check, v1::WorkerGroup* group) {
@@ -71,6 +91,7 @@ void CheckKvBytes(const v1::Spec& spec, const std::vector<WorkerCapacity>& capac
     if (!capacities[i].known) continue;
     const v1::WorkerGroup& group = spec.workers(static_cast<int>(i));
     const Checker check(findings, absl::StrCat("workers[", i, "]"));
+    CheckFindableBlocks(Checker(findings, check.Path("memory")), capacities[i].kv_blocks, group);
     const int64_t token_bytes = capacities[i].kv_bytes_per_token;
     if (token_bytes > kMaxTokenBytes) {
       findings->Error(group.has_model() ? check.Path("model") : "model",

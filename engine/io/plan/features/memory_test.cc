@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "engine/io/plan/test_specs.h"
 #include "engine/memory/eviction.h"
 #include "engine/run/plan.h"
@@ -13,6 +14,8 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
 
 WorkerPlan Compiled(const Changes& changes) {
   const PreparedSpec prepared = PrepareChanged(changes);
@@ -35,6 +38,24 @@ TEST(PrepareMemoryTest, TokensAndBytesAreBlocksOfOne) {
 TEST(PrepareMemoryTest, PrefixCaching) {
   EXPECT_FALSE(Compiled({}).prefix_caching);
   EXPECT_TRUE(Compiled({{"memory.prefix_caching", "true"}}).prefix_caching);
+}
+
+// An iteration registers the blocks of a whole prompt: what that costs is bounded.
+TEST(PrepareMemoryTest, WhatAPrefixCacheRemembersIsBounded) {
+  const auto findings = [](int64_t kv_blocks, int64_t longest) {
+    return FindingsOf({{"memory", absl::StrCat("{prefix_caching: true, block_size: 1, kv_blocks: ",
+                                               kv_blocks, "}")},
+                       {"local_scheduler", absl::StrCat("{max_model_len: ", longest, "}")}});
+  };
+  constexpr char kBlocks[] =
+      "ERROR memory.kv_blocks: makes 100,000,001 blocks; at most 100,000,000 are allowed with "
+      "prefix_caching: take larger blocks";
+  constexpr char kRequest[] =
+      "ERROR memory.block_size: is 1: a request of max_model_len has 2,000,001 blocks; at most "
+      "2,000,000 are allowed with prefix_caching";
+  // One of the blocks holds no tokens.
+  EXPECT_THAT(findings(100'000'002, 2'000'001), IsSupersetOf({kBlocks, kRequest}));
+  EXPECT_THAT(findings(100'000'001, 2'000'000), Not(Contains(HasSubstr("ERROR"))));
 }
 
 // LLaMA2-7B: 512 KiB a token, 8 MiB a block.

@@ -10,6 +10,7 @@
 namespace tokensim {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -215,8 +216,8 @@ TEST(PrepareParallelismTest, Experts) {
               ElementsAre("ERROR workers[0].parallelism.expert: is 8; it must be 1 or equal to "
                           "tensor, 2, or tensor x data, 4"));
   EXPECT_THAT(findings("{tensor: 16, expert: 16}"),
-              ElementsAre("ERROR workers[0].parallelism.expert: is 16; it must divide the model's "
-                          "experts, 8"));
+              Contains("ERROR workers[0].parallelism.expert: is 16; it must divide the model's "
+                       "experts, 8"));
   EXPECT_THAT(FindingsOf({{"workers[0].parallelism", "{tensor: 2, expert: 2}"}}),
               ElementsAre("ERROR workers[0].parallelism.expert: needs a model with experts "
                           "(model.moe)"));

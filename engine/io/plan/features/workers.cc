@@ -10,6 +10,7 @@
 #include "engine/io/plan/features/breakpoints.h"
 #include "engine/io/plan/features/calibration.h"
 #include "engine/io/plan/features/compute.h"
+#include "engine/io/plan/features/engine.h"
 #include "engine/io/plan/features/global_scheduler.h"
 #include "engine/io/plan/features/hardware.h"
 #include "engine/io/plan/features/local_scheduler.h"
@@ -64,14 +65,15 @@ void CheckLockstep(const Checker& check, const v1::WorkerGroup& group) {
 void WarnOfScaleUp(const Checker& check, const v1::WorkerGroup& group) {
   if (!group.hardware().has_scale_up_devices()) return;
   const int32_t joined = group.hardware().scale_up_devices();
+  if (joined < 1) return;  // an error that is told
   const auto warn = [&](const char* field, int32_t devices) {
-    if (devices <= joined) return;
+    if (devices <= joined) return false;
     check.Warning(absl::StrCat("parallelism.", field),
                   absl::StrCat("is ", devices, "; the interconnect joins ", joined,
                                " devices. Beyond them it is slower: set hardware.interconnect"));
+    return true;
   };
-  warn("tensor", group.parallelism().tensor());
-  warn("expert", group.parallelism().expert());
+  if (!warn("tensor", group.parallelism().tensor())) warn("expert", group.parallelism().expert());
 }
 
 // `known`: the compute model and the memory could be read.
@@ -113,6 +115,9 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
   ResolveCount(check, group);
   Inherit(spec->local_scheduler(), group->mutable_local_scheduler());
   Inherit(spec->memory(), group->mutable_memory());
+  if (group->has_engine()) ResolveEngine(check, group->mutable_engine());
+  const v1::Engine& engine = group->has_engine() ? group->engine() : spec->engine();
+  ApplyEngineMemory(engine, group->mutable_memory());
   if (group->compute().backend_case() == v1::Compute::BACKEND_NOT_SET) {
     group->mutable_compute()->mutable_roofline();
   }
@@ -120,11 +125,14 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
   const bool known =
       !check.Broken("compute") && !check.Broken("memory") && !findings->Broken("memory");
   ResolveDevices(check, *spec, known, group);
+  ApplyEngineScheduler(engine, ModelOf(*spec, *group), group);
   ResolveLocalScheduler(check.Path("local_scheduler"), ModelOf(*spec, *group),
                         group->mutable_local_scheduler(), findings);
   ResolveMemory(check, group);
   ResolveCompute(policy, check, group);
   ResolveGroupCalibration(policy, check, spec->calibration(), group);
+  if (PricesOperators(group->compute())) ApplyEngineGraphs(engine, group);
+  if (group->has_engine()) KeepEngineName(group->mutable_engine());
   ResolvePlacement(check, index, group);
   ResolveBreakpoints(check, spec->mutable_network(), group);
   if (ToParallelism(group->parallelism()).data > 1) CheckLockstep(check, *group);
@@ -179,6 +187,7 @@ void ResolveWorkers(const TracePolicy& policy, v1::Spec* spec, Findings* finding
     spec->clear_workers();
     return;
   }
+  if (spec->has_engine()) ResolveEngine(Checker(findings, ""), spec->mutable_engine());
   ResolveSharedModel(spec, findings);
   ResolveSharedCalibration(policy, spec, findings);
   int64_t workers = 0;
@@ -195,6 +204,7 @@ void ResolveWorkers(const TracePolicy& policy, v1::Spec* spec, Findings* finding
   CheckRoles(*spec, findings);
   RemoveSharedModel(spec, findings);
   ResolveFrontEnd(spec);
+  if (spec->has_engine()) KeepEngineName(spec->mutable_engine());
   spec->clear_local_scheduler();
   spec->clear_memory();
 }
