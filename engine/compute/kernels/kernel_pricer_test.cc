@@ -191,7 +191,10 @@ TEST(ShippedSurfacesTest, AreOfTheMeasuredDevices) {
       for (size_t i = 0; i < names.size(); ++i) EXPECT_EQ(surface.axes[i].name, names[i]);
     }
   }
-  EXPECT_EQ(files, (std::vector<std::string>{"a100-80g", "b200", "h100", "h200", "l40s", "rtx-pro-6000"}));
+  EXPECT_EQ(files, (std::vector<std::string>
+                       "a100-80g", "b200", "b300", "gb200", "gb300", "h100", "h200", "l40s",
+                       "rtx-pro-6000", "rtx-pro-6000-server"
+}));
 }
 
 // No operator beats the peaks of its device, whatever the sizes.
