@@ -90,6 +90,9 @@ function(tokensim_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE tokensim_options ${ARG_DEPS} GTest::gtest GTest::gmock
                                         GTest::gtest_main)
+  if(TOKENSIM_SANITIZE OR TOKENSIM_COVERAGE)
+    target_compile_definitions(${name} PRIVATE TOKENSIM_INSTRUMENTED)  # engine/base/test_cases.h
+  endif()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/test)
   tokensim_discover(${name} TIMEOUT ${ARG_TIMEOUT} LABELS ${ARG_LABELS})
 endfunction()

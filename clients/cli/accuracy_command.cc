@@ -14,6 +14,8 @@
 #include "clients/cli/server_settings.h"
 #include "clients/cli/spec_input.h"
 #include "clients/cli/talk.h"
+#include "clients/cli/units.h"
+#include "engine/analysis/in_flight.h"
 #include "engine/analysis/replay.h"
 #include "engine/io/measured/truth_reader.h"
 
@@ -31,9 +33,10 @@ constexpr char kExamples[] = R"(Examples:
   tokensim accuracy --spec server.yaml --truth run.csv --assert 'ttft.mean <= 2%' \
                     --assert 'ttft.mape <= 5%' --assert 'tpot.p99 <= 1%'
   tokensim accuracy --spec server.yaml --truth stages.json --workload-out sent.csv
+  tokensim accuracy --spec server.yaml --truth run.csv --max-in-flight 256 --repeat again.csv
 The requests of the truth, at their times and with their prompts, replace the workload of the spec.
 Truth: a CSV file with arrival_s, first_token_s, last_token_s, input_toks, output_toks and
-  optionally queued_s, scheduled_s, prompt_block16_ids; or the JSON of a staged load test
+  optionally intended_s, queued_s, scheduled_s, prompt_block16_ids; or the JSON of a staged load test
   (docs/accuracy.md). Errors are simulated minus measured, as a share of measured.
 Assertions: absolute errors of ttft, ttft_queued, tpot, e2e, e2e_queued x mean, p50, p90, p99, mape,
   median_ape, of throughput.requests_per_second and throughput.output_tokens_per_second, and counts
@@ -42,6 +45,8 @@ Assertions: absolute errors of ttft, ttft_queued, tpot, e2e, e2e_queued x mean, 
 struct AccuracyOptions {
   SpecOptions spec;
   std::string truth;
+  std::string repeat;
+  int32_t max_in_flight = 0;
   Format format = Format::kTable;
   std::string requests_file;
   std::string workload_file;
@@ -65,11 +70,47 @@ ExitCode CheckFiles(const AccuracyOptions& options, const accuracy::Truth& truth
     PrintError("--requests: " + options.truth + " has no figures of single requests");
     return ExitCode::kUsage;
   }
+  if (stages && !options.repeat.empty()) {
+    PrintError("--repeat: " + options.truth + " has no figures of single requests");
+    return ExitCode::kUsage;
+  }
   if (!stages && !options.workload_file.empty()) {
     PrintError("--workload-out: " + options.truth + " is itself the list of what was sent");
     return ExitCode::kUsage;
   }
   return ExitCode::kOk;
+}
+
+// The errors of the run's repetition, if there is one.
+ExitCode ReadNoise(const AccuracyOptions& options, const accuracy::Truth& truth,
+                   std::vector<accuracy::Comparison>* noise) {
+  if (options.repeat.empty()) return ExitCode::kOk;
+  const absl::StatusOr<accuracy::Truth> repeat = accuracy::ReadTruth(options.repeat);
+  absl::Status status = repeat.status();
+  if (repeat.ok() && !std::holds_alternative<MeasuredRun>(*repeat)) {
+    status = absl::InvalidArgumentError(options.repeat + " has no figures of single requests");
+  }
+  if (status.ok()) {
+    auto compared =
+        accuracy::CompareRepeat(std::get<MeasuredRun>(truth), std::get<MeasuredRun>(*repeat));
+    status = compared.status();
+    if (status.ok()) *noise = *std::move(compared);
+  }
+  if (status.ok()) return ExitCode::kOk;
+  PrintError("--repeat: " + std::string(status.message()));
+  return ExitCode::kUsage;
+}
+
+// The send times of a client that held requests back are those of the server it waited for.
+void WarnOfFlatTop(const accuracy::Truth& truth) {
+  const auto* run = std::get_if<MeasuredRun>(&truth);
+  const auto top = run == nullptr ? std::nullopt : accuracy::FindFlatTop(*run);
+  if (!top) return;
+  PrintError("warning: " + run->name + " has " + FormatCount(top->in_flight) +
+             " requests in flight for " + FormatPercent(top->share) +
+             " of its time, never more: its client seems to have held others back; replay it with "
+             "--max-in-flight " +
+             std::to_string(top->in_flight));
 }
 
 ExitCode CheckAssertions(const AccuracyOptions& options, const AccuracyResult& result) {
@@ -92,8 +133,11 @@ ExitCode CheckAssertions(const AccuracyOptions& options, const AccuracyResult& r
 
 ExitCode Finish(const AccuracyOptions& options, const accuracy::Truth& truth,
                 const SpecInput& input, const accuracy::Replay& replay, double wall_seconds) {
-  const AccuracyResult result{input.spec.name(), input.prepared.digest, options.truth, wall_seconds,
-                              accuracy::Compare(truth, replay.records)};
+  AccuracyResult result{input.spec.name(), input.prepared.digest, options.truth, wall_seconds,
+                        accuracy::Compare(truth, replay.records), options.repeat, {}};
+  if (const ExitCode code = ReadNoise(options, truth, &result.noise); code != ExitCode::kOk) {
+    return code;
+  }
   if (options.format == Format::kJson) {
     WriteAccuracyJson(result, std::cout);
   } else {
@@ -120,11 +164,14 @@ ExitCode RunAccuracy(const AccuracyOptions& options) {
   SpecInput input;
   if (const ExitCode code = ReadSpec(options.spec, &input); code != ExitCode::kOk) return code;
   *input.spec.mutable_workload() =
-      accuracy::ToWorkload(*truth, static_cast<uint64_t>(input.spec.seed()));
+      accuracy::ToWorkload(*truth, static_cast<uint64_t>(input.spec.seed()), options.max_in_flight);
   if (const ExitCode code = CheckSpec(options.talk.quiet, &input); code != ExitCode::kOk) {
     return code;
   }
-  if (!options.talk.quiet) WarnOfOtherSettings(*truth, input.prepared.resolved);
+  if (!options.talk.quiet) {
+    WarnOfOtherSettings(*truth, input.prepared.resolved);
+    if (options.max_in_flight == 0) WarnOfFlatTop(*truth);
+  }
   const auto start = std::chrono::steady_clock::now();
   const absl::StatusOr<accuracy::Replay> replay = accuracy::RunReplay(input.prepared.plan);
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
@@ -147,6 +194,15 @@ void AddAccuracyCommand(CLI::App& app, ExitCode* exit_code) {
   command->add_option("--truth", options->truth, "What was measured")
       ->required()
       ->option_text("RUN.csv|STAGES.json");
+  command
+      ->add_option("--max-in-flight", options->max_in_flight,
+                   "The client had so many requests in flight at most, and held others back")
+      ->check(CLI::Range(1, 10'000'000))
+      ->option_text("N");
+  command
+      ->add_option("--repeat", options->repeat,
+                   "The same schedule served once more: prints the noise between both")
+      ->option_text("RUN.csv");
   AddOverrideOptions(command, &options->spec);
   AddFormatOption(command, &options->format, {Format::kTable, Format::kJson});
   command

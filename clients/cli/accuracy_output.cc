@@ -208,6 +208,11 @@ void WriteAccuracyTable(const AccuracyResult& result, std::ostream& out) {
     }
     WriteValues(comparison, out);
   }
+  for (const Comparison& comparison : result.noise) {
+    out << "\nNoise: " << result.repeat << " served the same schedule once more\n";
+    WriteThroughput(comparison, out);
+    WriteErrors(comparison, out);
+  }
 }
 
 void WriteAccuracyJson(const AccuracyResult& result, std::ostream& out) {
@@ -218,6 +223,10 @@ void WriteAccuracyJson(const AccuracyResult& result, std::ostream& out) {
   root["comparisons"] = nlohmann::ordered_json::array();
   for (const Comparison& comparison : result.comparisons) {
     root["comparisons"].push_back(ToJson(comparison));
+  }
+  for (const Comparison& comparison : result.noise) {
+    root["noise"] = ToJson(comparison);
+    root["noise"]["name"] = result.repeat;
   }
   out << root.dump(2) << '\n';
 }

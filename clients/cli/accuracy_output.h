@@ -16,6 +16,9 @@ struct AccuracyResult {
   std::string truth;
   double wall_seconds = 0;  // of the replay
   std::vector<accuracy::Comparison> comparisons;
+  // Of the same schedule served twice: a comparison of the two, or none.
+  std::string repeat;
+  std::vector<accuracy::Comparison> noise;
 };
 
 void WriteAccuracyTable(const AccuracyResult& result, std::ostream& out);

@@ -43,7 +43,8 @@ constexpr const char* kDefaultFit[] = {"iteration_seconds", "prefill_dense_facto
 struct CalibrateOptions {
   std::vector<std::string> specs;
   std::vector<std::string> truths;
-  SpecOptions overrides;  // of every spec
+  std::vector<int32_t> max_in_flight;  // of each truth, or of all; 0: no limit
+  SpecOptions overrides;               // of every spec
   std::vector<std::string> constants;
   std::string output;
   bool quiet = false;
@@ -88,8 +89,10 @@ ExitCode LoadCase(const CalibrateOptions& options, size_t index,
   spec.file = options.specs.size() == 1 ? options.specs[0] : options.specs[index];
   SpecInput input;
   if (const ExitCode code = ReadSpec(spec, &input); code != ExitCode::kOk) return code;
+  const std::vector<int32_t>& limits = options.max_in_flight;
+  const int32_t places = limits.empty() ? 0 : limits.size() == 1 ? limits[0] : limits[index];
   *input.spec.mutable_workload() =
-      accuracy::ToWorkload(*truth, static_cast<uint64_t>(input.spec.seed()));
+      accuracy::ToWorkload(*truth, static_cast<uint64_t>(input.spec.seed()), places);
   if (const ExitCode code = CheckSpec(options.quiet, &input); code != ExitCode::kOk) return code;
   *resolved = std::move(input.prepared.resolved);
   *fit_case = accuracy::MakeFitCase(std::filesystem::path(file).filename().string(), *resolved,
@@ -118,6 +121,9 @@ ExitCode Write(const CalibrateOptions& options, const CalibrateResult& result) {
 ExitCode RunCalibrate(const CalibrateOptions& options) {
   if (options.specs.size() != 1 && options.specs.size() != options.truths.size()) {
     return Usage("give one --spec for all --truth, or one for each");
+  }
+  if (options.max_in_flight.size() > 1 && options.max_in_flight.size() != options.truths.size()) {
+    return Usage("give one --max-in-flight for all --truth, or one for each (0: no limit)");
   }
   std::vector<const FitConstant*> constants;
   ExitCode code = FindConstants(options.constants, &constants);
@@ -164,6 +170,12 @@ void AddCalibrateCommand(CLI::App& app, ExitCode* exit_code) {
       ->required()
       ->allow_extra_args(false)
       ->option_text("RUN.csv|STAGES.json");
+  command
+      ->add_option("--max-in-flight", options->max_in_flight,
+                   "Requests that the client had in flight at most; 0: no limit (repeatable)")
+      ->check(CLI::Range(0, 10'000'000))
+      ->allow_extra_args(false)
+      ->option_text("N");
   command->add_option("--fit", options->constants, "Constants to fit")
       ->delimiter(',')
       ->allow_extra_args(false)

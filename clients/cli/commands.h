@@ -23,6 +23,7 @@ void AddDeleteCommand(CLI::App& app, ExitCode* exit_code);
 void AddValidateCommand(CLI::App& app, ExitCode* exit_code);
 void AddCatalogCommand(CLI::App& app, ExitCode* exit_code);
 void AddAccuracyCommand(CLI::App& app, ExitCode* exit_code);
+void AddModelCommand(CLI::App& app, ExitCode* exit_code);
 void AddCalibrateCommand(CLI::App& app, ExitCode* exit_code);
 void AddServerInfoCommand(CLI::App& app, ExitCode* exit_code);
 void AddVersionCommand(CLI::App& app, ExitCode* exit_code);

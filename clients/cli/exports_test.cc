@@ -156,7 +156,7 @@ const std::vector<std::string> kNotInTheTable = {
     // Of workers: shares rather than sums.
     "workers.worker", "workers.block_size", "workers.busy_seconds", "workers.prefill_tokens",
     "workers.decode_tokens", "workers.kv_bytes_per_block", "workers.host_bytes_total",
-    "workers.swapped_in_bytes", "workers.operators.name", "workers.timeline.busy",
+    "workers.swapped_in_bytes", "workers.timeline.busy",
     // Of requests that are not running: in the timelines drawn below, or in JSON.
     "workers.mean_waiting", "workers.mean_loading"};
 

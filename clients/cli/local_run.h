@@ -8,8 +8,8 @@
 
 namespace tokensim::cli {
 
-// Runs input.prepared.plan.
-[[nodiscard]] ExitCode RunLocal(const SpecInput& input, const TalkOptions& talk,
+// Runs input.prepared.plan. `operators`: the report says what each operator takes, which is slow.
+[[nodiscard]] ExitCode RunLocal(const SpecInput& input, const TalkOptions& talk, bool operators,
                                 RunResults* results);
 
 }  // namespace tokensim::cli

@@ -43,7 +43,7 @@ int Main(int argc, char** argv) {
        {AddRunCommand, AddSubmitCommand, AddWatchCommand, AddEventsCommand, AddRequestsCommand,
         AddReportCommand, AddGetCommand, AddListCommand, AddCancelCommand, AddDeleteCommand,
         AddValidateCommand, AddCatalogCommand, AddAccuracyCommand, AddCalibrateCommand,
-        AddServerInfoCommand, AddVersionCommand}) {
+        AddModelCommand, AddServerInfoCommand, AddVersionCommand}) {
     add(app, &exit_code);
   }
   try {

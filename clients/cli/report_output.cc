@@ -302,6 +302,32 @@ void WriteWorkers(const v1::Report& report, std::ostream& out) {
   }
 }
 
+// "kernel surface: ..., fitted, 4.8 %".
+std::string SourceText(const v1::OperatorSource& op) {
+  std::string text = op.source();
+  if (!op.confidence().empty()) text += ", " + op.confidence();
+  if (op.has_error()) text += ", " + FormatPercent(op.error());
+  return text;
+}
+
+// The time of each operator, where it was asked for.
+void WriteOperators(const v1::Report& report, std::ostream& out) {
+  for (const v1::WorkerReport& worker : report.workers()) {
+    double sum = 0;
+    for (const v1::OperatorSource& op : worker.operators()) sum += op.seconds_per_iteration();
+    if (sum <= 0) continue;
+    out << "\nIterations of " << worker.name() << " and its like\n";
+    TextTable table({Align::kLeft, Align::kRight, Align::kRight, Align::kLeft});
+    table.AddRow({"operator", "per iteration", "share", "priced by, confidence, expected error"});
+    for (const v1::OperatorSource& op : worker.operators()) {
+      table.AddRow({op.name(), FormatSeconds(op.seconds_per_iteration()),
+                    FormatPercent(op.seconds_per_iteration() / sum), SourceText(op)});
+    }
+    table.AddRow({"all", FormatSeconds(sum), "", ""});
+    table.Print(out);
+  }
+}
+
 // Which sources priced how many operators, when it was more than the plain roofline.
 void WriteSources(const v1::Report& report, std::ostream& out) {
   for (const v1::WorkerReport& worker : report.workers()) {
@@ -311,10 +337,10 @@ void WriteSources(const v1::Report& report, std::ostream& out) {
       plain = plain && (op.source() == "roofline" || op.source() == "interconnect" ||
                         op.source() == "formula");
       const auto found = std::find_if(counts.begin(), counts.end(), [&](const auto& entry) {
-        return entry.first == op.source();
+        return entry.first == SourceText(op);
       });
       if (found == counts.end()) {
-        counts.emplace_back(op.source(), 1);
+        counts.emplace_back(SourceText(op), 1);
       } else {
         ++found->second;
       }
@@ -411,6 +437,7 @@ void WriteReportTable(const v1::Report& report, const ReportStyle& style, std::o
   WriteCost(report, out);
   WriteWorkers(report, out);
   WriteSources(report, out);
+  WriteOperators(report, out);
   WriteTimelines(report, style, out);
   WriteFooter(report, style, out);
 }

@@ -18,6 +18,7 @@ constexpr char kExamples[] = R"(Examples:
   tokensim run spec.yaml --local
   tokensim run spec.yaml --local --set workload.arrival.poisson.rate_per_second=12 --seed 7
   tokensim run spec.yaml --requests requests.csv --events events.jsonl
+  tokensim run spec.yaml --local --operators
   tokensim run spec.yaml -o json > report.json
   tokensim run spec.yaml --assert 'ttft.p99 <= 500ms' --assert 'slo.attainment >= 99%' \
                          --junit results.xml
@@ -30,6 +31,7 @@ Ctrl-C detaches from a remote run, which goes on; `tokensim watch NAME` comes ba
 struct RunOptions {
   SpecOptions spec;
   bool local = false;
+  bool operators = false;
   ServerOptions server;
   CreateOptions create;
   ResultOptions results;
@@ -53,7 +55,7 @@ ExitCode Run(const RunOptions& options) {
                     : LoadSpecToSend(options.spec, options.create, options.talk.quiet, &input);
   if (code != ExitCode::kOk) return code;
   if (!results.Open()) return ExitCode::kUsage;
-  return options.local ? RunLocal(input, options.talk, &results)
+  return options.local ? RunLocal(input, options.talk, options.operators, &results)
                        : RunRemote(options, input, &results);
 }
 
@@ -66,6 +68,10 @@ void AddRunCommand(CLI::App& app, ExitCode* exit_code) {
   AddSpecOptions(command, &options->spec);
   CLI::Option* local =
       command->add_flag("--local", options->local, "Run in this process, without a server");
+  command
+      ->add_flag("--operators", options->operators,
+                 "Report the time of each operator, per iteration (with --local; slow)")
+      ->needs(local);
   AddResultOptions(command, &options->results);
   AddServerOptions(command, &options->server);
   AddCreateOptions(command, &options->create);

@@ -126,27 +126,47 @@ Comparison CompareStage(const MeasuredStages& run, size_t index,
   out.requests = static_cast<int64_t>(simulated.size());
   out.not_simulated = stage.requests() - out.requests;
   out.overloaded = stage.failed > 0;
-  const Throughput throughput = ThroughputOf(simulated);
-  const double offered = static_cast<double>(stage.requests()) / stage.duration_seconds;
-  out.saturation = Saturation{offered, stage.requests_per_second < kKeepsUp * offered,
-                              throughput.requests_per_second < kKeepsUp * offered};
-  out.metrics.push_back(CompareThroughput(
-      {stage.requests_per_second, stage.requests_per_second * run.output_tokens}, throughput));
+  if (stage.requests_per_second) {
+    const double measured = *stage.requests_per_second;
+    const Throughput throughput = ThroughputOf(simulated);
+    const double offered = static_cast<double>(stage.requests()) / stage.duration_seconds;
+    out.saturation = Saturation{offered, measured < kKeepsUp * offered,
+                                throughput.requests_per_second < kKeepsUp * offered};
+    out.metrics.push_back(
+        CompareThroughput({measured, measured * run.output_tokens}, throughput));
+  }
   const auto add = [&](const char* metric, const MeasuredLatency& measured, auto latency) {
     std::vector<double> values;
     for (const Stamps& s : simulated) values.push_back(latency(s));
-    out.metrics.push_back({metric,
-                           {{"mean", measured.mean, Mean(values)},
-                            {"p50", measured.p50, Percentile(values, 50)},
-                            {"p90", measured.p90, Percentile(values, 90)}}});
+    MetricComparison compared{metric, {}};
+    if (measured.mean) compared.figures.push_back({"mean", *measured.mean, Mean(values)});
+    if (measured.p50) compared.figures.push_back({"p50", *measured.p50, Percentile(values, 50)});
+    if (measured.p90) compared.figures.push_back({"p90", *measured.p90, Percentile(values, 90)});
+    if (!compared.figures.empty()) out.metrics.push_back(std::move(compared));
   };
   add("ttft", stage.ttft, Ttft);
-  if (run.output_tokens > 1) {
-    std::vector<double> values;
-    for (const Stamps& s : simulated) values.push_back(Tpot(s));
-    out.metrics.push_back({"tpot", {{"mean", stage.tpot_mean_seconds, Mean(values)}}});
-  }
+  if (run.output_tokens > 1) add("tpot", {.mean = stage.tpot_mean_seconds}, Tpot);
   add("e2e", stage.e2e, E2e);
+  return out;
+}
+
+// Of a run, by what it has stamps for.
+Comparison CompareStamps(const MeasuredRun& run, std::span<const Stamps> measured,
+                         std::span<const Stamps> simulated) {
+  Comparison out{"run", static_cast<int64_t>(measured.size())};
+  const auto add = [&](bool known, const char* metric, auto latency) {
+    if (known) out.metrics.push_back(CompareLatency(metric, measured, simulated, latency));
+  };
+  const bool first = run.has_first_token;
+  const bool last = run.has_last_token;
+  if (last) {
+    out.metrics.push_back(CompareThroughput(ThroughputOf(measured), ThroughputOf(simulated)));
+  }
+  add(first, "ttft", Ttft);
+  add(first && run.has_queued, "ttft_queued", QueuedTtft);
+  if (first && last) out.metrics.push_back(CompareTpot(measured, simulated));
+  add(last, "e2e", E2e);
+  add(last && run.has_queued, "e2e_queued", QueuedE2e);
   return out;
 }
 
@@ -166,19 +186,29 @@ std::vector<Comparison> Compare(const MeasuredRun& run, const std::vector<Reques
     measured.push_back(StampsOf(run.requests[i]));
     simulated.push_back(StampsOf(*by_request[i]));
   }
-  Comparison out{"run", static_cast<int64_t>(measured.size()),
-                 static_cast<int64_t>(run.requests.size() - measured.size())};
-  out.metrics.push_back(CompareThroughput(ThroughputOf(measured), ThroughputOf(simulated)));
-  out.metrics.push_back(CompareLatency("ttft", measured, simulated, Ttft));
-  if (run.has_queued) {
-    out.metrics.push_back(CompareLatency("ttft_queued", measured, simulated, QueuedTtft));
-  }
-  out.metrics.push_back(CompareTpot(measured, simulated));
-  out.metrics.push_back(CompareLatency("e2e", measured, simulated, E2e));
-  if (run.has_queued) {
-    out.metrics.push_back(CompareLatency("e2e_queued", measured, simulated, QueuedE2e));
-  }
+  Comparison out = CompareStamps(run, measured, simulated);
+  out.not_simulated = static_cast<int64_t>(run.requests.size() - measured.size());
   return {std::move(out)};
+}
+
+absl::StatusOr<std::vector<Comparison>> CompareRepeat(const MeasuredRun& run,
+                                                      const MeasuredRun& repeat) {
+  if (run.requests.size() != repeat.requests.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        repeat.name, " has ", repeat.requests.size(), " requests, ", run.name, " has ",
+        run.requests.size(), ": not the same schedule"));
+  }
+  MeasuredRun both = run;  // what both say
+  both.has_first_token = run.has_first_token && repeat.has_first_token;
+  both.has_last_token = run.has_last_token && repeat.has_last_token;
+  both.has_queued = run.has_queued && repeat.has_queued;
+  std::vector<Stamps> first;
+  std::vector<Stamps> second;
+  for (size_t i = 0; i < run.requests.size(); ++i) {
+    first.push_back(StampsOf(run.requests[i]));
+    second.push_back(StampsOf(repeat.requests[i]));
+  }
+  return std::vector<Comparison>{CompareStamps(both, first, second)};
 }
 
 std::vector<Comparison> Compare(const MeasuredStages& run,

@@ -6,7 +6,8 @@
 // Metrics: throughput (requests_per_second, output_tokens_per_second: over first arrival to last
 // token), ttft and e2e from the arrival, as users see them, tpot, and ttft_queued and e2e_queued
 // from the moment the engine took the request in, where the truth has it: what engines themselves
-// log. Percentiles interpolate linearly between order statistics, as numpy's default.
+// log. Percentiles interpolate linearly between order statistics, as numpy's default. What the truth
+// does not have is not compared.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "engine/analysis/truth.h"
 #include "engine/run/results.h"
 
@@ -58,6 +60,12 @@ struct Comparison {
   // Stages in which clients gave up have no figures worth comparing.
   bool overloaded = false;
 };
+
+// The same schedule served twice: the errors of the second run, taken for a simulation of the first,
+// are the noise below which no error means anything. Requests are compared in order of arrival;
+// INVALID_ARGUMENT when one run has more of them.
+[[nodiscard]] absl::StatusOr<std::vector<Comparison>> CompareRepeat(const MeasuredRun& run,
+                                                                    const MeasuredRun& repeat);
 
 // Records of a simulation of ToWorkload(truth); in any order.
 [[nodiscard]] std::vector<Comparison> Compare(const MeasuredRun& run,

@@ -11,9 +11,12 @@ namespace {
 constexpr SimTime kSecond = kNanosPerSecond;
 
 MeasuredRequest Measured(int arrival, int queued, int first, int last, int outputs) {
-  return {"",     arrival * kSecond, queued * kSecond,
-          kUnset, first * kSecond,   last * kSecond,
-          10,     outputs,           {}};
+  return {.arrival = arrival * kSecond,
+          .queued = queued * kSecond,
+          .first_token = first * kSecond,
+          .last_token = last * kSecond,
+          .input_tokens = 10,
+          .output_tokens = outputs};
 }
 
 RequestRecord Simulated(int id, int arrival, int queued, int first, int last, int outputs) {
@@ -30,7 +33,7 @@ RequestRecord Simulated(int id, int arrival, int queued, int first, int last, in
 // TTFT 10 and 20, from queued 8 and 20; TPOT 10 of the first alone; E2E 30 and 20.
 MeasuredRun TwoRequests() {
   MeasuredRun run;
-  run.has_queued = true;
+  run.has_first_token = run.has_last_token = run.has_queued = true;
   run.requests = {Measured(0, 2, 10, 30, 3), Measured(10, 10, 30, 30, 1)};
   return run;
 }
@@ -112,6 +115,38 @@ TEST(CompareRun, WithoutQueuedStampsThereIsNoSecondAnchor) {
   }
 }
 
+TEST(CompareRun, WhatTheTruthLacksIsNotCompared) {
+  const auto metrics = [](bool first, bool last) {
+    MeasuredRun measured = TwoRequests();
+    measured.has_queued = false;
+    measured.has_first_token = first;
+    measured.has_last_token = last;
+    std::vector<std::string> names;
+    const Comparison run = Compare(measured, TwoRecords())[0];
+    for (const MetricComparison& metric : run.metrics) names.push_back(metric.metric);
+    return names;
+  };
+  EXPECT_EQ(metrics(true, false), (std::vector<std::string>{"ttft"}));
+  EXPECT_EQ(metrics(false, true), (std::vector<std::string>{"throughput", "e2e"}));
+}
+
+TEST(CompareRepeat, TheSecondRunIsTakenForASimulation) {
+  MeasuredRun again = TwoRequests();
+  for (MeasuredRequest& request : again.requests) {
+    request.first_token = request.arrival + (request.first_token - request.arrival) * 2;
+    request.last_token += request.first_token;
+  }
+  const auto noise = CompareRepeat(TwoRequests(), again);
+  ASSERT_TRUE(noise.ok());
+  for (const MetricComparison& metric : (*noise)[0].metrics) {
+    if (metric.metric != "ttft") continue;
+    EXPECT_NEAR(metric.figures[0].error(), 1, 1e-9);
+    EXPECT_NEAR(*metric.mape, 1, 1e-9);
+  }
+  again.requests.pop_back();
+  EXPECT_FALSE(CompareRepeat(TwoRequests(), again).ok());
+}
+
 TEST(Figure, NothingMeasured) {
   EXPECT_EQ((Figure{"mean", 0, 0}.error()), 0);
   EXPECT_TRUE(std::isinf(Figure{"mean", 0, 1}.error()));
@@ -158,6 +193,20 @@ TEST(CompareStages, EachStageHasItsRequests) {
   // 10 requests from the first arrival to 3 s after the last, 9 s later.
   ExpectFigure(stages[0], "throughput", "requests_per_second", 0.95, 10.0 / 12);
   ExpectFigure(stages[0], "throughput", "output_tokens_per_second", 2.85, 30.0 / 12);
+}
+
+TEST(CompareStages, FiguresThatTheDocumentLacksAreNotCompared) {
+  MeasuredStages measured = TwoStages();
+  measured.stages[0].ttft = {.p50 = 1.0};
+  measured.stages[0].e2e = {};
+  measured.stages[0].requests_per_second.reset();
+  const Comparison stage = Compare(measured, StageRecords(4))[0];
+  ASSERT_EQ(stage.metrics.size(), 2u);
+  EXPECT_EQ(stage.metrics[0].metric, "ttft");
+  ASSERT_EQ(stage.metrics[0].figures.size(), 1u);
+  EXPECT_EQ(stage.metrics[0].figures[0].statistic, "p50");
+  EXPECT_EQ(stage.metrics[1].metric, "tpot");
+  EXPECT_FALSE(stage.saturation.has_value());
 }
 
 TEST(CompareStages, SaturationIsThroughputBelowTheOfferedRate) {

@@ -6,7 +6,8 @@
 //
 // The objective is the mean of the squared relative errors of the figures of analysis/comparison.h:
 // throughput in requests/s and the statistics of TTFT, TPOT and E2E; with TTFT and E2E from the
-// arrival alone, so that no latency counts twice. A run weighs as much as any other, whatever the
+// arrival alone, so that no latency counts twice, and without the mean TTFT of a first stage, which
+// carries the start of the server. A run weighs as much as any other, whatever the
 // number of its figures; stages in which clients gave up do not count. A small pull towards the
 // values that add nothing decides where the runs do not tell constants apart.
 #pragma once

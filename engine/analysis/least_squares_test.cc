@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace tokensim::accuracy {
@@ -34,9 +35,13 @@ TEST(MinimizeSquares, StopsAtTheBoundAndOptimisesTheRest) {
 
 TEST(MinimizeSquares, LeavesABoundThatItStartsAt) {
   const std::vector<FitVariable> variables = {{2, 0, 2, 0.5}};
-  const auto fit =
-      MinimizeSquares(variables, [](X x) -> std::vector<double> { return {x[0] - 0.25}; });
+  double greatest = 0;
+  const auto fit = MinimizeSquares(variables, [&](X x) -> std::vector<double> {
+    greatest = std::max(greatest, x[0]);
+    return {x[0] - 0.25};
+  });
   EXPECT_THAT(fit.x, ElementsAre(DoubleNear(0.25, 1e-6)));
+  EXPECT_EQ(greatest, 2) << "nothing is tried beyond a bound";
 }
 
 TEST(MinimizeSquares, FollowsACurvedNarrowValley) {

@@ -18,11 +18,11 @@
 
 namespace tokensim::accuracy {
 
-// Mean and percentiles, in seconds.
+// Mean and percentiles, in seconds; those that the document has.
 struct MeasuredLatency {
-  double mean = 0;
-  double p50 = 0;
-  double p90 = 0;
+  std::optional<double> mean;
+  std::optional<double> p50;
+  std::optional<double> p90;
 };
 
 struct MeasuredStage {
@@ -32,9 +32,9 @@ struct MeasuredStage {
   int64_t failed = 0;  // clients that gave up
   MeasuredLatency ttft;
   MeasuredLatency e2e;
-  double longest_e2e_seconds = 0;
-  double tpot_mean_seconds = 0;
-  double requests_per_second = 0;  // finished, over the time to the last answer
+  double longest_e2e_seconds = 0;  // 0: not known
+  std::optional<double> tpot_mean_seconds;
+  std::optional<double> requests_per_second;  // finished, over the time to the last answer
 
   [[nodiscard]] int64_t requests() const { return static_cast<int64_t>(rate * duration_seconds); }
 };

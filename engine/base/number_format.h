@@ -1,6 +1,7 @@
 // How numbers are stored that a device multiplies: of weights, and of the activations with them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace tokensim {
@@ -15,5 +16,6 @@ enum class NumberFormat : uint8_t {
   kMxfp4,  // weights alone: activations stay 16-bit
   kNvfp4,  // weights and activations
 };
+inline constexpr size_t kNumberFormats = 8;
 
 }  // namespace tokensim

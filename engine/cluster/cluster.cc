@@ -46,7 +46,7 @@ void FillIn(const Plan& plan, const RequestInput& input, int64_t id, RequestHand
 // Whether somebody beside the records wants to know that a request has ended.
 bool ReportsEnds(const Plan& plan) {
   return plan.memory_pool.has_value() || plan.workload.conversations.has_value() ||
-         plan.workload.users() > 0 ||
+         plan.workload.users() > 0 || plan.workload.max_in_flight > 0 ||
          (plan.workload.trace != nullptr && !plan.workload.trace->conversation.empty());
 }
 

@@ -106,6 +106,27 @@ TEST(PoolTierTest, FetchesThatIterationsWaitForShareTheLink) {
   EXPECT_EQ(results.links[0].busy, 20 * kMs);
 }
 
+TEST(PoolTierTest, AFetchThatGoesOnAfterTheEndKeptTheLinkBusyUntilThen) {
+  MemoryPoolConfig config;
+  config.load = PoolLoad::kBlocking;
+  config.fetch_latency_per_block_seconds = 0;
+  config.link = {.bandwidth_bytes_per_second = 1e6};
+  const auto plan = PlanWithPool(config);
+  PoolTier pool(*plan);
+  pool.EndTurn(Turn(0, 9), /*finished=*/true, 0);
+  for (int i = 0; i < 2; ++i) {
+    LiveRequest next = Turn(1, 30);
+    pool.LookUp(&next, 4);
+  }
+  EXPECT_EQ(pool.FetchFromPool(0, 8, 0), 8 * kMs);
+  pool.FinishBlockingFetch(7, 0, 8, 8 * kMs);
+  EXPECT_EQ(pool.FetchFromPool(0, 8, 10 * kMs), 18 * kMs);
+  Results results;
+  pool.Conclude(13 * kMs, 13 * kMs, &results);
+  ASSERT_EQ(results.links.size(), 1u);
+  EXPECT_EQ(results.links[0].busy, (8 + 3) * kMs);
+}
+
 // Turn 1 has a prompt of 4 + 2 + 4 tokens, of which the pool has a block.
 std::shared_ptr<Plan> LayerwisePlan() {
   auto plan = MakePlan({{0, 4, 2}, {50 * kMs, 4, 2}},

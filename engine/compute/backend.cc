@@ -13,6 +13,8 @@ std::unique_ptr<const ComputeModel> MakeOperatorModel(
   config.parallelism = context.split;
   config.pricer = std::move(pricer);
   config.calibration = context.calibration;
+  config.sampling = context.sampling;
+  config.device = context.device;
   config.expected_max_tokens = context.expected_max_tokens;
   return MakeIterationModel(std::move(config));
 }

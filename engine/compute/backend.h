@@ -15,6 +15,7 @@
 #include "engine/compute/kernels/efficiency_surface.h"
 #include "engine/compute/operator_pricer.h"
 #include "engine/compute/profile/profile_tables.h"
+#include "engine/compute/sampling.h"
 #include "engine/hardware/device.h"
 #include "engine/hardware/tiled_device.h"
 #include "engine/model/transformer.h"
@@ -29,10 +30,11 @@ struct BackendTraits {
 };
 
 struct BackendContext {
-  TransformerConfig model;
+  Model model;
   DeviceConfig device;
   ParallelismConfig split;
   CalibrationConfig calibration;
+  SamplingConfig sampling;
   int32_t expected_max_tokens = 0;  // of an iteration
   TiledDeviceConfig tiles;
   std::span<const EfficiencySurface> surfaces;

@@ -3,7 +3,8 @@
 // Operators are measured alone, on a warm GPU; an engine runs them one after the other beside a
 // Python process. The difference is a fact of the host that no operator table holds, so it is
 // data: a few constants, each with a physical meaning and range, fitted to a run of that host
-// (`tokensim calibrate`, docs/accuracy.md). The default adds nothing.
+// (`tokensim calibrate`, docs/accuracy.md). The default adds nothing. No constant makes an operator
+// faster than the peaks of the device allow, unless it was measured so.
 #pragma once
 
 #include <algorithm>
@@ -40,7 +41,11 @@ struct CalibrationConfig {
   double dense_factor = 1;          // of the dense operators and experts
   double prefill_dense_factor = 1;  // of the same, on top, in iterations with prompt tokens
   double attention_factor = 1;
+  double attention_launch_seconds = 0;  // taken off each call of attention
+  // Of the time of arithmetic, of operators as far as they are bound by it: sustained clocks. >= 1.
+  double compute_factor = 1;
   double layer_seconds = 0;            // added to every layer
+  double all_reduce_seconds = 0;       // added to each all-reduce
   CollectiveTable all_reduce;          // empty: the pricer's
   std::vector<int32_t> capture_sizes;  // rows are padded to the next; ascending
 };

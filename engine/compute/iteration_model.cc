@@ -1,12 +1,15 @@
 #include "engine/compute/iteration_model.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "engine/base/invariant.h"
 #include "engine/compute/operators.h"
+#include "engine/hardware/peak.h"
 
 namespace tokensim {
 namespace {
@@ -49,19 +52,66 @@ class FlowShop {
   double slowest_ = 0;
 };
 
+// What the peaks of a device say of operators, whoever prices them.
+class DevicePhysics {
+ public:
+  DevicePhysics(const DeviceConfig& device, double compute_factor)
+      : compute_factor_(compute_factor) {
+    if (device.peak_flops <= 0 || device.memory_bandwidth_bytes_per_second <= 0) return;
+    seconds_per_flop_ = SecondsPerFlop(device, /*efficiency=*/1);
+    seconds_per_byte_ = 1 / device.memory_bandwidth_bytes_per_second;
+  }
+
+  // The fewest seconds that arithmetic and memory allow; 0 without peaks.
+  [[nodiscard]] double Least(const Operator& op) const {
+    return std::max(ComputeSeconds(op), op.bytes * seconds_per_byte_);
+  }
+  // The same when arithmetic takes compute_factor times as long.
+  [[nodiscard]] double Stretched(const Operator& op) const {
+    return std::max(ComputeSeconds(op) * compute_factor_, op.bytes * seconds_per_byte_);
+  }
+  // By how much the operator takes longer then. What memory bounds takes as long as before.
+  [[nodiscard]] double Stretch(const Operator& op) const {
+    if (compute_factor_ == 1) return 1;
+    const double before = Least(op);
+    return before > 0 ? Stretched(op) / before : 1;
+  }
+  // `calibrated` seconds, but no fewer than the peaks allow (`least`), or than the operator was
+  // `priced` at, if that is fewer.
+  [[nodiscard]] static double Bound(double priced, double calibrated, double least) {
+    if (calibrated >= priced) return calibrated;
+    return std::max({calibrated, 0.0, std::min(priced, least)});
+  }
+
+ private:
+  [[nodiscard]] double ComputeSeconds(const Operator& op) const {
+    return op.flops * seconds_per_flop_[static_cast<size_t>(op.format.number)];
+  }
+
+  double compute_factor_;
+  std::array<double, kNumberFormats> seconds_per_flop_{};  // by NumberFormat
+  double seconds_per_byte_ = 0;
+};
+
 // Which operators a batch has and what they cost. Prices by rows, without tables.
 class OperatorCosts {
  public:
   explicit OperatorCosts(IterationModelConfig config)
-      : operators_(config.model, config.parallelism),
+      : operators_(config.model, config.parallelism, config.sampling),
+        has_experts_(config.model.has_experts()),
         pricer_(std::move(config.pricer)),
-        calibration_(std::move(config.calibration)) {}
+        calibration_(std::move(config.calibration)),
+        physics_(config.device, calibration_.compute_factor),
+        attention_as_priced_(calibration_.attention_factor == 1 &&
+                             calibration_.attention_launch_seconds == 0 &&
+                             calibration_.compute_factor == 1) {}
 
   struct PricedOperator {
     const char* name;
     OperatorPlace place;
     int32_t repeats;
     double seconds;  // of one repeat
+    bool matters;    // more than a pass over activations
   };
 
   // `prefill`: the iteration has prompt tokens. Without rows there is nothing to compute.
@@ -81,8 +131,7 @@ class OperatorCosts {
   }
   // All layers.
   [[nodiscard]] double Attention(const IterationShape& shape, int32_t parts) const {
-    return operators_.layers() * calibration_.attention_factor *
-           pricer_->Attention(shape, parts).sum();
+    return operators_.layers() * AttentionInLayer(shape, parts).sum();
   }
 
   // Rows that the dense operators are computed with.
@@ -102,13 +151,10 @@ class OperatorCosts {
     }
     operators_.AppendOutput(CeilDiv(shape.sampled_count, parts), operators);
     std::vector<PricedOperator> priced;
-    for (const Operator& op : operators) {
-      priced.push_back({op.name, op.place, op.repeats, Seconds(op, prefill)});
-    }
-    const AttentionSeconds attention = pricer_->Attention(shape, parts);
+    for (const Operator& op : operators) AddMean(op, Seconds(op, prefill), &priced);
+    const AttentionSeconds attention = AttentionInLayer(shape, parts);
     const auto add = [&](const char* name, double seconds) {
-      priced.push_back({name, OperatorPlace::kLayer, operators_.layers(),
-                        seconds * calibration_.attention_factor});
+      priced.push_back({name, OperatorPlace::kLayer, operators_.layers(), seconds, true});
     };
     if (shape.decode_count > 0) add("decode_attention", attention.decode);
     if (!shape.prefill.empty()) add("prefill_attention", attention.prefill);
@@ -121,11 +167,62 @@ class OperatorCosts {
   [[nodiscard]] int64_t ExpertRows(const IterationShape& shape) const {
     return shape.gathered_tokens > 0 ? shape.gathered_tokens : Padded(shape.tokens());
   }
-  [[nodiscard]] bool has_experts() const { return operators_.model().num_experts > 0; }
+  [[nodiscard]] std::vector<AttentionWindow> Windows() const { return operators_.Windows(); }
+  [[nodiscard]] bool has_experts() const { return has_experts_; }
   [[nodiscard]] const CalibrationConfig& calibration() const { return calibration_; }
   [[nodiscard]] const OperatorPricer& pricer() const { return *pricer_; }
 
  private:
+  // Of layers that differ, the mean: an operator that some have is a part of every layer.
+  void AddMean(const Operator& op, double seconds, std::vector<PricedOperator>* priced) const {
+    const bool some = op.place == OperatorPlace::kLayer && op.repeats != operators_.layers();
+    if (some) seconds *= 1.0 * op.repeats / operators_.layers();
+    for (PricedOperator& known : *priced) {
+      if (std::string_view(known.name) != op.name) continue;
+      known.seconds += seconds;
+      return;
+    }
+    const bool matters = op.kind == OperatorKind::kGemm || op.kind == OperatorKind::kAllReduce;
+    priced->push_back({op.name, op.place, some ? operators_.layers() : op.repeats, seconds, matters});
+  }
+
+  // What the peaks say of attention: of one layer, the mean.
+  struct AttentionPeaks {
+    double least = 0;      // seconds
+    double stretched = 0;  // the same at sustained clocks
+  };
+  [[nodiscard]] auto AddTo(AttentionPeaks* peaks) const {
+    return [this, peaks](const Operator& op) {
+      const double share = static_cast<double>(op.repeats) / operators_.layers();
+      peaks->least += share * physics_.Least(op);
+      peaks->stretched += share * physics_.Stretched(op);
+    };
+  }
+  [[nodiscard]] double CalibratedAttention(double priced, const AttentionPeaks& peaks,
+                                           int32_t parts) const {
+    const double stretch = peaks.least > 0 ? peaks.stretched / peaks.least : 1;
+    return DevicePhysics::Bound(priced,
+                                priced * calibration_.attention_factor * stretch -
+                                    calibration_.attention_launch_seconds,
+                                peaks.least / parts);
+  }
+  [[nodiscard]] AttentionSeconds AttentionInLayer(const IterationShape& shape,
+                                                  int32_t parts) const {
+    AttentionSeconds seconds = pricer_->Attention(shape, parts);
+    if (attention_as_priced_) return seconds;
+    if (shape.decode_count > 0) {
+      AttentionPeaks peaks;
+      operators_.VisitDecodeAttention(shape, AddTo(&peaks));
+      seconds.decode = CalibratedAttention(seconds.decode, peaks, parts);
+    }
+    if (!shape.prefill.empty()) {
+      AttentionPeaks peaks;
+      operators_.VisitPrefillAttention(shape.prefill, AddTo(&peaks));
+      seconds.prefill = CalibratedAttention(seconds.prefill, peaks, parts);
+    }
+    return seconds;
+  }
+
   template <typename Append>
   PlaceSeconds Sum(Append append, bool prefill) const {
     std::vector<Operator> operators;
@@ -155,7 +252,8 @@ class OperatorCosts {
     const CollectiveTable& all_reduce = calibration_.all_reduce;
     switch (op.kind) {
       case OperatorKind::kAllReduce:
-        return all_reduce.empty() ? pricer_->Seconds(op) : all_reduce.Seconds(op.bytes);
+        return calibration_.all_reduce_seconds +
+               (all_reduce.empty() ? pricer_->Seconds(op) : all_reduce.Seconds(op.bytes));
       case OperatorKind::kAllGather:
         // Of the rows of a layer: half of an all-reduce, in bytes and in steps. That of the logits
         // is much larger than any all-reduce that a calibration knows of.
@@ -168,13 +266,18 @@ class OperatorCosts {
       default:
         break;
     }
-    const double factor = calibration_.dense_factor;
-    return pricer_->Seconds(op) * (prefill ? factor * calibration_.prefill_dense_factor : factor);
+    const double priced = pricer_->Seconds(op);
+    double factor = calibration_.dense_factor;
+    if (prefill) factor *= calibration_.prefill_dense_factor;
+    return DevicePhysics::Bound(priced, priced * factor * physics_.Stretch(op), physics_.Least(op));
   }
 
   TransformerOperators operators_;
+  bool has_experts_;
   std::unique_ptr<const OperatorPricer> pricer_;
   CalibrationConfig calibration_;
+  DevicePhysics physics_;
+  bool attention_as_priced_;
 };
 
 class IterationModel final : public ComputeModel {
@@ -182,7 +285,7 @@ class IterationModel final : public ComputeModel {
   explicit IterationModel(IterationModelConfig config)
       : stages_(config.parallelism.pipeline),
         micro_batches_(config.parallelism.micro_batches),
-        layers_per_stage_(config.model.num_layers / config.parallelism.pipeline),
+        layers_per_stage_(config.model.layers() / config.parallelism.pipeline),
         costs_(std::move(config)) {
     FillTables(std::clamp(config.expected_max_tokens, 1, kMaxTabulatedTokens));
   }
@@ -198,6 +301,7 @@ class IterationModel final : public ComputeModel {
   }
 
   bool WantsLongestContext() const override { return costs_.pricer().WantsLongestContext(); }
+  std::vector<AttentionWindow> Windows() const override { return costs_.Windows(); }
 
   // With stages, of the last micro-batch: an operator is done when that has passed it. What the
   // host adds comes first.
@@ -214,7 +318,14 @@ class IterationModel final : public ComputeModel {
     for (const auto& op : Everything()) {
       const bool calibrated = !costs_.calibration().all_reduce.empty() &&
                               std::string(op.name).find("all_reduce") != std::string::npos;
-      sources.push_back({op.name, calibrated ? "calibration" : costs_.pricer().Source(op.name)});
+      OperatorSource source{op.name, "calibration", {.confidence = Confidence::kMeasured}};
+      if (!calibrated) {
+        source.source = costs_.pricer().Source(op.name);
+        source.quality = costs_.pricer().Quality(op.name);
+        source.lacks_measurement = costs_.pricer().measures() && op.matters &&
+                                   source.quality.confidence == Confidence::kAssumed;
+      }
+      sources.push_back(std::move(source));
     }
     return sources;
   }
@@ -393,7 +504,7 @@ std::vector<OperatorTime> IterationModel::OperatorTimes(const IterationShape& sh
 }  // namespace
 
 std::unique_ptr<const ComputeModel> MakeIterationModel(IterationModelConfig config) {
-  TOKENSIM_INVARIANT(config.model.num_layers % config.parallelism.pipeline == 0,
+  TOKENSIM_INVARIANT(config.model.layers() % config.parallelism.pipeline == 0,
                      "stages of unequal layers");
   return std::make_unique<IterationModel>(std::move(config));
 }

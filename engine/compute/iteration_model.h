@@ -28,15 +28,20 @@
 #include "engine/compute/calibration.h"
 #include "engine/compute/compute_model.h"
 #include "engine/compute/operator_pricer.h"
-#include "engine/model/transformer.h"
+#include "engine/compute/sampling.h"
+#include "engine/hardware/device.h"
+#include "engine/model/model.h"
 
 namespace tokensim {
 
 struct IterationModelConfig {
-  TransformerConfig model;
+  Model model;
   ParallelismConfig parallelism;
   std::unique_ptr<const OperatorPricer> pricer;
   CalibrationConfig calibration;
+  SamplingConfig sampling;
+  // Its peaks bound what a calibration can do; without them (0) nothing does.
+  DeviceConfig device;
   // Iterations of up to this many tokens (16,384 at most) are priced from a table.
   int32_t expected_max_tokens = 0;
 };

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/compute/operators.h"
 #include "engine/compute/roofline.h"
 #include "engine/io/plan/test_presets.h"
 
@@ -59,6 +60,100 @@ TEST(IterationModelTest, FactorsAreOfTheirOperators) {
   const double rest = 0.5 * kAttention + kOutput * 1.5 + 32 * 3;
   EXPECT_DOUBLE_EQ(model->IterationSeconds(Decodes(3)), 1.5 * kDense + rest);
   EXPECT_DOUBLE_EQ(model->IterationSeconds(Prompt()), 3 * kDense + rest);
+}
+
+// ---- Calibrations of a device with peaks
+
+constexpr double kPeak = 100e12;
+constexpr double kBandwidth = 1e12;
+
+// Half the peaks, and 5 us a kernel.
+std::unique_ptr<const ComputeModel> Real(const CalibrationConfig& calibration,
+                                         ParallelismConfig split = {}) {
+  DeviceConfig device;
+  device.peak_flops = device.peak_8bit_flops = kPeak;
+  device.memory_bandwidth_bytes_per_second = kBandwidth;
+  device.compute_efficiency = device.memory_efficiency = 0.5;
+  device.kernel_launch_seconds = 5e-6;
+  device.interconnect.bandwidth_bytes_per_second = 100e9;
+  const TransformerConfig model = ReadModelPreset("llama2-7b");
+  return MakeIterationModel({.model = model,
+                             .parallelism = split,
+                             .pricer = MakeRooflinePricer(model, device, split),
+                             .calibration = calibration,
+                             .device = device,
+                             .expected_max_tokens = 4096});
+}
+
+IterationShape LongPrompt(const PrefillChunk& chunk) {
+  return {.sampled_count = 1, .prefill_tokens = chunk.new_tokens, .prefill = {&chunk, 1}};
+}
+
+double SecondsOf(const ComputeModel& model, const IterationShape& shape, std::string_view name) {
+  double seconds = 0;
+  for (const OperatorTime& op : model.OperatorTimes(shape)) {
+    if (op.name == name) seconds += op.seconds;
+  }
+  return seconds;
+}
+
+TEST(IterationModelTest, TheLaunchComesOffEachCallOfAttention) {
+  const PrefillChunk chunk{.new_tokens = 2048, .history = 0};
+  for (const IterationShape& shape : {Decodes(30), LongPrompt(chunk)}) {
+    const double saved = Real({})->IterationSeconds(shape) -
+                         Real({.attention_launch_seconds = 2e-6})->IterationSeconds(shape);
+    EXPECT_NEAR(saved, 32 * 2e-6, 1e-12);
+  }
+}
+
+TEST(IterationModelTest, NoConstantBeatsThePeaks) {
+  const CalibrationConfig fast{
+      .dense_factor = 0.5, .attention_factor = 0.5, .attention_launch_seconds = 20e-6};
+  const auto model = Real(fast);
+  const IterationShape decodes{.decode_count = 16, .decode_context = 16'000, .sampled_count = 16};
+  const TransformerOperators operators(ReadModelPreset("llama2-7b"), {});
+  const Operator op = operators.DecodeAttention(16, 16'000);
+  EXPECT_NEAR(SecondsOf(*model, decodes, "decode_attention"), 32 * op.bytes / kBandwidth, 1e-12);
+  // Half of twice the time at the peaks is the least there is.
+  for (const Operator& each : operators.List(decodes)) {
+    const double least = std::max(each.flops / kPeak, each.bytes / kBandwidth);
+    EXPECT_GE(SecondsOf(*model, decodes, each.name), each.repeats * least * (1 - 1e-12))
+        << each.name;
+  }
+}
+
+TEST(IterationModelTest, WhatWasPricedBelowThePeaksStaysThere) {
+  // As a measurement out of the cache may be: it is not made slower either.
+  CalibrationConfig calibration;
+  EXPECT_EQ(Model(calibration)->IterationSeconds(Decodes(3)), kDense + kOutput + kAttention);
+  calibration.attention_launch_seconds = 100;  // of 10 s a layer
+  EXPECT_GE(Model(calibration)->IterationSeconds(Decodes(3)), kDense + kOutput);
+}
+
+TEST(IterationModelTest, SustainedClocksSlowArithmeticOnly) {
+  const auto plain = Real({});
+  const auto slow = Real({.compute_factor = 1.25});
+  const PrefillChunk chunk{.new_tokens = 4096, .history = 0};
+  const IterationShape prompt = LongPrompt(chunk);
+  for (const char* name : {"gate_up_proj", "prefill_attention"}) {
+    const double launches = 32 * 5e-6;
+    EXPECT_NEAR((SecondsOf(*slow, prompt, name) - launches) /
+                    (SecondsOf(*plain, prompt, name) - launches),
+                1.25, 0.01)
+        << name;
+  }
+  EXPECT_EQ(SecondsOf(*slow, prompt, "activation"), SecondsOf(*plain, prompt, "activation"));
+  // A few rows are bound by the weights, whether a prompt is among them or not.
+  const PrefillChunk few{.new_tokens = 40, .history = 0};
+  EXPECT_EQ(slow->IterationSeconds(Decodes(40)), plain->IterationSeconds(Decodes(40)));
+  EXPECT_EQ(slow->IterationSeconds(LongPrompt(few)), plain->IterationSeconds(LongPrompt(few)));
+}
+
+TEST(IterationModelTest, DevicesWaitAtEachAllReduce) {
+  const ParallelismConfig split{.tensor = 2};
+  EXPECT_NEAR(Real({.all_reduce_seconds = 3e-6}, split)->IterationSeconds(Decodes(4)) -
+                  Real({}, split)->IterationSeconds(Decodes(4)),
+              65 * 3e-6, 1e-12);  // two in each layer and one behind the embedding
 }
 
 TEST(IterationModelTest, TheHostAddsOrOverlaps) {

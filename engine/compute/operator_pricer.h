@@ -41,6 +41,10 @@ class OperatorPricer {
 
   // Where the price of an operator (a name of TransformerOperators) comes from, for the report.
   [[nodiscard]] virtual std::string Source(const std::string& name) const = 0;
+  // How good that price is.
+  [[nodiscard]] virtual PriceQuality Quality(const std::string& /*name*/) const { return {}; }
+  // Whether it prices by measurements what it has measurements of.
+  [[nodiscard]] virtual bool measures() const { return false; }
 };
 
 }  // namespace tokensim

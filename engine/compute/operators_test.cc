@@ -234,5 +234,107 @@ TEST(OperatorsTest, OutputIsForSampledRowsOnly) {
   EXPECT_EQ(Find(out, "lm_head").flops, 2.0 * 3 * 4096 * 32000);
 }
 
+// Three dense layers and five with experts, of which two have a window.
+Model Layered() {
+  const Attention latent = {.kind = AttentionKind::kLatent,
+                            .heads = 16,
+                            .head_dim = 32,
+                            .value_dim = 32,
+                            .query_rank = 96,
+                            .kv_rank = 64,
+                            .rope_dim = 16};
+  const Attention full = {.heads = 16, .kv_heads = 4, .head_dim = 32, .value_dim = 32};
+  Attention window = full;
+  window.window = 64;
+  const Attention linear = {.kind = AttentionKind::kLinear,
+                            .linear = {.kind = LinearKind::kKda,
+                                       .heads = 8,
+                                       .key_heads = 8,
+                                       .key_dim = 32,
+                                       .value_dim = 32,
+                                       .conv_width = 4}};
+  const Mlp experts = {
+      .width = 64, .experts = 32, .experts_per_token = 4, .shared_width = 128, .latent = 48};
+  Model model = {.name = "layered",
+                 .hidden_size = 256,
+                 .vocab_size = 1000,
+                 .groups = {{.count = 3, .attention = latent, .mlp = {.width = 512}},
+                            {.count = 1, .attention = full, .mlp = experts},
+                            {.count = 2, .attention = window, .mlp = experts},
+                            {.count = 2, .attention = linear, .mlp = experts},
+                            {.count = 1,
+                             .attention = {.kind = AttentionKind::kNone},
+                             .mlp = {.width = 512, .gated = false}}}};
+  model.groups[0].attention.index = {.heads = 8, .head_dim = 16, .top_k = 100, .key_bytes = 20};
+  return model;
+}
+
+TEST(OperatorsTest, LayersThatShareAnOperatorHaveItOnce) {
+  std::vector<Operator> out;
+  const TransformerOperators operators(Layered(), {});
+  operators.AppendDense(1, out);
+  operators.AppendExperts(1, out);
+  EXPECT_EQ(Find(out, "qkv_proj").repeats, 3);  // the window makes no difference
+  EXPECT_EQ(Find(out, "latent_down_proj").repeats, 3);
+  EXPECT_EQ(Find(out, "linear_in_proj").repeats, 2);
+  EXPECT_EQ(Find(out, "gate_up_proj").repeats, 3);
+  EXPECT_EQ(Find(out, "up_proj").repeats, 1);
+  EXPECT_EQ(Find(out, "shared_down_proj").repeats, 5);
+  EXPECT_EQ(Find(out, "expert_down_proj").repeats, 5);
+}
+
+// Every matrix is multiplied once by a row: twice as many operations as active parameters, but for
+// the convolution, which is counted as memory.
+TEST(OperatorsTest, GemmsOfLayersAreTheirActiveParameters) {
+  const Model model = Layered();
+  std::vector<Operator> out;
+  const TransformerOperators operators(model, {});
+  operators.AppendDense(1, out);
+  operators.AppendExperts(1, out);
+  operators.AppendOutput(1, out);
+  double flops = 0;
+  for (const Operator& op : out) flops += op.repeats * op.flops;
+  const double norms = 256.0 * (8 + 9 + 1);
+  const double convolution = 2.0 * (3 * 8 * 32) * 4;
+  const double embedding = 256.0 * 1000;
+  const auto active = static_cast<double>(ActiveParameterCount(model));
+  EXPECT_EQ(flops / 2, active - norms - convolution - embedding);
+}
+
+TEST(OperatorsTest, WeightsAreReadInTheFormatOfTheirPart) {
+  Model model = Layered();
+  model.formats.experts = {.bytes = 0.5625};
+  model.formats.attention = {.bytes = 1, .number = NumberFormat::kFp8};
+  std::vector<Operator> out;
+  const TransformerOperators operators(model, {});
+  operators.AppendDense(1, out);
+  operators.AppendExperts(1, out);
+  EXPECT_EQ(Find(out, "qkv_proj").format.number, NumberFormat::kFp8);
+  EXPECT_EQ(Find(out, "gate_up_proj").format.number, NumberFormat::k16Bit);
+  EXPECT_EQ(Find(out, "expert_down_proj").bytes, 4 * (64.0 * 48 * 0.5625) + 4 * (64.0 + 48) * 2);
+}
+
+TEST(OperatorsTest, EveryOperatorOfLayersHasItsPlaceInTheOrder) {
+  Model model = Layered();
+  model.groups[0].attention.direct = true;
+  model.groups[0].attention.output_rank = 24;
+  model.groups[0].attention.output_groups = 4;
+  const PrefillChunk chunk{.new_tokens = 5, .history = 0};
+  const IterationShape shape{.decode_count = 2,
+                             .decode_context = 40,
+                             .sampled_count = 3,
+                             .prefill_tokens = 5,
+                             .prefill = {&chunk, 1}};
+  for (const Model& each : {Layered(), model}) {
+    for (const ParallelismConfig& split : {ParallelismConfig{.tensor = 2, .pipeline = 3},
+                                           {.tensor = 2, .expert = 2},
+                                           {.expert = 2, .data = 2}}) {
+      for (const Operator& op : TransformerOperators(each, split).List(shape)) {
+        EXPECT_LE(ExecutionRank(op.name), ExecutionRank("sampler")) << op.name;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tokensim

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/test_cases.h"
 #include "engine/compute/operators.h"
 #include "engine/compute/roofline.h"
 #include "engine/io/plan/test_presets.h"
@@ -76,7 +77,7 @@ std::vector<ParallelismConfig> Splits(const TransformerConfig& model) {
   return splits;
 }
 
-// Every model on every device, in every split that fits.
+// Every model on every device, in every split that fits; an even part of them where Sample says so.
 std::vector<Deployment> Deployments() {
   std::vector<Deployment> deployments;
   for (const ModelPreset& model : ReadModelPresets()) {
@@ -95,7 +96,7 @@ std::vector<Deployment> Deployments() {
       }
     }
   }
-  return deployments;
+  return Sample(std::move(deployments));
 }
 
 TEST(PhysicsTest, NoIterationBeatsTheMemory) {

@@ -1,8 +1,10 @@
 #include "engine/compute/roofline.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/compute/backend.h"
 #include "engine/compute/collective_costs.h"
@@ -13,19 +15,18 @@ namespace {
 
 class RooflinePricer final : public OperatorPricer {
  public:
-  RooflinePricer(const TransformerConfig& model, const DeviceConfig& device,
-                 const ParallelismConfig& split)
+  RooflinePricer(const Model& model, const DeviceConfig& device, const ParallelismConfig& split)
       : operators_(model, split),
         collectives_(device.interconnect, split),
-        gemm_seconds_per_flop_(1 / (GemmPeak(model, device) * device.compute_efficiency)),
-        seconds_per_flop_(1 / (device.peak_flops * device.compute_efficiency)),
+        seconds_per_flop_(SecondsPerFlop(device, device.compute_efficiency)),
         seconds_per_byte_(1 /
                           (device.memory_bandwidth_bytes_per_second * device.memory_efficiency)),
         launch_(device.kernel_launch_seconds) {}
 
-  double Seconds(const Operator& op) const override { return Work(op) + launch_; }
+  double Seconds(const Operator& op) const override { return Work(op) + op.kernels * launch_; }
 
   AttentionSeconds Attention(const IterationShape& shape, int32_t parts) const override {
+    if (!operators_.plain()) return LayeredAttention(shape, parts);
     AttentionSeconds seconds;
     if (shape.decode_count > 0) {
       seconds.decode = Seconds(
@@ -50,14 +51,31 @@ class RooflinePricer final : public OperatorPricer {
     const double memory = op.bytes * seconds_per_byte_;
     switch (op.kind) {
       case OperatorKind::kGemm:
-        return std::max(op.flops * gemm_seconds_per_flop_, memory);
       case OperatorKind::kAttention:
-        return std::max(op.flops * seconds_per_flop_, memory);
+        return std::max(op.flops * seconds_per_flop_[static_cast<size_t>(op.format.number)],
+                        memory);
       case OperatorKind::kMemory:
         return memory;
       default:
         return collectives_.Seconds(op);
     }
+  }
+
+  // The mean of all layers.
+  AttentionSeconds LayeredAttention(const IterationShape& shape, int32_t parts) const {
+    double sum = 0;  // of all layers
+    const auto add = [&](const Operator& op) { sum += op.repeats * Seconds(Part(op, parts)); };
+    AttentionSeconds seconds;
+    if (shape.decode_count > 0) {
+      operators_.VisitDecodeAttention(shape, add);
+      seconds.decode = sum / operators_.layers();
+    }
+    if (!shape.prefill.empty()) {
+      sum = 0;
+      operators_.VisitPrefillAttention(shape.prefill, add);
+      seconds.prefill = sum / operators_.layers();
+    }
+    return seconds;
   }
 
   // Attention of one of the equal micro-batches.
@@ -70,25 +88,20 @@ class RooflinePricer final : public OperatorPricer {
 
   TransformerOperators operators_;
   CollectiveCosts collectives_;
-  double gemm_seconds_per_flop_;
-  double seconds_per_flop_;
+  std::array<double, kNumberFormats> seconds_per_flop_;  // by NumberFormat
   double seconds_per_byte_;
   double launch_;
 };
 
 }  // namespace
 
-double GemmPeak(const TransformerConfig& model, const DeviceConfig& device) {
-  return PeakFlops(WeightFormatOf(model), device);
-}
-
-std::unique_ptr<const OperatorPricer> MakeRooflinePricer(const TransformerConfig& model,
+std::unique_ptr<const OperatorPricer> MakeRooflinePricer(const Model& model,
                                                          const DeviceConfig& device,
                                                          const ParallelismConfig& split) {
   return std::make_unique<RooflinePricer>(model, device, split);
 }
 
-std::unique_ptr<const ComputeModel> MakeRooflineModel(const TransformerConfig& model,
+std::unique_ptr<const ComputeModel> MakeRooflineModel(const Model& model,
                                                       const DeviceConfig& device,
                                                       const ParallelismConfig& split,
                                                       int32_t expected_max_tokens) {

@@ -17,14 +17,11 @@
 
 namespace tokensim {
 
-// Arithmetic rate of a GEMM by the type of its weights (engine/hardware/peak.h).
-[[nodiscard]] double GemmPeak(const TransformerConfig& model, const DeviceConfig& device);
-
 [[nodiscard]] std::unique_ptr<const OperatorPricer> MakeRooflinePricer(
-    const TransformerConfig& model, const DeviceConfig& device, const ParallelismConfig& split);
+    const Model& model, const DeviceConfig& device, const ParallelismConfig& split);
 
 // The roofline with the host overheads of the device.
-[[nodiscard]] std::unique_ptr<const ComputeModel> MakeRooflineModel(const TransformerConfig& model,
+[[nodiscard]] std::unique_ptr<const ComputeModel> MakeRooflineModel(const Model& model,
                                                                     const DeviceConfig& device,
                                                                     const ParallelismConfig& split,
                                                                     int32_t expected_max_tokens);

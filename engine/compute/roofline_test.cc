@@ -246,5 +246,57 @@ TEST(RooflineTest, OperatorsRunInTheOrderOfALayer) {
                                      "lm_head", "logits_all_gather", "sampler"));
 }
 
+// Attention of layers that differ is the sum of each kind's, as listed.
+TEST(RooflineTest, LayersThatDifferAreSummed) {
+  const Attention full = {.heads = 16, .kv_heads = 4, .head_dim = 64, .value_dim = 64};
+  Attention window = full;
+  window.window = 128;
+  const Attention latent = {.kind = AttentionKind::kLatent,
+                            .heads = 16,
+                            .head_dim = 64,
+                            .value_dim = 64,
+                            .index = {.heads = 8, .head_dim = 32, .top_k = 256, .key_bytes = 36},
+                            .query_rank = 128,
+                            .kv_rank = 128,
+                            .rope_dim = 32};
+  const ::tokensim::Model model = {
+      .hidden_size = 1024,
+      .vocab_size = 1000,
+      .groups = {{.count = 3, .attention = full, .mlp = {.width = 2048}},
+                 {.count = 5, .attention = window, .mlp = {.width = 2048}},
+                 {.count = 2, .attention = latent, .mlp = {.width = 2048}}}};
+  const DeviceConfig device = ReadHardwarePreset("h100");
+  const PrefillChunk chunk{.new_tokens = 300, .history = 100};
+  IterationShape shape = Decodes(9, 9 * 3000);
+  shape.prefill = {&chunk, 1};
+  shape.prefill_tokens = 300;
+  const auto compute = MakeRooflineModel(model, device, {}, kTokens);
+  double sum = 0;
+  const auto pricer = MakeRooflinePricer(model, device, {});
+  for (const Operator& op : TransformerOperators(model, {}).List(shape)) {
+    sum += op.repeats * pricer->Seconds(op);
+  }
+  EXPECT_NEAR(compute->IterationSeconds(shape), sum, 1e-12);
+  EXPECT_EQ(compute->Windows(), (std::vector<AttentionWindow>{{128, false}, {256, false}}));
+  // A window makes long contexts cheaper, and no others.
+  ::tokensim::Model wide = model;
+  wide.groups[1].attention.window = 0;
+  const auto without = MakeRooflineModel(wide, device, {}, kTokens);
+  EXPECT_LT(compute->IterationSeconds(Decodes(9, 9 * 3000)),
+            without->IterationSeconds(Decodes(9, 9 * 3000)));
+  EXPECT_EQ(compute->IterationSeconds(Decodes(9, 9 * 100)),
+            without->IterationSeconds(Decodes(9, 9 * 100)));
+  // The operators of an operator log add up to the iteration, a name once in each layer.
+  double logged = 0;
+  int attention = 0;
+  for (const OperatorTime& op : compute->OperatorTimes(shape)) {
+    logged += op.seconds;
+    attention += std::string(op.name) == "decode_attention" ? 1 : 0;
+  }
+  EXPECT_EQ(attention, 10);
+  EXPECT_NEAR(logged + device.iteration_overhead_seconds + 10 * device.sequence_overhead_seconds,
+              compute->IterationSeconds(shape), 1e-9);
+}
+
 }  // namespace
 }  // namespace tokensim

@@ -1,6 +1,9 @@
 // The arithmetic rate of a device by what it multiplies.
 #pragma once
 
+#include <array>
+#include <cstddef>
+
 #include "engine/base/number_format.h"
 #include "engine/hardware/device.h"
 
@@ -14,7 +17,9 @@ namespace tokensim {
 // cores.
 [[nodiscard]] inline double PeakFlops(NumberFormat format, const DeviceConfig& device) {
   const auto or_16bit = [&](double peak) { return peak > 0 ? peak : device.peak_flops; };
-  const auto or_8bit = [&](double peak) { return or_16bit(peak > 0 ? peak : device.peak_8bit_flops); };
+  const auto or_8bit = [&](double peak) {
+    return or_16bit(peak > 0 ? peak : device.peak_8bit_flops);
+  };
   switch (format) {
     case NumberFormat::k32Bit:
       return device.peak_flops / 2;
@@ -28,6 +33,16 @@ namespace tokensim {
     default:
       return device.peak_flops;
   }
+}
+
+// Seconds of one FLOP of each format, when `efficiency` of the peak is reached.
+[[nodiscard]] inline std::array<double, kNumberFormats> SecondsPerFlop(const DeviceConfig& device,
+                                                                       double efficiency) {
+  std::array<double, kNumberFormats> seconds{};
+  for (size_t i = 0; i < kNumberFormats; ++i) {
+    seconds[i] = 1 / (PeakFlops(static_cast<NumberFormat>(i), device) * efficiency);
+  }
+  return seconds;
 }
 
 }  // namespace tokensim

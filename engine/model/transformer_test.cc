@@ -85,7 +85,7 @@ TEST(TransformerTest, KvHeadsAreReplicatedWhenFewerThanDevices) {
 TEST(TransformerTest, UnevenSplitsRoundUp) {
   TransformerConfig model = Llama2_7b();
   model.vocab_size = 50257;
-  EXPECT_EQ(ShardOf(model, {.tensor = 2}).vocab_size, 25129);
+  EXPECT_EQ(VocabShard(model, {.tensor = 2}), 25129);
 }
 
 TEST(TransformerTest, StagesHoldTheirLayersAndOneEnd) {
@@ -113,10 +113,11 @@ TEST(TransformerTest, WholeExpertsWeighAsMuchAsSlices) {
   mixtral.intermediate_size = 14336;
   mixtral.num_experts = 8;
   mixtral.experts_per_token = 2;
-  EXPECT_EQ(ShardOf(mixtral, {.tensor = 4, .expert = 4}).num_experts, 2);
-  EXPECT_EQ(ShardOf(mixtral, {.tensor = 4, .expert = 4}).intermediate_size, 14336);
-  EXPECT_EQ(ShardOf(mixtral, {.tensor = 4}).num_experts, 8);
-  EXPECT_EQ(ShardOf(mixtral, {.tensor = 4}).intermediate_size, 3584);
+  const LayerGroup layer = Model(mixtral).groups[0];
+  EXPECT_EQ(ShardOf(layer, {.tensor = 4, .expert = 4}).experts, 2);
+  EXPECT_EQ(ShardOf(layer, {.tensor = 4, .expert = 4}).width, 14336);
+  EXPECT_EQ(ShardOf(layer, {.tensor = 4}).experts, 8);
+  EXPECT_EQ(ShardOf(layer, {.tensor = 4}).width, 3584);
   EXPECT_EQ(WeightBytesPerDevice(mixtral, {.tensor = 4, .expert = 4}),
             WeightBytesPerDevice(mixtral, {.tensor = 4}));
 }

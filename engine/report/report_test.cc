@@ -363,6 +363,37 @@ TEST(BuildReport, WhatWorkersHadOnAverage) {
   EXPECT_DOUBLE_EQ(report.workers[1].mean_kv_utilization, 0.5);
 }
 
+// Each compute model tells once where its figures are from, whoever else uses it.
+TEST(BuildReport, WorkersWithOneComputeModelTellItsSourcesOnce) {
+  class Model final : public ComputeModel {
+   public:
+    double IterationSeconds(const IterationShape& /*shape*/) const override { return 1; }
+    std::vector<OperatorSource> Sources() const override { return {{"op", "a guess"}}; }
+  };
+  Plan plan = OneWorkerPlan(4);
+  Results results = SmallRun();
+  const auto one = std::make_shared<Model>();
+  const auto other = std::make_shared<Model>();
+  plan.workers.resize(5, plan.workers[0]);
+  results.workers.resize(5, results.workers[0]);
+  results.timelines.resize(5, results.timelines[0]);
+  for (size_t i = 0; i < 5; ++i) plan.workers[i].compute = i == 0 || i == 4 ? one : other;
+  const Report report = BuildReport(plan, results);
+  std::vector<size_t> told;
+  for (const WorkerSummary& worker : report.workers) told.push_back(worker.operators.size());
+  EXPECT_THAT(told, ElementsAre(1, 1, 0, 0, 1));
+}
+
+// Where workers may fail, another worker than the one that computed a prompt may finish it.
+TEST(BuildReport, FaultsMakeItWorthTellingWhoComputedPrompts) {
+  Plan plan = OneWorkerPlan(4);
+  Results results = SmallRun();
+  results.workers[0].prefilled = 3;
+  EXPECT_EQ(BuildReport(plan, results).workers[0].prefilled, 0);
+  plan.worker_events.push_back({.action = WorkerAction::kFail, .worker = 0});
+  EXPECT_EQ(BuildReport(plan, results).workers[0].prefilled, 3);
+}
+
 TEST(BuildReport, NothingMovedNoTransfers) {
   Results results = DisaggregatedRun();
   results.links.clear();

@@ -1,4 +1,7 @@
+#include <utility>
+
 #include "engine/workload/arrival_times.h"
+#include "engine/workload/capped_source.h"
 #include "engine/workload/length_stream.h"
 #include "engine/workload/request_drawer.h"
 #include "engine/workload/session_source.h"
@@ -81,6 +84,12 @@ bool IsPlain(const Workload& workload) {
 
 std::unique_ptr<RequestSource> MakeRequestSource(const Workload& workload, uint64_t seed) {
   if (IsReactive(workload)) return std::make_unique<SessionSource>(workload, seed);
+  if (workload.max_in_flight > 0) {
+    Workload intended = workload;
+    intended.max_in_flight = 0;
+    return std::make_unique<CappedSource>(MakeRequestSource(intended, seed),
+                                          workload.max_in_flight, workload.last_arrival());
+  }
   if (IsPlain(workload)) return std::make_unique<PairedSource>(workload, seed);
   return std::make_unique<DrawnSource>(workload, seed);
 }

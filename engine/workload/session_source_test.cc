@@ -403,13 +403,15 @@ TEST(TraceConversations, RowsAreTurnsAndWaitForTheOneBefore) {
 
 TEST(TraceConversations, SpeedupAndRepetition) {
   const auto served =
-      FakeServer{0, 0}.Run(Make(10, TraceArrivals{2}, TraceLengths{}, ConversationTrace()));
-  ASSERT_EQ(served.size(), 10u);
+      FakeServer{0, 0}.Run(Make(15, TraceArrivals{2}, TraceLengths{}, ConversationTrace()));
+  ASSERT_EQ(served.size(), 15u);
   EXPECT_EQ(served[3].input.arrival, 9 * kSecond / 2);
   // Span 10 s and mean gap 2.5 s at twice the speed.
   EXPECT_EQ(served[5].input.arrival, 6'250'000'000);
   EXPECT_EQ(served[5].input.conversation, 2) << "another conversation than the first time";
   EXPECT_EQ(served[5].input.input_tokens, 10);
+  EXPECT_EQ(served[10].input.arrival, 12'500'000'000);
+  EXPECT_EQ(served[10].input.conversation, 4);
 }
 
 TEST(TraceConversations, WithoutTimesTurnsWaitTheThinkTime) {

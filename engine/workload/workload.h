@@ -132,6 +132,9 @@ struct Workload {
   std::optional<ConversationConfig> conversations;
   std::optional<PrefixGroupConfig> prefix_groups;
   std::vector<ClientClassConfig> classes;  // empty: one class, 0
+  // Requests that the client has in the system at most; 0: no limit. Not with a closed loop or
+  // conversations.
+  int64_t max_in_flight = 0;
 
   // No request arrives later.
   [[nodiscard]] SimTime last_arrival() const { return duration == kNever ? kNever : duration - 1; }
@@ -169,7 +172,7 @@ struct RequestInput {
 
 // Requests in order of arrival.
 //
-// A reactive source (closed loop, conversations) makes some requests only when others end: the run
+// A reactive source (closed loop, conversations, a limit in flight) makes some requests only when others end: the run
 // pops a request when its time has come, tells the source of every end, and an earlier request than
 // the one peeked at may then come. It makes num_requests requests; fewer when conversations of a
 // trace are cut short by rejections or max_context_tokens. With a duration it makes whatever

@@ -57,6 +57,11 @@ class Shapes(TestCase):
         for name in shapes.presets():
             shapes.load(name).rank(2)
 
+    def test_layers_of_several_kinds_are_refused(self):
+        self.assertNotIn("deepseek-r1", shapes.presets())
+        with self.assertRaisesRegex(UserError, "deepseek-r1.yaml: its layers are not all alike"):
+            shapes.load("deepseek-r1")
+
     def test_presets_and_hugging_face_agree(self):
         path = self.write("llama/config.json", json.dumps({
             "num_hidden_layers": 32, "hidden_size": 4096, "num_attention_heads": 32,

@@ -112,11 +112,14 @@ def load(name_or_path, qk_norm=None):
 
 
 def presets():
-    """Names of the presets, when this is run from TokenSim's tree."""
-    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+    """Names of the presets whose layers are all alike, when this is run from TokenSim's tree."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml")
+                  if "layers" not in yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
 def _from_preset(fields, path):
+    if "layers" in fields:
+        raise ValueError("its layers are not all alike; the profiler measures one kind of layer")
     moe = fields.get("moe") or {}
     name = str(fields.get("name", path.stem))
     heads = int(fields["num_attention_heads"])

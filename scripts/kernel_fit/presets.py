@@ -34,7 +34,8 @@ def render(fits, kept):
     """kept: surfaces as text, by kernel and dtype."""
     surfaces = {(f["kernel"].kernel, f["kernel"].dtype): _surface(f) for f in fits} | kept
     order = [(kernel.kernel, kernel.dtype) for kernel in KERNELS]
-    return HEADER + (KEPT_NOTE if kept else "") + MARK + "".join(surfaces[key] for key in order if key in surfaces)
+    head = HEADER + (KEPT_NOTE if kept else "") + MARK
+    return head + "".join(surfaces[key] for key in order if key in surfaces)
 
 
 def _surface(result):

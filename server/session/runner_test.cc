@@ -1,7 +1,10 @@
 #include "server/session/runner.h"
 
 #include <future>
+#include <utility>
 
+#include "engine/base/invariant.h"
+#include "engine/compute/compute_model.h"
 #include "gmock/gmock.h"
 #include "server/session/runner_test_fixture.h"
 
@@ -9,6 +12,7 @@ namespace tokensim {
 namespace {
 
 using ::testing::ElementsAreArray;
+using ::testing::UnorderedElementsAre;
 using State = v1::Simulation;
 
 // The store is asked twice about a run: to claim it, and to keep its end.
@@ -85,6 +89,86 @@ TEST_F(RunnerTest, BeginsAndTurnsAlternate) {
   first.resize(12);
   EXPECT_THAT(first, ElementsAreArray({"begin", "turn", "turn", "begin", "turn", "turn", "begin",
                                        "turn", "turn", "begin", "turn", "turn"}));
+}
+
+// Four runs take turns on one thread. Whichever is cancelled ends at once, but for the one whose
+// turn it is: that one ends when it is its turn again.
+TEST_F(RunnerTest, ACancelledRunDoesNotWaitForItsTurn) {
+  std::vector<int64_t> turns_until_the_end;
+  for (size_t cancelled = 0; cancelled < 4; ++cancelled) {
+    std::promise<void> queued;
+    const std::shared_future<void> all_queued = queued.get_future().share();
+    journal_.on_started = [all_queued] { all_queued.wait(); };
+    std::vector<SimulationRecord> records;
+    for (const char* id : {"a", "b", "c", "d"}) {
+      records.push_back(Store(id + std::to_string(cancelled), MakeEndlessSpec()));
+    }
+    int64_t turns = 0;
+    journal_.on_slice = [&, turn = 0]() mutable {
+      ++turns;
+      if (++turn != 20) return;  // all have begun
+      turns = 0;
+      EXPECT_EQ(runner_->running(), 4);
+      runner_->Cancel(records[cancelled].name, records[cancelled].uid);
+    };
+    std::promise<void> ended;
+    journal_.on_finished = [&, first = true]() mutable {
+      if (!std::exchange(first, false)) return;
+      turns_until_the_end.push_back(turns);
+      ended.set_value();
+    };
+    Start({.threads = 1, .max_running = 16, .slice_events = 100});
+    for (const SimulationRecord& record : records) Queue(record);
+    queued.set_value();
+    ended.get_future().wait();
+    runner_->Stop();
+    EXPECT_EQ(memory_.Get(records[cancelled].name)->state, State::CANCELLED);
+  }
+  EXPECT_THAT(turns_until_the_end, UnorderedElementsAre(0, 0, 0, 3));
+}
+
+// What a report calls wall time is that of the run's own turns, not of those in between.
+TEST_F(RunnerTest, TheTimeOfARunIsThatOfItsTurns) {
+  FakeClock clock;
+  journal_.on_slice = [&clock] { clock.Advance(std::chrono::seconds(1)); };
+  const SimulationRecord record = Store("a", MakeTestSpec(200));
+  runner_ = std::make_unique<Runner>(RunnerOptions{.slice_events = 100}, store_, plans_, watchers_,
+                                     clock, journal_);
+  Queue(record);
+  const SimulationRecord ended = WaitForEnd(record);
+  runner_ = nullptr;
+  ASSERT_EQ(ended.state, State::SUCCEEDED);
+  EXPECT_GT(journal_.Count("turn"), 5);
+  EXPECT_DOUBLE_EQ(ended.report->execution().wall_seconds(),
+                   static_cast<double>(journal_.Count("turn")));
+}
+
+// A run that broke has no end that a cancellation could have prevented: what went wrong is kept.
+TEST_F(RunnerTest, AFailureWinsOverAnAcceptedCancel) {
+  class Broken final : public ComputeModel {
+   public:
+    double IterationSeconds(const IterationShape& /*shape*/) const override {
+      throw InvariantError("broken for a test");
+    }
+  };
+  SimulationRecord record = Store("a", MakeTestSpec(10));
+  const auto plan = std::make_shared<Plan>(**plans_.Get(record));
+  plan->workers[0].compute = std::make_shared<Broken>();
+  plans_.Put(record.uid, plan);
+  store_.before_update = AtTheEnd([&] {
+    ASSERT_TRUE(memory_
+                    .Update(record.name,
+                            [](SimulationRecord& now) {
+                              now.state = State::CANCELLING;
+                              return absl::OkStatus();
+                            })
+                    .ok());
+  });
+  Start();
+  Queue(record);
+  const SimulationRecord ended = WaitForEnd(record);
+  EXPECT_EQ(ended.state, State::FAILED);
+  EXPECT_NE(ended.error.message().find("broken for a test"), std::string::npos);
 }
 
 TEST_F(RunnerTest, PlacesAreCountedOnce) {

@@ -28,13 +28,17 @@ class RunnerTest : public ::testing::Test {
       if (on_started) on_started();
       Add("begin");
     }
-    void OnSlice(std::chrono::nanoseconds, int64_t, double) override { Add("turn"); }
+    void OnSlice(std::chrono::nanoseconds, int64_t, double) override {
+      if (on_slice) on_slice();
+      Add("turn");
+    }
     void OnFinished(SimulationState state) override {
       if (on_finished) on_finished();
       Add(v1::Simulation::State_Name(state));
     }
 
     std::function<void()> on_started;
+    std::function<void()> on_slice;
     std::function<void()> on_finished;
 
     [[nodiscard]] std::vector<std::string> entries() const {

@@ -8,6 +8,7 @@
 #include "server/base/error.h"
 #include "server/session/session_test_spec.h"
 #include "server/store/hooked_store.h"
+#include "server/store/list_filter.h"
 #include "server/store/memory_store.h"
 
 namespace tokensim {
@@ -165,7 +166,9 @@ TEST_F(SessionManagerTest, CancelsRunningAndWaiting) {
   const SimulationName waiting = CreateOk(MakeEndlessSpec());
   EXPECT_GT(WaitFor(running, State::RUNNING).progress().requests_total() + 1, 0);
   EXPECT_EQ(manager_->queued(), 1);
-  EXPECT_EQ(manager_->Cancel(waiting, "not needed")->state(), State::CANCELLED);
+  const auto never_run = manager_->Cancel(waiting, "not needed");
+  EXPECT_EQ(never_run->state(), State::CANCELLED);
+  EXPECT_TRUE(never_run->has_end_time());
   EXPECT_EQ(manager_->queued(), 0);
   const auto cancelled = manager_->Cancel(running, "not needed");
   EXPECT_TRUE(cancelled->state() == State::CANCELLING || cancelled->state() == State::CANCELLED);
@@ -310,7 +313,9 @@ TEST_F(SessionManagerTest, AReportIsReadInPages) {
   EXPECT_GT(pages, 3);
   EXPECT_EQ(merged.SerializeAsString(), (*manager_->GetReport(name))->SerializeAsString());
   EXPECT_EQ(ErrorReason(manager_->GetReportPage(name, "x").status()), reason::kRequestInvalid);
-  // A token of another report, and one of a simulation without a report.
+  // Beyond the report, of another report, of a simulation without one.
+  const std::string beyond = MakePageToken(1'000'000, "report|" + manager_->Get(name)->uid());
+  EXPECT_EQ(ErrorReason(manager_->GetReportPage(name, beyond).status()), reason::kRequestInvalid);
   const std::string second = manager_->GetReportPage(name, "")->next_page_token;
   const SimulationName other = CreateOk(spec);
   WaitFor(other, State::SUCCEEDED);

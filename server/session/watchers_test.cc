@@ -51,6 +51,25 @@ TEST(Watchers, ManyNotificationsBecomeFewCalls) {
   EXPECT_EQ(calls, 1);
 }
 
+// A change while a watcher is called may be one it did not see any more: it is called again.
+TEST(Watchers, ANotificationDuringACallCallsAgain) {
+  std::promise<void> again;
+  int calls = 0;
+  Executor executor("test", 1);
+  Watchers watchers(executor);
+  const auto handle = watchers.Add(kName, [&] {
+    if (++calls == 1) {
+      watchers.Notify(kName);
+    } else {
+      again.set_value();
+    }
+  });
+  watchers.Notify(kName);
+  again.get_future().wait();
+  executor.Stop();
+  EXPECT_EQ(calls, 2);
+}
+
 // A watcher that waits for its own call is called, whoever comes and goes beside it; one that stays
 // is called at most once for each notification.
 TEST(Watchers, MayComeAndGoWhileNotified) {

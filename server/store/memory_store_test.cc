@@ -101,6 +101,22 @@ TEST(MemoryStore, BoundsBytes) {
   EXPECT_EQ(kept[0].name.id, "s49");
 }
 
+// One that changes takes no more room than it takes: nobody is dropped for it.
+TEST(MemoryStore, AChangeOfTheSameSizeDropsNothing) {
+  MemoryStore store({.max_records = 10, .max_bytes = 100'000});
+  ASSERT_TRUE(store.Create(RecordOf("ended", 30'000)).ok());
+  End(store, "ended");
+  ASSERT_TRUE(store.Create(RecordOf("waiting", 50'000)).ok());
+  ASSERT_TRUE(store
+                  .Update({"default", "waiting"},
+                          [](SimulationRecord& record) {
+                            record.state = v1::Simulation::RUNNING;
+                            return absl::OkStatus();
+                          })
+                  .ok());
+  EXPECT_TRUE(store.Get({"default", "ended"}).ok());
+}
+
 TEST(MemoryStore, KeepsAResultThatIsLargerThanAllRoom) {
   MemoryStore store({.max_records = 10, .max_bytes = 5'000});
   ASSERT_TRUE(store.Create(MakeRecord("a")).ok());

@@ -6,7 +6,9 @@
 #include <thread>
 #include <vector>
 
+#include "engine/base/invariant.h"
 #include "engine/base/rng.h"
+#include "engine/compute/compute_model.h"
 #include "engine/io/events/replay_test_plan.h"
 #include "gtest/gtest.h"
 #include "server/base/error.h"
@@ -197,6 +199,46 @@ TEST_F(StreamDriverTest, FilteredOutStreamsStillMoveTheCursor) {
   EXPECT_TRUE(sink_.WaitFinished().ok());
   EXPECT_EQ(sink_.sequences().size(), 1u);
   EXPECT_GT(sink_.batches(), 5);
+}
+
+// Events do not wait until a batch is full, nor for the heartbeat.
+TEST_F(StreamDriverTest, EventsAreSentAfterTheDelayOfABatch) {
+  StreamOptions stream;
+  stream.max_batch_delay = std::chrono::seconds(0);
+  stream.heartbeat = std::chrono::hours(1);
+  stream.slice_engine_events = 100;
+  const auto driver = Make(OpenTestPlan({.max_batch_bytes = 1 << 20}), stream);
+  driver->Start();
+  ReadToEnd(*driver);
+  EXPECT_TRUE(sink_.WaitFinished().ok());
+  EXPECT_GT(sink_.batches(), 5);
+}
+
+// An engine that breaks: what happened before is delivered, then the error.
+TEST_F(StreamDriverTest, EventsBeforeAnErrorAreDelivered) {
+  class BreaksLater final : public ComputeModel {
+   public:
+    double IterationSeconds(const IterationShape& /*shape*/) const override {
+      if (++iterations_ == 50) throw InvariantError("broken for a test");
+      return 0.01;
+    }
+
+   private:
+    mutable int iterations_ = 0;
+  };
+  const auto driver = Make([]() -> absl::StatusOr<std::unique_ptr<ReplayReader>> {
+    const auto plan = std::make_shared<Plan>(*MakeTestPlan(200));
+    for (WorkerPlan& worker : plan->workers) worker.compute = std::make_shared<BreaksLater>();
+    return std::make_unique<ReplayReader>(plan, ReplayOptions{.max_batch_bytes = 1 << 20});
+  });
+  driver->Start();
+  ReadToEnd(*driver);
+  EXPECT_EQ(sink_.WaitFinished().code(), absl::StatusCode::kInternal);
+  const std::vector<int64_t> sequences = sink_.sequences();
+  EXPECT_GT(sequences.size(), 50u);
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    ASSERT_EQ(sequences[i], static_cast<int64_t>(i) + 1);
+  }
 }
 
 // Readers, cancellation, abort and stall checks race; the sink checks that each stream is finished

@@ -99,6 +99,32 @@ class AccuracyTest(TestCase):
         done = self.accuracy("--assert", "tpto.mean <= 1%", code=2)
         self.assertIn("nearest: tpot.mean", done.stderr)
 
+    def test_a_client_with_places_is_replayed_as_one(self):
+        places = ("--set", "workload.max_in_flight=4")
+        self.run_cli("run", self.host, "--local", "-q", "-o", "json", "--requests", "held.csv",
+                     *places, "--set", "workload.arrival.poisson.rate_per_second=40")
+        done = self.accuracy(truth="held.csv", spec=self.host)
+        self.assertIn("has 4 requests in flight for", done.stderr)
+        self.assertIn("--max-in-flight 4", done.stderr)
+        # The times at which they were sent are those of the same server: nothing is off, and a
+        # client with places, who sends at once when one is free, sends no later.
+        run = self.figures("--max-in-flight", "4", truth="held.csv", spec=self.host)
+        run = run["comparisons"][0]["metrics"]
+        self.assertAlmostEqual(run["throughput"]["requests_per_second"]["error"], 0, 6)
+        self.assertAlmostEqual(run["e2e"]["mean"]["error"], 0, 6)
+        # Fewer places than there were: requests wait at the client, and overlap less.
+        fewer = self.figures("--max-in-flight", "2", truth="held.csv", spec=self.host)
+        fewer = fewer["comparisons"][0]["metrics"]
+        self.assertLess(fewer["throughput"]["requests_per_second"]["error"], -0.1)
+
+    def test_a_repetition_gives_the_noise(self):
+        result = self.figures("--repeat", "truth.csv")
+        self.assertEqual(result["noise"]["name"], "truth.csv")
+        self.assertEqual(result["noise"]["metrics"]["ttft"]["mape"], 0)
+        self.assertIn("Noise: truth.csv", self.accuracy("--repeat", "truth.csv").stdout)
+        shorter = self.write("short.csv", "\n".join(self.read("truth.csv").splitlines()[:9]))
+        self.assertIn("not the same schedule", self.accuracy("--repeat", shorter, code=2).stderr)
+
     def test_what_is_wrong_is_said(self):
         self.assertIn("nothere.csv", self.accuracy(truth="nothere.csv", code=2).stderr)
         bad = self.write("bad.csv", "arrival_s,first_token_s,last_token_s,input_toks,output_toks\n"

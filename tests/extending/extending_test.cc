@@ -8,6 +8,7 @@
 #include "engine/compute/backend.h"
 #include "engine/io/trace/trace_reader.h"
 #include "engine/memory/eviction.h"
+#include "engine/model/transformer.h"
 #include "engine/policy/evict/registry.h"
 #include "engine/policy/global/registry.h"
 #include "engine/policy/local/registry.h"
@@ -131,7 +132,7 @@ TEST(ExtendingTest, ATraceFormat) {
 
 TEST(ExtendingTest, AComputeBackend) {
   BackendContext context;
-  context.model = {.num_layers = 2,
+  context.model = TransformerConfig{.num_layers = 2,
                    .hidden_size = 64,
                    .num_attention_heads = 4,
                    .num_kv_heads = 2,

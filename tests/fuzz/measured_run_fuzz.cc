@@ -22,7 +22,10 @@ void CheckRun(const tokensim::accuracy::MeasuredRun& run) {
     Require(request.arrival >= arrival);
     arrival = request.arrival;
     Require(!run.has_queued || request.queued >= request.arrival);
-    Require(request.first_token >= request.arrival && request.last_token >= request.first_token);
+    Require(!run.has_first_token || request.first_token >= request.arrival);
+    Require(!run.has_last_token || request.last_token >= request.arrival);
+    Require(!run.has_first_token || !run.has_last_token ||
+            request.last_token >= request.first_token);
     Require(request.input_tokens >= 1 && request.output_tokens >= 1);
   }
 }

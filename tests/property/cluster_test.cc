@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "engine/base/test_cases.h"
 #include "tests/property/causal_observer.h"
 #include "tests/property/random_cluster.h"
 #include "tests/property/run_engine.h"
@@ -30,11 +31,11 @@ TEST(Clusters, EventsAreCausalAndTellEverything) {
     migrations += observer.migrations;
     lost_workers += observer.lost_workers;
   }
-  EXPECT_GE(transfers, 10'000);
-  EXPECT_GE(fetches, 1000);
-  EXPECT_GE(swaps, 1000);
-  EXPECT_GE(migrations, 100);
-  EXPECT_GE(lost_workers, 1000);
+  EXPECT_GE(transfers, Cases(10'000));
+  EXPECT_GE(fetches, Cases(1000));
+  EXPECT_GE(swaps, Cases(1000));
+  EXPECT_GE(migrations, Cases(100));
+  EXPECT_GE(lost_workers, Cases(1000));
 }
 
 TEST(Clusters, RunTheSameHoweverTheyAreRun) {

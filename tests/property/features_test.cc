@@ -151,6 +151,8 @@ const Feature kFeatures[] = {
        plan->slo.ttft = 1;
        for (ClassPlan& client : plan->classes) client.priority = -client.priority;
      }},
+    {"PlacesForEverybody", [](Plan*) {},
+     [](Plan* plan) { plan->workload.max_in_flight = 10'000'000; }},
     {"LimitsBeyondTheEnd", [](Plan*) {},
      [](Plan* plan) {
        plan->max_simulated_time = kNever - 1;

@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/test_cases.h"
 #include "engine/io/plan/prepare.h"
 #include "engine/io/yaml/yaml.h"
 #include "tests/property/draws.h"
@@ -80,7 +81,7 @@ TEST(LittlesLaw, HoldsInEveryCluster) {
   }
   EXPECT_GT(loading, 0);
   EXPECT_GT(homeless, 0);
-  EXPECT_GE(rejected, 100);
+  EXPECT_GE(rejected, Cases(100));
 }
 
 // Requests in the cluster over time, as its events tell.
@@ -129,7 +130,7 @@ TEST(LittlesLaw, HoldsWhereverARunIsStopped) {
     ASSERT_TRUE(SameResults(results, RunEngine(plan)));
     unfinished += results.arrived - static_cast<int64_t>(results.records.size());
   }
-  EXPECT_GE(unfinished, 500);
+  EXPECT_GE(unfinished, Cases(500));
 }
 
 // What a worker has is what snapshots show: at every event one is taken, and holds until the next.

@@ -7,6 +7,7 @@
 
 #include "engine/compute/affine.h"
 #include "engine/compute/roofline.h"
+#include "engine/model/transformer.h"
 #include "engine/workload/test_traffic.h"
 #include "tests/property/draws.h"
 

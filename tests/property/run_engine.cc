@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <string_view>
 #include <utility>
 
 #include "engine/base/rng.h"
+#include "engine/base/test_cases.h"
 
 namespace tokensim {
 namespace {
@@ -64,10 +64,7 @@ bool SameTotals(const Results& a, const Results& b) {
 
 }  // namespace
 
-uint64_t Seeds(uint64_t count) {
-  const char* factor = std::getenv("TOKENSIM_PROPERTY_FACTOR");
-  return factor == nullptr ? count : count * std::strtoull(factor, nullptr, 10);
-}
+uint64_t Seeds(uint64_t count) { return static_cast<uint64_t>(Cases(static_cast<int64_t>(count))); }
 
 Results RunEngine(std::shared_ptr<const Plan> plan, Observer* observer, int64_t max_slice) {
   RngStream slices(plan->seed, "slices");

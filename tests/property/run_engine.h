@@ -13,8 +13,7 @@
 
 namespace tokensim {
 
-// Seeds 1 .. count; more for a long run: TOKENSIM_PROPERTY_FACTOR=100 tries a hundred times as
-// many.
+// Seeds 1 .. count; fewer or more as engine/base/test_cases.h says.
 [[nodiscard]] uint64_t Seeds(uint64_t count);
 
 // Advances in slices of 1 to `max_slice` events, drawn from the plan's seed. Fails the test when

@@ -151,11 +151,12 @@ class KernelDataTest : public ::testing::TestWithParam<Device> {
     }
   }
   void Gemm(const std::string& dtype, double weight_bytes, double worst) const {
-    const Pricers pricers(device_, {.num_layers = 1,
-                                    .num_attention_heads = 1,
-                                    .num_kv_heads = 1,
-                                    .head_dim = 128,
-                                    .weight_bytes_per_parameter = weight_bytes},
+    const Pricers pricers(device_,
+                          {.num_layers = 1,
+                           .num_attention_heads = 1,
+                           .num_kv_heads = 1,
+                           .head_dim = 128,
+                           .weight_bytes_per_parameter = weight_bytes},
                           {});
     MeanError error;
     ForEachRow(std::string(GetParam().table) + "gemm", [&](const Row& row) {
@@ -169,7 +170,8 @@ class KernelDataTest : public ::testing::TestWithParam<Device> {
                         .bytes = weight_bytes * n * k + 2 * m * (n + k),
                         .rows = m,
                         .inner = k,
-                        .outer = n};
+                        .outer = n,
+                        .format = PlainFormat(weight_bytes)};
       error.Add(pricers.surface->Seconds(op), pricers.bound->Seconds(op), row.seconds());
     });
     error.Report(Name("GEMM " + dtype), worst);
@@ -186,10 +188,8 @@ class KernelDataTest : public ::testing::TestWithParam<Device> {
       if (dim != 64 && dim != 128 && dim != 256) return;  // as scripts/kernel_fit/kernels.py
       const int32_t heads = row.Int("num_heads");
       const int32_t kv_heads = row.Int("num_key_value_heads");
-      const TransformerConfig model{.num_layers = 1,
-                                    .num_attention_heads = heads,
-                                    .num_kv_heads = kv_heads,
-                                    .head_dim = dim};
+      const TransformerConfig model{
+          .num_layers = 1, .num_attention_heads = heads, .num_kv_heads = kv_heads, .head_dim = dim};
       const auto found =
           shapes.try_emplace({heads, kv_heads, dim}, device_, model, ParallelismConfig{}).first;
       visit(row, found->second);
@@ -266,10 +266,8 @@ TEST_P(KernelDataTest, AllReduce) {
   MeanError error;
   ForEachRow(std::string(GetParam().table) + "custom_allreduce", [&](const Row& row) {
     if (!row.Is("backend", "vllm_graph")) return;
-    const TransformerConfig model{.num_layers = 1,
-                                  .num_attention_heads = 8,
-                                  .num_kv_heads = 8,
-                                  .head_dim = 128};
+    const TransformerConfig model{
+        .num_layers = 1, .num_attention_heads = 8, .num_kv_heads = 8, .head_dim = 128};
     const Pricers pricers(device_, model, {.tensor = row.Int("num_gpus")});
     const Operator op{.name = "mlp_all_reduce",
                       .kind = OperatorKind::kAllReduce,

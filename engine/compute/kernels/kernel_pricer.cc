@@ -1,6 +1,7 @@
 #include "engine/compute/kernels/kernel_pricer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "engine/compute/backend.h"
 #include "engine/compute/operators.h"
 #include "engine/compute/roofline.h"
+#include "engine/hardware/peak.h"
 
 namespace tokensim {
 namespace {
@@ -20,6 +22,7 @@ namespace {
 struct Priced {
   EfficiencyGrid grid;
   std::string source;
+  double error = 0;
 };
 
 // `fixed`: sizes of the axes behind the first that vary.
@@ -30,7 +33,7 @@ std::optional<Priced> Find(std::span<const EfficiencySurface> surfaces, SurfaceK
     EfficiencyGrid grid(surface);
     size_t axis = surface.axes.size();
     for (size_t i = fixed.size(); i-- > 0;) grid = grid.Slice(--axis, fixed[i]);
-    return Priced{std::move(grid), "kernel surface: " + surface.source};
+    return Priced{std::move(grid), "kernel surface: " + surface.source, surface.error};
   }
   return std::nullopt;
 }
@@ -47,29 +50,33 @@ std::optional<Priced> FindWeights(std::span<const EfficiencySurface> surfaces, S
 
 class KernelPricer final : public OperatorPricer {
  public:
-  KernelPricer(const TransformerConfig& model, const DeviceConfig& device,
+  KernelPricer(const Model& model, const DeviceConfig& device,
                std::span<const EfficiencySurface> surfaces, const ParallelismConfig& split)
       : operators_(model, split),
         roofline_(MakeRooflinePricer(model, device, split)),
-        gemm_seconds_per_flop_(1 / GemmPeak(model, device)),
-        seconds_per_flop_(1 / device.peak_flops),
+        seconds_per_flop_(SecondsPerFlop(device, /*efficiency=*/1)),
         seconds_per_byte_(1 / device.memory_bandwidth_bytes_per_second),
         link_seconds_per_byte_(1 / device.interconnect.bandwidth_bytes_per_second),
         devices_(split.tensor),
-        heads_(operators_.shard().attention_heads),
+        heads_(operators_.shard().heads),
         kv_heads_(operators_.shard().kv_heads) {
     // 16-bit attention and all-reduce whatever the weights are.
     constexpr NumberFormat kActivations = NumberFormat::k16Bit;
-    const double group = heads_ / kv_heads_;
-    const double prefill[] = {group, 1.0 * model.head_dim};
-    const double decode[] = {group, kv_heads_, 1.0 * model.head_dim};
-    const double moe[] = {1.0 * model.hidden_size, 1.0 * operators_.shard().intermediate_size};
-    const NumberFormat weights = WeightFormatOf(model);
-    gemm_ = FindWeights(surfaces, SurfaceKernel::kGemm, weights);
-    prefill_ = Find(surfaces, SurfaceKernel::kPrefillAttention, kActivations, prefill);
-    decode_ = Find(surfaces, SurfaceKernel::kDecodeAttention, kActivations, decode);
+    if (operators_.plain()) {
+      const double group = heads_ / kv_heads_;
+      const double head_dim = model.groups.front().attention.head_dim;
+      const double prefill[] = {group, head_dim};
+      const double decode[] = {group, kv_heads_, head_dim};
+      prefill_ = Find(surfaces, SurfaceKernel::kPrefillAttention, kActivations, prefill);
+      decode_ = Find(surfaces, SurfaceKernel::kDecodeAttention, kActivations, decode);
+    }
     if (devices_ > 1) all_reduce_ = Find(surfaces, SurfaceKernel::kAllReduce, kActivations);
-    if (model.num_experts > 0) moe_ = FindWeights(surfaces, SurfaceKernel::kMoe, weights, moe);
+    if (const LayerGroup* layers = model.experts()) {
+      const double rows = layers->mlp.latent > 0 ? layers->mlp.latent : model.hidden_size;
+      const double moe[] = {rows, 1.0 * ShardOf(*layers, split).width};
+      moe_ = FindWeights(surfaces, SurfaceKernel::kMoe, model.formats.experts.number, moe);
+    }
+    FindGemms(surfaces);
     ListSources();
   }
 
@@ -81,7 +88,7 @@ class KernelPricer final : public OperatorPricer {
       const double sizes[] = {devices_, op.bytes};
       return op.bytes * link_seconds_per_byte_ / surface->grid.At(sizes);
     }
-    const double work = std::max(op.flops * gemm_seconds_per_flop_, op.bytes * seconds_per_byte_);
+    const double work = Work(op);
     const double rows = op.rows / op.matrices;
     if (IsExperts(op) && moe_) {
       const double sizes[] = {rows, op.matrices};
@@ -92,6 +99,7 @@ class KernelPricer final : public OperatorPricer {
   }
 
   AttentionSeconds Attention(const IterationShape& shape, int32_t parts) const override {
+    if (!operators_.plain()) return roofline_->Attention(shape, parts);
     AttentionSeconds seconds;
     const bool priced = prefill_ && decode_;
     if (!priced) seconds = roofline_->Attention(shape, parts);
@@ -100,7 +108,7 @@ class KernelPricer final : public OperatorPricer {
       const double sizes[] = {count / parts * kv_heads_,
                               static_cast<double>(shape.decode_context) / count};
       const Operator op = operators_.DecodeAttention(shape.decode_count, shape.decode_context);
-      seconds.decode = AttentionWork(op) / (parts * decode_->grid.At(sizes));
+      seconds.decode = Work(op) / (parts * decode_->grid.At(sizes));
     }
     if (!shape.prefill.empty() && prefill_) {
       const auto chunks = static_cast<double>(shape.prefill.size());
@@ -111,7 +119,7 @@ class KernelPricer final : public OperatorPricer {
       }
       const double sizes[] = {chunks / parts * heads_, std::sqrt(pairs / chunks)};
       const Operator op = operators_.PrefillAttention(shape.prefill);
-      seconds.prefill = AttentionWork(op) / (parts * prefill_->grid.At(sizes));
+      seconds.prefill = Work(op) / (parts * prefill_->grid.At(sizes));
     }
     return seconds;
   }
@@ -121,9 +129,39 @@ class KernelPricer final : public OperatorPricer {
     return found != sources_.end() ? found->second : roofline_->Source(name);
   }
 
+  PriceQuality Quality(const std::string& name) const override {
+    const auto found = errors_.find(name);
+    if (found == errors_.end()) return {};
+    if (found->second <= 0) return {.confidence = Confidence::kFitted};
+    return {.confidence = Confidence::kFitted, .error = found->second};
+  }
+
+  bool measures() const override { return true; }
+
  private:
-  double AttentionWork(const Operator& op) const {
-    return std::max(op.flops * seconds_per_flop_, op.bytes * seconds_per_byte_);
+  // One surface for each format that some operator has.
+  void FindGemms(std::span<const EfficiencySurface> surfaces) {
+    for (const Operator& op : Listed()) {
+      if (op.kind != OperatorKind::kGemm) continue;
+      std::optional<Priced>& gemm = gemms_[static_cast<size_t>(op.format.number)];
+      if (!gemm) gemm = FindWeights(surfaces, SurfaceKernel::kGemm, op.format.number);
+    }
+  }
+  const Priced* Gemm(const Operator& op) const {
+    const std::optional<Priced>& gemm = gemms_[static_cast<size_t>(op.format.number)];
+    return gemm ? &*gemm : nullptr;
+  }
+  std::vector<Operator> Listed() const {
+    std::vector<Operator> operators;
+    operators_.AppendDense(1, operators);
+    operators_.AppendExperts(1, operators);
+    operators_.AppendOutput(1, operators);
+    return operators;
+  }
+
+  double Work(const Operator& op) const {
+    return std::max(op.flops * seconds_per_flop_[static_cast<size_t>(op.format.number)],
+                    op.bytes * seconds_per_byte_);
   }
 
   static bool IsExperts(const Operator& op) {
@@ -139,43 +177,49 @@ class KernelPricer final : public OperatorPricer {
     if (op.kind == OperatorKind::kAllReduce) return all_reduce_ ? &*all_reduce_ : nullptr;
     if (op.kind != OperatorKind::kGemm) return nullptr;
     if (IsExperts(op) && moe_) return &*moe_;
-    return gemm_ ? &*gemm_ : nullptr;
+    return Gemm(op);
   }
 
   void ListSources() {
-    std::vector<Operator> operators;
-    operators_.AppendDense(1, operators);
-    operators_.AppendExperts(1, operators);
-    operators_.AppendOutput(1, operators);
-    for (const Operator& op : operators) {
-      if (InMoeBlock(op)) sources_[op.name] = "in the experts' GEMMs";
-      if (const Priced* surface = SurfaceOf(op)) sources_[op.name] = surface->source;
+    for (const Operator& op : Listed()) {
+      if (InMoeBlock(op)) List(op.name, "in the experts' GEMMs", moe_->error);
+      const Priced* surface = SurfaceOf(op);
+      if (surface == nullptr) continue;
+      if (IsExperts(op) && !moe_) {
+        sources_[op.name] = surface->source;  // of other kernels: nobody knows how good that is
+      } else {
+        List(op.name, surface->source, surface->error);
+      }
     }
-    if (prefill_) sources_["prefill_attention"] = prefill_->source;
-    if (decode_) sources_["decode_attention"] = decode_->source;
+    if (prefill_) List("prefill_attention", prefill_->source, prefill_->error);
+    if (decode_) List("decode_attention", decode_->source, decode_->error);
+  }
+  void List(const char* name, std::string source, double error) {
+    sources_[name] = std::move(source);
+    errors_[name] = error;
   }
 
   TransformerOperators operators_;
   std::unique_ptr<const OperatorPricer> roofline_;
-  double gemm_seconds_per_flop_;
-  double seconds_per_flop_;
+  std::array<double, kNumberFormats> seconds_per_flop_;  // by NumberFormat
   double seconds_per_byte_;
   double link_seconds_per_byte_;
   double devices_;
   double heads_;  // of one device
   double kv_heads_;
   // None: no surface.
-  std::optional<Priced> gemm_;
+  std::array<std::optional<Priced>, kNumberFormats> gemms_;  // by NumberFormat
   std::optional<Priced> moe_;         // by rows per expert and active experts
   std::optional<Priced> prefill_;     // by prompts x heads and length of a prompt
   std::optional<Priced> decode_;      // by sequences x KV heads and context
   std::optional<Priced> all_reduce_;  // by devices and bytes
   std::map<std::string, std::string, std::less<>> sources_;
+  std::map<std::string, double, std::less<>> errors_;
 };
 
 }  // namespace
 
-std::unique_ptr<const OperatorPricer> MakeKernelPricer(const TransformerConfig& model,
+std::unique_ptr<const OperatorPricer> MakeKernelPricer(const Model& model,
                                                        const DeviceConfig& device,
                                                        std::span<const EfficiencySurface> surfaces,
                                                        const ParallelismConfig& split) {

@@ -15,6 +15,9 @@
 // no time of its own. Without one, the grouped GEMM is taken for one of the rows of one expert with
 // the weights of all active ones, which has as many tiles.
 //
+// Attention of a model whose layers are not all alike, or that is not of heads and full, is priced
+// by the roofline.
+//
 // Immutable, thread-safe.
 #pragma once
 
@@ -24,13 +27,13 @@
 #include "engine/compute/kernels/efficiency_surface.h"
 #include "engine/compute/operator_pricer.h"
 #include "engine/hardware/device.h"
-#include "engine/model/transformer.h"
+#include "engine/model/model.h"
 
 namespace tokensim {
 
 // Of surfaces at most one per kernel and format of weights counts, the first. See EfficiencyGrid.
 [[nodiscard]] std::unique_ptr<const OperatorPricer> MakeKernelPricer(
-    const TransformerConfig& model, const DeviceConfig& device,
-    std::span<const EfficiencySurface> surfaces, const ParallelismConfig& split);
+    const Model& model, const DeviceConfig& device, std::span<const EfficiencySurface> surfaces,
+    const ParallelismConfig& split);
 
 }  // namespace tokensim

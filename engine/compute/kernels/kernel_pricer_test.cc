@@ -120,6 +120,25 @@ TEST(KernelPricerTest, AxesAreTheSizesTheyAreNamedFor) {
   expect(SurfaceKernel::kAllReduce, {2, 3 * 4096 * 2});
 }
 
+// A micro-batch costs what a batch of its size does.
+TEST(KernelPricerTest, MicroBatchesAreReadAtTheirOwnSizes) {
+  Surfaces surfaces = {Flat(SurfaceKernel::kPrefillAttention, 1),
+                       Flat(SurfaceKernel::kDecodeAttention, 1)};
+  for (EfficiencySurface& surface : surfaces) {
+    surface.axes[0].values = {1, 1e6};
+    surface.efficiency = {1e-6, 1};
+  }
+  const auto pricer = MakeKernelPricer(ReadModelPreset("llama3.1-8b"), Device(), surfaces, {});
+  const PrefillChunk chunks[] = {{.new_tokens = 30, .history = 5},
+                                 {.new_tokens = 30, .history = 5}};
+  const AttentionSeconds halves = pricer->Attention(
+      {.decode_count = 10, .decode_context = 1000, .prefill_tokens = 60, .prefill = chunks}, 2);
+  const AttentionSeconds half = pricer->Attention(
+      {.decode_count = 5, .decode_context = 500, .prefill_tokens = 30, .prefill = {chunks, 1}}, 1);
+  EXPECT_NEAR(halves.decode, half.decode, 1e-9 * half.decode);
+  EXPECT_NEAR(halves.prefill, half.prefill, 1e-9 * half.prefill);
+}
+
 TEST(KernelPricerTest, ExpertsByTheirBlockOrAsOneGemm) {
   const TransformerConfig mixtral = ReadModelPreset("mixtral-8x7b");
   const TransformerOperators operators(mixtral, {});
@@ -141,6 +160,26 @@ TEST(KernelPricerTest, ExpertsByTheirBlockOrAsOneGemm) {
   const auto gemm = MakeKernelPricer(mixtral, Device(), {&by_outer, 1}, {});
   EXPECT_NEAR(work / gemm->Seconds(up), 1e-6 * 8 * 2 * 14336, 1e-6);  // of all eight experts
   EXPECT_GT(gemm->Seconds(Find(list, "expert_activation")), 0);
+}
+
+// Experts in another format than the rest take its surface and its peak.
+TEST(KernelPricerTest, EveryPartTakesTheSurfaceOfItsFormat) {
+  Model mixtral = ReadModelPreset("mixtral-8x7b");
+  mixtral.formats.experts = {.bytes = 0.5625, .number = NumberFormat::kNvfp4};
+  DeviceConfig device = Device();
+  device.peak_fp4_flops = 8e12;
+  const Surfaces surfaces = {Flat(SurfaceKernel::kGemm, 0.25),
+                             Flat(SurfaceKernel::kMoe, 0.5, NumberFormat::kNvfp4),
+                             Flat(SurfaceKernel::kMoe, 0.125)};
+  const auto pricer = MakeKernelPricer(mixtral, device, surfaces, {});
+  std::vector<Operator> list;
+  const TransformerOperators operators(mixtral, {});
+  operators.AppendDense(100'000, list);
+  operators.AppendExperts(100'000, list);
+  const Operator up = Find(list, "expert_gate_up_proj");
+  EXPECT_DOUBLE_EQ(pricer->Seconds(up), std::max(up.flops / 8e12, up.bytes / 1e12) / 0.5);
+  const Operator qkv = Find(list, "qkv_proj");
+  EXPECT_DOUBLE_EQ(pricer->Seconds(qkv), std::max(qkv.flops, qkv.bytes) / 1e12 / 0.25);
 }
 
 TEST(KernelPricerTest, SourcesSayWhatHasNoSurface) {
@@ -191,10 +230,9 @@ TEST(ShippedSurfacesTest, AreOfTheMeasuredDevices) {
       for (size_t i = 0; i < names.size(); ++i) EXPECT_EQ(surface.axes[i].name, names[i]);
     }
   }
-  EXPECT_EQ(files, (std::vector<std::string>
-                       "a100-80g", "b200", "b300", "gb200", "gb300", "h100", "h200", "l40s",
-                       "rtx-pro-6000", "rtx-pro-6000-server"
-}));
+  EXPECT_EQ(files, (std::vector<std::string>{"a100-80g", "b200", "b300", "gb200", "gb300", "h100",
+                                             "h200", "l40s", "rtx-pro-6000",
+                                             "rtx-pro-6000-server"}));
 }
 
 // No operator beats the peaks of its device, whatever the sizes.

@@ -113,11 +113,11 @@ class SkewSurface {
 
 class ProfilePricer final : public OperatorPricer {
  public:
-  ProfilePricer(const ProfileTables& tables, const TransformerConfig& model,
-                const DeviceConfig& device, const ParallelismConfig& split)
+  ProfilePricer(const ProfileTables& tables, const Model& model, const DeviceConfig& device,
+                const ParallelismConfig& split)
       : source_("profile: " + tables.source),
         roofline_(MakeRooflinePricer(model, device, split)),
-        experts_per_token_(model.experts_per_token),
+        experts_per_token_(model.has_experts() ? model.experts()->mlp.experts_per_token : 0),
         dense_(CurvesOf(tables.dense)),
         per_sequence_(CurvesOf(tables.per_sequence)),
         moe_(tables.moe),
@@ -185,6 +185,13 @@ class ProfilePricer final : public OperatorPricer {
                                                                   : per_sequence_.contains(layer);
     return known ? source_ : roofline_->Source(name);
   }
+
+  PriceQuality Quality(const std::string& name) const override {
+    if (Source(name) != source_) return {};
+    return {.confidence = Confidence::kMeasured};
+  }
+
+  bool measures() const override { return true; }
 
  private:
   double CurveSeconds(const std::map<std::string, Curve>& curves, const MeasuredOperator& measured,
@@ -271,7 +278,7 @@ class ProfilePricer final : public OperatorPricer {
 }  // namespace
 
 std::unique_ptr<const OperatorPricer> MakeProfilePricer(const ProfileTables& tables,
-                                                        const TransformerConfig& model,
+                                                        const Model& model,
                                                         const DeviceConfig& device,
                                                         const ParallelismConfig& split) {
   return std::make_unique<ProfilePricer>(tables, model, device, split);

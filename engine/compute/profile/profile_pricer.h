@@ -20,7 +20,7 @@
 #include "engine/compute/operator_pricer.h"
 #include "engine/compute/profile/profile_tables.h"
 #include "engine/hardware/device.h"
-#include "engine/model/transformer.h"
+#include "engine/model/model.h"
 
 namespace tokensim {
 
@@ -40,7 +40,7 @@ struct ProfileRange {
 
 // Of checked tables.
 [[nodiscard]] std::unique_ptr<const OperatorPricer> MakeProfilePricer(
-    const ProfileTables& tables, const TransformerConfig& model, const DeviceConfig& device,
+    const ProfileTables& tables, const Model& model, const DeviceConfig& device,
     const ParallelismConfig& split);
 
 }  // namespace tokensim

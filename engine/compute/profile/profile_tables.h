@@ -55,6 +55,7 @@ struct ProfileTables {
   AttentionTimesTable attention;
   MoeTimesTable moe;  // empty: a dense model
   SkewTable skew;     // empty: not measured
+  bool use_skew = true;  // what the bundle itself says
 };
 
 }  // namespace tokensim

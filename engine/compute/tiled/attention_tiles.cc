@@ -27,10 +27,10 @@ constexpr double kMaxSplits = 128;
 
 }  // namespace
 
-AttentionTiles::AttentionTiles(const TiledMachine& machine, const TransformerShard& shard,
+AttentionTiles::AttentionTiles(const TiledMachine& machine, const LayerShard& shard,
                                int32_t head_dim, double kv_bytes_per_element)
     : machine_(machine),
-      heads_(shard.attention_heads),
+      heads_(shard.heads),
       kv_heads_(shard.kv_heads),
       head_dim_(head_dim),
       kv_bytes_(kv_bytes_per_element),

@@ -22,7 +22,7 @@
 
 #include "engine/compute/compute_model.h"
 #include "engine/compute/tiled/tiled_machine.h"
-#include "engine/model/transformer.h"
+#include "engine/model/model.h"
 
 namespace tokensim {
 
@@ -35,7 +35,7 @@ class AttentionTiles {
     double edge_seconds = 0;   // first reads, load of the queries, store of the result
   };
 
-  AttentionTiles(const TiledMachine& machine, const TransformerShard& shard, int32_t head_dim,
+  AttentionTiles(const TiledMachine& machine, const LayerShard& shard, int32_t head_dim,
                  double kv_bytes_per_element);
 
   // Of one of `parts` equal micro-batches, the starts of the kernels included. Chunks of one token

@@ -25,7 +25,7 @@ constexpr double kFirstReads = 1.5e-6;
 
 AttentionTiles Toy(double bandwidth = 100, const TiledDeviceConfig& tiles = kToyTiles) {
   const DeviceConfig figures = {.peak_flops = 16, .memory_bandwidth_bytes_per_second = bandwidth};
-  return AttentionTiles(TiledMachine(tiles, figures), {.attention_heads = 2, .kv_heads = 1}, 4, 2);
+  return AttentionTiles(TiledMachine(tiles, figures), {.heads = 2, .kv_heads = 1}, 4, 2);
 }
 
 TEST(AttentionTilesTest, TileByHand) {
@@ -77,16 +77,14 @@ TEST(AttentionTilesTest, NearMemoryReadsKeysForEachTileOfAGroup) {
   tiles.near_memory = true;
   const DeviceConfig slow = {.peak_flops = 16, .memory_bandwidth_bytes_per_second = 0.01};
   // 4 heads share keys: 2 tiles of 2 rows.
-  const AttentionTiles grouped(TiledMachine(tiles, slow), {.attention_heads = 4, .kv_heads = 1}, 4,
-                               2);
+  const AttentionTiles grouped(TiledMachine(tiles, slow), {.heads = 4, .kv_heads = 1}, 4, 2);
   EXPECT_GE(grouped.Decode(1, 100, 100, 1), 2 * 2 * 4 * 2 * 100 / 0.01);
 }
 
 TEST(AttentionTilesTest, KernelsAreLaunched) {
   const DeviceConfig figures = {
       .peak_flops = 16, .memory_bandwidth_bytes_per_second = 100, .kernel_launch_seconds = 1000};
-  const AttentionTiles toy(TiledMachine(kToyTiles, figures), {.attention_heads = 2, .kv_heads = 1},
-                           4, 2);
+  const AttentionTiles toy(TiledMachine(kToyTiles, figures), {.heads = 2, .kv_heads = 1}, 4, 2);
   const PrefillChunk chunk{.new_tokens = 4, .history = 0};
   EXPECT_NEAR(toy.Prefill({&chunk, 1}, 1), 2000 + Toy().Prefill({&chunk, 1}, 1), 1e-9);
   EXPECT_NEAR(toy.Decode(1, 8, 8, 1), 3000 + Toy().Decode(1, 8, 8, 1), 1e-9);
@@ -103,8 +101,8 @@ std::vector<HardwarePreset> Devices() {
 TEST(AttentionTilesTest, NeverFasterThanPeakOrMemoryAndLargerIsNotFaster) {
   for (const HardwarePreset& device : Devices()) {
     const DeviceConfig& d = device.config;
-    const AttentionTiles attention(TiledMachine(device.tiled, d),
-                                   {.attention_heads = 32, .kv_heads = 8}, 128, 2);
+    const AttentionTiles attention(TiledMachine(device.tiled, d), {.heads = 32, .kv_heads = 8}, 128,
+                                   2);
     double before = 0;
     for (int64_t context = 1; context < 100'000; context += 1 + context / 50) {
       const double seconds = attention.Decode(16, 16 * context, context, 1);

@@ -72,7 +72,7 @@ class TiledDataTest : public ::testing::Test {
   }
   AttentionTiles Attention(const std::vector<std::string>& row) const {
     return {machine_,
-            {.attention_heads = std::stoi(row[4]), .kv_heads = std::stoi(row[5])},
+            {.heads = std::stoi(row[4]), .kv_heads = std::stoi(row[5])},
             std::stoi(row[6]),
             2};
   }

@@ -7,7 +7,7 @@
 #include "engine/compute/backend.h"
 #include "engine/compute/collective_costs.h"
 #include "engine/compute/iteration_model.h"
-#include "engine/compute/roofline.h"
+#include "engine/hardware/peak.h"
 #include "engine/compute/tiled/attention_tiles.h"
 #include "engine/compute/tiled/gemm_mapper.h"
 
@@ -32,12 +32,13 @@ VectorWork VectorWorkOf(std::string_view name) {
 
 class TiledPricer final : public OperatorPricer {
  public:
-  TiledPricer(const TransformerConfig& model, const DeviceConfig& device,
-              const TiledDeviceConfig& tiles, const ParallelismConfig& split)
+  TiledPricer(const Model& model, const DeviceConfig& device, const TiledDeviceConfig& tiles,
+              const ParallelismConfig& split)
       : machine_(tiles, device),
-        gemms_(machine_, model.weight_bytes_per_parameter,
-               GemmPeak(model, device) / device.peak_flops),
-        attention_(machine_, ShardOf(model, split), model.head_dim, model.kv_bytes_per_element),
+        gemms_(machine_, model.formats.mlp.bytes,
+               PeakFlops(model.formats.mlp.number, device) / device.peak_flops),
+        attention_(machine_, ShardOf(model.groups.front(), split),
+                   model.groups.front().attention.head_dim, model.kv_bytes_per_element),
         collectives_(device.interconnect, split) {}
 
   double Seconds(const Operator& op) const override { return machine_.launch_seconds + Work(op); }
@@ -94,15 +95,14 @@ class TiledPricer final : public OperatorPricer {
 
 }  // namespace
 
-std::unique_ptr<const OperatorPricer> MakeTiledPricer(const TransformerConfig& model,
+std::unique_ptr<const OperatorPricer> MakeTiledPricer(const Model& model,
                                                       const DeviceConfig& device,
                                                       const TiledDeviceConfig& tiles,
                                                       const ParallelismConfig& split) {
   return std::make_unique<TiledPricer>(model, device, tiles, split);
 }
 
-std::unique_ptr<const ComputeModel> MakeTiledModel(const TransformerConfig& model,
-                                                   const DeviceConfig& device,
+std::unique_ptr<const ComputeModel> MakeTiledModel(const Model& model, const DeviceConfig& device,
                                                    const TiledDeviceConfig& tiles,
                                                    const ParallelismConfig& split,
                                                    int32_t expected_max_tokens) {

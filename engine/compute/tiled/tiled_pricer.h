@@ -8,7 +8,8 @@
 // the vector units as fast as memory feeds them, collectives are those of the interconnect. Every
 // kernel pays the launch of the device. docs/tiled.md explains, and says how far off it is.
 //
-// Immutable, thread-safe. Expects checked figures (engine/io/plan), positive all.
+// Immutable, thread-safe. Expects checked figures (engine/io/plan), positive all, and
+// a model with plain attention and one format (engine/model/model.h).
 #pragma once
 
 #include <memory>
@@ -17,17 +18,17 @@
 #include "engine/compute/operator_pricer.h"
 #include "engine/hardware/device.h"
 #include "engine/hardware/tiled_device.h"
-#include "engine/model/transformer.h"
+#include "engine/model/model.h"
 
 namespace tokensim {
 
-[[nodiscard]] std::unique_ptr<const OperatorPricer> MakeTiledPricer(const TransformerConfig& model,
+[[nodiscard]] std::unique_ptr<const OperatorPricer> MakeTiledPricer(const Model& model,
                                                                     const DeviceConfig& device,
                                                                     const TiledDeviceConfig& tiles,
                                                                     const ParallelismConfig& split);
 
 // With the host overheads of the device.
-[[nodiscard]] std::unique_ptr<const ComputeModel> MakeTiledModel(const TransformerConfig& model,
+[[nodiscard]] std::unique_ptr<const ComputeModel> MakeTiledModel(const Model& model,
                                                                  const DeviceConfig& device,
                                                                  const TiledDeviceConfig& tiles,
                                                                  const ParallelismConfig& split,

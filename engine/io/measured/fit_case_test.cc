@@ -57,17 +57,16 @@ FitCase CaseWith(const std::vector<const FitConstant*>& constants,
   });
   MeasuredRun run;
   run.name = "simulated";
+  run.has_first_token = run.has_last_token = true;
   const SimTime start = records[0].arrival;
   for (const RequestRecord& r : records) {
-    run.requests.push_back({"",
-                            r.arrival - start,
-                            r.queued - start,
-                            r.scheduled - start,
-                            r.first_token - start,
-                            r.finish - start,
-                            r.input_tokens,
-                            r.output_tokens,
-                            {}});
+    run.requests.push_back({.arrival = r.arrival - start,
+                            .queued = r.queued - start,
+                            .scheduled = r.scheduled - start,
+                            .first_token = r.first_token - start,
+                            .last_token = r.finish - start,
+                            .input_tokens = r.input_tokens,
+                            .output_tokens = r.output_tokens});
   }
   *spec.mutable_workload() = ToWorkload(run);
   return MakeFitCase("simulated", Resolved(spec), run, constants);

@@ -23,7 +23,7 @@ struct Column {
 };
 
 struct Columns {
-  std::optional<Column> id, arrival, queued, scheduled, first_token, last_token, input, output,
+  std::optional<Column> id, arrival, intended, queued, scheduled, first_token, last_token, input, output,
       prompt_blocks;
   size_t count = 0;
 };
@@ -57,10 +57,11 @@ absl::StatusOr<Columns> ReadHeader(std::string_view line) {
   };
   find({"id", "request_id"}, false, &columns.id);
   find({"arrival_s"}, true, &columns.arrival);
+  find({"intended_s"}, false, &columns.intended);
   find({"queued_s"}, false, &columns.queued);
   find({"scheduled_s"}, false, &columns.scheduled);
-  find({"first_token_s"}, true, &columns.first_token);
-  find({"last_token_s", "finish_s"}, true, &columns.last_token);
+  find({"first_token_s"}, false, &columns.first_token);
+  find({"last_token_s", "finish_s"}, !columns.first_token, &columns.last_token);
   find({"input_toks", "input_tokens"}, true, &columns.input);
   find({"output_toks", "output_tokens"}, true, &columns.output);
   find({"prompt_block16_ids"}, false, &columns.prompt_blocks);
@@ -77,10 +78,11 @@ class RowReader {
   absl::Status Read(MeasuredRequest* request) {
     if (columns_.id) request->id = fields_[columns_.id->index];
     request->arrival = Time(*columns_.arrival);
+    if (columns_.intended) request->intended = Time(*columns_.intended);
     if (columns_.queued) request->queued = Time(*columns_.queued);
     if (columns_.scheduled) request->scheduled = Time(*columns_.scheduled);
-    request->first_token = Time(*columns_.first_token);
-    request->last_token = Time(*columns_.last_token);
+    if (columns_.first_token) request->first_token = Time(*columns_.first_token);
+    if (columns_.last_token) request->last_token = Time(*columns_.last_token);
     request->input_tokens = Tokens(*columns_.input);
     request->output_tokens = Tokens(*columns_.output);
     if (columns_.prompt_blocks) Blocks(*columns_.prompt_blocks, request);
@@ -166,10 +168,11 @@ void ShiftToFirstArrival(MeasuredRun* run) {
   const SimTime start = run->requests.front().arrival;
   for (MeasuredRequest& request : run->requests) {
     request.arrival -= start;
+    if (run->has_intended) request.intended -= start;
     if (run->has_queued) request.queued -= start;
     if (run->has_scheduled) request.scheduled -= start;
-    request.first_token -= start;
-    request.last_token -= start;
+    if (run->has_first_token) request.first_token -= start;
+    if (run->has_last_token) request.last_token -= start;
   }
 }
 
@@ -213,6 +216,9 @@ absl::StatusOr<MeasuredRun> ParseMeasuredRun(std::string_view contents, const st
   if (run.requests.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(name, ": no rows below a header"));
   }
+  run.has_intended = columns->intended.has_value();
+  run.has_first_token = columns->first_token.has_value();
+  run.has_last_token = columns->last_token.has_value();
   run.has_queued = columns->queued.has_value();
   run.has_scheduled = columns->scheduled.has_value();
   run.has_prompt_block_ids = columns->prompt_blocks.has_value();

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/io/measured/truth_reader.h"
+
 namespace tokensim::accuracy {
 namespace {
 
@@ -44,6 +46,30 @@ TEST(MeasuredRun, TimesAreFromTheFirstArrival) {
   EXPECT_TRUE(run.has_queued && run.has_scheduled && run.has_prompt_block_ids);
 }
 
+TEST(MeasuredRun, OneOfTheTokensWillDo) {
+  const MeasuredRun ends = Parse("arrival_s,last_token_s,input_toks,output_toks\n1,2,10,5\n");
+  EXPECT_TRUE(ends.has_last_token && !ends.has_first_token);
+  EXPECT_EQ(ends.requests[0].last_token, 1'000'000'000);
+  const MeasuredRun starts = Parse("arrival_s,first_token_s,input_toks,output_toks\n1,2,10,5\n");
+  EXPECT_TRUE(starts.has_first_token && !starts.has_last_token);
+  EXPECT_THAT(ErrorOf("arrival_s,input_toks,output_toks\n1,10,5\n"),
+              HasSubstr("no column last_token_s or finish_s"));
+}
+
+// The client had no place for the second, which it sent when the first was done.
+TEST(MeasuredRun, AClientWithPlacesSendsWhenItIntendedToOrCan) {
+  const MeasuredRun run = Parse(
+      "arrival_s,intended_s,first_token_s,last_token_s,input_toks,output_toks\n"
+      "1.5,1,2,3,10,5\n3,2,4,5,10,5\n");
+  EXPECT_TRUE(run.has_intended);
+  const v1::Workload sent = ToWorkload(run);
+  EXPECT_FALSE(sent.has_max_in_flight());
+  EXPECT_THAT(sent.trace().rows().arrival_delta_ns(), ElementsAre(0, 1'500'000'000));
+  const v1::Workload intended = ToWorkload(run, 1);
+  EXPECT_EQ(intended.max_in_flight(), 1);
+  EXPECT_THAT(intended.trace().rows().arrival_delta_ns(), ElementsAre(0, 500'000'000));
+}
+
 TEST(MeasuredRun, ColumnsInAnyOrderWithOtherNamesAndInAnyOrderOfRows) {
   const MeasuredRun run = Parse(
       "finish_s,extra,input_tokens,first_token_s,output_tokens,arrival_s\r\n"
@@ -77,7 +103,7 @@ TEST(MeasuredRun, ErrorsNameFileLineAndColumn) {
               HasSubstr("last_token_s 0.5 is before first_token_s 1"));
   EXPECT_THAT(ErrorOf(header + "2,1,3,3,4\n"), HasSubstr("first_token_s 1 is before arrival_s 2"));
   EXPECT_THAT(ErrorOf(header + "0,1e12,1e12,3,4\n"), HasSubstr("first_token_s is 1e+12"));
-  EXPECT_THAT(ErrorOf("arrival_s,first_token_s,input_toks,output_toks\n"),
+  EXPECT_THAT(ErrorOf("arrival_s,input_toks,output_toks\n"),
               HasSubstr("run.csv:1: no column last_token_s or finish_s"));
   EXPECT_THAT(ErrorOf("arrival_s,arrival_s\n"), HasSubstr("column arrival_s appears twice"));
   EXPECT_THAT(ErrorOf(header), HasSubstr("run.csv: no rows below a header"));

@@ -64,6 +64,12 @@ class Reader {
     return min;
   }
 
+  // None where the document has no such key.
+  std::optional<double> Given(const std::vector<std::string>& path, double min, double max) {
+    if (Find(path) == nullptr) return std::nullopt;
+    return Number(path, min, max);
+  }
+
   template <typename Integer>
   Integer Count(const std::vector<std::string>& path, double min, double max) {
     const double value = Number(path, min, max);
@@ -88,11 +94,22 @@ class Reader {
   std::string error_;
 };
 
+// In seconds.
+std::optional<double> Milliseconds(Reader* reader, const std::vector<std::string>& path) {
+  std::optional<double> value = reader->Given(path, 0, kMaxSeconds * 1e3);
+  if (value) *value /= 1e3;
+  return value;
+}
+
 MeasuredLatency ReadLatency(Reader* reader, const std::string& stage, const char* name) {
   const auto seconds = [&](const char* statistic) {
-    return reader->Number({"results", stage, name, statistic}, 0, kMaxSeconds * 1e3) / 1e3;
+    return Milliseconds(reader, {"results", stage, name, statistic});
   };
   return {seconds("mean"), seconds("median"), seconds("p90")};
+}
+
+bool IsEmpty(const MeasuredLatency& latency) {
+  return !latency.mean && !latency.p50 && !latency.p90;
 }
 
 MeasuredStage ReadStage(Reader* reader, size_t index) {
@@ -108,15 +125,19 @@ MeasuredStage ReadStage(Reader* reader, size_t index) {
                  absl::StrCat("has ", n, " requests; allowed are 1 to ", kMaxRequests));
   }
   out.finished = reader->Count<int64_t>({"results", stage, "count"}, 0, kMaxRequests);
-  out.failed = reader->Count<int64_t>({"results", stage, "failures"}, 0, kMaxRequests);
+  if (reader->Find({"results", stage, "failures"}) != nullptr) {
+    out.failed = reader->Count<int64_t>({"results", stage, "failures"}, 0, kMaxRequests);
+  }
   out.ttft = ReadLatency(reader, stage, "ttft_ms");
   out.e2e = ReadLatency(reader, stage, "e2e_ms");
-  out.longest_e2e_seconds =
-      reader->Number({"results", stage, "e2e_ms", "max"}, 0, kMaxSeconds * 1e3) / 1e3;
-  out.tpot_mean_seconds =
-      reader->Number({"results", stage, "derived_tpot_mean_ms"}, 0, kMaxSeconds * 1e3) / 1e3;
+  out.longest_e2e_seconds = Milliseconds(reader, {"results", stage, "e2e_ms", "max"}).value_or(0);
+  out.tpot_mean_seconds = Milliseconds(reader, {"results", stage, "derived_tpot_mean_ms"});
   out.requests_per_second =
-      reader->Number({"results", stage, "throughput", "requests_per_sec"}, 0, kMaxRequests);
+      reader->Given({"results", stage, "throughput", "requests_per_sec"}, 0, kMaxRequests);
+  if (IsEmpty(out.ttft) && IsEmpty(out.e2e) && !out.tpot_mean_seconds && !out.requests_per_second) {
+    reader->Fail("results." + stage,
+                 "has no figure of ttft_ms, e2e_ms, derived_tpot_mean_ms or throughput");
+  }
   return out;
 }
 

@@ -1,5 +1,6 @@
 #include "engine/io/measured/truth_reader.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -70,13 +71,18 @@ absl::StatusOr<Truth> ReadTruth(const std::string& path) {
   return Truth(*std::move(run));
 }
 
-v1::Workload ToWorkload(const MeasuredRun& run) {
+v1::Workload ToWorkload(const MeasuredRun& run, int32_t max_in_flight) {
   RowsWriter rows;
+  SimTime last = 0;
   for (const MeasuredRequest& request : run.requests) {
-    rows.Add(request.arrival, request.input_tokens, request.output_tokens,
-             request.prompt_block_ids);
+    // In the order in which they were sent.
+    const bool intended = max_in_flight > 0 && run.has_intended;
+    last = std::max(last, intended ? request.intended : request.arrival);
+    rows.Add(last, request.input_tokens, request.output_tokens, request.prompt_block_ids);
   }
-  return rows.Take();
+  v1::Workload workload = rows.Take();
+  if (max_in_flight > 0) workload.set_max_in_flight(max_in_flight);
+  return workload;
 }
 
 v1::Workload ToWorkload(const MeasuredStages& run, uint64_t seed) {
@@ -89,9 +95,11 @@ v1::Workload ToWorkload(const MeasuredStages& run, uint64_t seed) {
   return rows.Take();
 }
 
-v1::Workload ToWorkload(const Truth& truth, uint64_t seed) {
-  if (const auto* run = std::get_if<MeasuredRun>(&truth)) return ToWorkload(*run);
-  return ToWorkload(std::get<MeasuredStages>(truth), seed);
+v1::Workload ToWorkload(const Truth& truth, uint64_t seed, int32_t max_in_flight) {
+  if (const auto* run = std::get_if<MeasuredRun>(&truth)) return ToWorkload(*run, max_in_flight);
+  v1::Workload workload = ToWorkload(std::get<MeasuredStages>(truth), seed);
+  if (max_in_flight > 0) workload.set_max_in_flight(max_in_flight);
+  return workload;
 }
 
 }  // namespace tokensim::accuracy

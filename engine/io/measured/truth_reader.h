@@ -18,8 +18,10 @@ namespace tokensim::accuracy {
 [[nodiscard]] absl::StatusOr<Truth> ReadTruth(const std::string& path);
 
 // The same requests at the same times, with the same prompts as far as the truth tells them apart.
-[[nodiscard]] v1::Workload ToWorkload(const MeasuredRun& run);
+// With `max_in_flight` (0: none) the client has so many places, and the times are those it intended,
+// where the truth has them.
+[[nodiscard]] v1::Workload ToWorkload(const MeasuredRun& run, int32_t max_in_flight = 0);
 [[nodiscard]] v1::Workload ToWorkload(const MeasuredStages& run, uint64_t seed);
-[[nodiscard]] v1::Workload ToWorkload(const Truth& truth, uint64_t seed);
+[[nodiscard]] v1::Workload ToWorkload(const Truth& truth, uint64_t seed, int32_t max_in_flight = 0);
 
 }  // namespace tokensim::accuracy

@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "engine/io/plan/compile.h"
 #include "engine/io/plan/features/local_scheduler.h"
 #include "engine/io/plan/features/model.h"
+#include "engine/io/plan/features/model_plan.h"
 #include "engine/io/plan/features/parallelism.h"
 
 namespace tokensim {
@@ -21,13 +21,18 @@ double FreeBytes(const v1::WorkerGroup& group, int64_t weight_bytes) {
 }
 
 void ReportTooLarge(const std::string& path, const v1::WorkerGroup& group, double usable,
-                    double needed, Findings* findings) {
+                    double needed, double states, Findings* findings) {
   const int32_t tensor = group.parallelism().tensor();
+  const std::string with_states =
+      states == 0 ? ""
+                  : absl::StrCat(", ", Gibibytes(states), " of it for the states of max_num_seqs ",
+                                 group.local_scheduler().max_num_seqs(), " sequences");
   findings->Error(
       JoinPath(path, "hardware.memory_bytes"),
       absl::StrCat("the model does not fit: a device needs ", Gibibytes(needed),
-                   " for weights, reserve and one KV block; available are ", Gibibytes(usable),
-                   " (", Gibibytes(static_cast<double>(group.hardware().memory_bytes())),
+                   " for weights, reserve and one KV block", with_states, "; available are ",
+                   Gibibytes(usable), " (",
+                   Gibibytes(static_cast<double>(group.hardware().memory_bytes())),
                    " x gpu_memory_utilization ", group.memory().gpu_memory_utilization(),
                    "). Raise parallelism.tensor (now ", tensor,
                    "), use a larger device or a smaller weight_dtype"),
@@ -41,24 +46,26 @@ WorkerCapacity GroupCapacity(const std::string& path, const v1::Model& model,
   const ParallelismConfig split = ToParallelism(group.parallelism());
   const int64_t null_blocks = TraitsOf(group.local_scheduler()).null_blocks;
   // With explicit blocks and an affine cost nothing about the model need be known.
-  const bool model_known = model.has_num_layers() && model.has_hidden_size() &&
-                           model.has_head_dim() && model.has_num_kv_heads() &&
-                           model.has_intermediate_size() && model.has_vocab_size();
+  const bool model_known = ModelIsKnown(model);
   double computed = 0;
   if (model_known) {
-    const TransformerConfig transformer = ToTransformer(model, memory.kv_cache_dtype());
-    capacity.weight_bytes_per_device = WeightBytesPerDevice(transformer, split);
-    const int64_t token_bytes = KvBytesPerTokenPerDevice(transformer, split);
+    const Model layers = ToModel(model, memory.kv_cache_dtype());
+    const KvLayout layout = KvLayoutOf(layers, split);
+    const double states =
+        static_cast<double>(layout.state_bytes()) * group.local_scheduler().max_num_seqs();
+    capacity.weight_bytes_per_device = WeightBytesPerDevice(layers, split);
+    // Of a model that keeps nothing of a token, blocks cost nothing worth counting.
+    const int64_t token_bytes = std::max<int64_t>(1, layout.bytes_per_token());
     capacity.kv_bytes_per_token = token_bytes * split.tensor * split.pipeline;
     const double block_bytes =
         static_cast<double>(token_bytes) * static_cast<double>(memory.block_size());
-    const double free = FreeBytes(group, capacity.weight_bytes_per_device);
+    const double free = FreeBytes(group, capacity.weight_bytes_per_device) - states;
     computed = std::floor(std::max(0.0, free) / block_bytes);
     if (!memory.has_kv_blocks() && computed < static_cast<double>(1 + null_blocks)) {
       const double usable =
           static_cast<double>(group.hardware().memory_bytes()) * memory.gpu_memory_utilization();
       const double needed = usable - free + block_bytes * static_cast<double>(1 + null_blocks);
-      ReportTooLarge(path, group, usable, needed, findings);
+      ReportTooLarge(path, group, usable, needed, states, findings);
       return capacity;
     }
   }

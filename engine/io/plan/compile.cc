@@ -14,10 +14,12 @@
 #include "engine/io/plan/features/kernels.h"
 #include "engine/io/plan/features/memory_pool.h"
 #include "engine/io/plan/features/model.h"
+#include "engine/io/plan/features/model_plan.h"
 #include "engine/io/plan/features/network.h"
 #include "engine/io/plan/features/parallelism.h"
 #include "engine/io/plan/features/profile.h"
 #include "engine/io/plan/features/run_options.h"
+#include "engine/io/plan/features/sampling.h"
 #include "engine/io/plan/features/slo.h"
 #include "engine/io/plan/features/tiled.h"
 #include "engine/io/plan/features/workers.h"
@@ -35,10 +37,11 @@ std::shared_ptr<const ComputeModel> MakeCompute(const v1::Spec& spec,
   const auto backend = ConfigurePolicy(Backends(), BackendName(compute), BackendSection(compute));
   const int32_t budget = group.local_scheduler().max_num_batched_tokens();
   BackendContext context;
-  context.model = ToTransformer(ModelOf(spec, group), group.memory().kv_cache_dtype());
+  context.model = ToModel(ModelOf(spec, group), group.memory().kv_cache_dtype());
   context.device = ToDevice(group.hardware());
   context.split = ToParallelism(group.parallelism());
   context.calibration = ToCalibration(group.calibration());
+  if (spec.has_sampling()) context.sampling = ToSampling(spec.sampling());
   context.expected_max_tokens = budget == 0 ? kUsualTokens : budget;
   std::vector<EfficiencySurface> surfaces;
   if (backend->traits().needs_surfaces) surfaces = ToSurfaces(group.hardware());
@@ -66,73 +69,6 @@ double FastestTokenSeconds(const std::vector<WorkerPlan>& workers) {
 }
 
 }  // namespace
-
-double BytesPerElement(v1::DataType type) {
-  switch (type) {
-    case v1::DATA_TYPE_FP32:
-      return 4;
-    case v1::DATA_TYPE_FP8:
-    case v1::DATA_TYPE_INT8:
-      return 1;
-    case v1::DATA_TYPE_INT4:
-      return 0.5;
-    case v1::DATA_TYPE_FP8_BLOCK:
-      return 1 + 4.0 / (128 * 128);
-    case v1::DATA_TYPE_MXFP4:
-      return 0.5 + 1.0 / 32;
-    case v1::DATA_TYPE_NVFP4:
-      return 0.5 + 1.0 / 16;
-    case v1::DATA_TYPE_INT4_G128:
-      return 0.5 + 2.5 / 128;
-    case v1::DATA_TYPE_INT4_G32:
-      return 0.5 + 2.0 / 32;
-    default:
-      return 2;
-  }
-}
-
-NumberFormat FormatOf(v1::DataType type) {
-  switch (type) {
-    case v1::DATA_TYPE_FP32:
-      return NumberFormat::k32Bit;
-    case v1::DATA_TYPE_FP8:
-      return NumberFormat::kFp8;
-    case v1::DATA_TYPE_FP8_BLOCK:
-      return NumberFormat::kFp8Block;
-    case v1::DATA_TYPE_INT8:
-      return NumberFormat::kInt8;
-    case v1::DATA_TYPE_INT4:
-    case v1::DATA_TYPE_INT4_G128:
-    case v1::DATA_TYPE_INT4_G32:
-      return NumberFormat::kInt4;
-    case v1::DATA_TYPE_MXFP4:
-      return NumberFormat::kMxfp4;
-    case v1::DATA_TYPE_NVFP4:
-      return NumberFormat::kNvfp4;
-    default:
-      return NumberFormat::k16Bit;
-  }
-}
-
-TransformerConfig ToTransformer(const v1::Model& model, v1::DataType kv_dtype) {
-  TransformerConfig config;
-  config.name = model.name();
-  config.num_layers = model.num_layers();
-  config.hidden_size = model.hidden_size();
-  config.num_attention_heads = model.num_attention_heads();
-  config.num_kv_heads = model.num_kv_heads();
-  config.head_dim = model.head_dim();
-  config.intermediate_size = model.intermediate_size();
-  config.gated_mlp = model.gated_mlp();
-  config.vocab_size = model.vocab_size();
-  config.tie_word_embeddings = model.tie_word_embeddings();
-  config.num_experts = model.moe().num_experts();
-  config.experts_per_token = model.moe().experts_per_token();
-  config.weight_bytes_per_parameter = BytesPerElement(model.weight_dtype());
-  config.weight_format = FormatOf(model.weight_dtype());
-  config.kv_bytes_per_element = BytesPerElement(kv_dtype);
-  return config;
-}
 
 GroupPlans CompileGroups(const v1::Spec& resolved, const std::vector<WorkerCapacity>& capacities,
                          const Findings& findings) {

@@ -5,18 +5,12 @@
 #include <optional>
 #include <vector>
 
-#include "engine/base/number_format.h"
 #include "engine/io/plan/capacity.h"
 #include "engine/io/plan/findings.h"
-#include "engine/model/transformer.h"
 #include "engine/run/plan.h"
 #include "tokensim/v1/spec.pb.h"
 
 namespace tokensim {
-
-[[nodiscard]] double BytesPerElement(v1::DataType type);
-[[nodiscard]] NumberFormat FormatOf(v1::DataType type);
-[[nodiscard]] TransformerConfig ToTransformer(const v1::Model& model, v1::DataType kv_dtype);
 
 // Of each group, one of its workers; none of a group with errors.
 using GroupPlans = std::vector<std::optional<WorkerPlan>>;

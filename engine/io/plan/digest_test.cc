@@ -44,6 +44,17 @@ TEST(DigestTest, WhatIsADefaultMayBeWritten) {
   EXPECT_EQ(DigestOf({{"local_scheduler", "chunked"}}), DigestOf({}));
 }
 
+// Both zeros mean the same, though their bits differ.
+TEST(DigestTest, ANegativeZeroIsAZero) {
+  v1::Spec spec;
+  spec.mutable_slo()->set_ttft_seconds(0.0);
+  const std::string zero = SpecDigest(spec);
+  spec.mutable_slo()->set_ttft_seconds(-0.0);
+  EXPECT_EQ(SpecDigest(spec), zero);
+  spec.mutable_slo()->set_ttft_seconds(1e-300);
+  EXPECT_NE(SpecDigest(spec), zero);
+}
+
 TEST(DigestTest, EveryChangeOfMeaningCounts) {
   const std::vector<Changes> variants = {
       {},

@@ -42,8 +42,9 @@ TEST_P(ExamplesTest, Prepares) {
   EXPECT_TRUE(prepared.ok());
   EXPECT_NE(spec.name(), "");
   // A measured trace may have requests that are too long; the examples say so.
+  // Not every kernel was measured on every device.
   if (trace.empty()) {
-    EXPECT_THAT(Texts(prepared), ::testing::IsEmpty());
+    EXPECT_THAT(Texts(prepared), ::testing::Each(::testing::HasSubstr("has no measurement of")));
   }
 }
 

@@ -16,6 +16,7 @@
 #include "engine/io/plan/features/network.h"
 #include "engine/io/plan/features/placement.h"
 #include "engine/io/plan/features/run_options.h"
+#include "engine/io/plan/features/sampling.h"
 #include "engine/io/plan/features/slo.h"
 #include "engine/io/plan/features/workers.h"
 #include "engine/io/plan/features/workload.h"
@@ -63,6 +64,37 @@ void CheckIterationTimes(const GroupPlans& groups, Findings* findings) {
                       absl::StrCat("an iteration of the largest batch would take ", seconds,
                                    " seconds; at most ", kLongest, " are allowed"));
     }
+  }
+}
+
+// Operators that are priced by a formula though others beside them have measurements.
+void WarnOfUnmeasured(const GroupPlans& groups, Findings* findings) {
+  for (size_t i = 0; i < groups.size(); ++i) {
+    if (!groups[i]) continue;
+    std::string names;
+    for (const OperatorSource& op : groups[i]->compute->Sources()) {
+      if (!op.lacks_measurement) continue;
+      absl::StrAppend(&names, names.empty() ? "" : ", ", op.name, " (", op.source, ")");
+    }
+    if (names.empty()) continue;
+    findings->Warning(absl::StrCat("workers[", i, "].compute"),
+                      absl::StrCat("has no measurement of ", names));
+  }
+}
+
+// An all-reduce of a calibration is of one host and one number of devices.
+void WarnOfReplacedSurfaces(const v1::Spec& spec, Findings* findings) {
+  for (int i = 0; i < spec.workers_size(); ++i) {
+    const v1::WorkerGroup& group = spec.workers(i);
+    const auto& kernels = group.hardware().kernels();
+    if (!group.calibration().has_all_reduce() || group.parallelism().tensor() == 1 ||
+        std::none_of(kernels.begin(), kernels.end(),
+                     [](const auto& surface) { return surface.kernel() == "all_reduce"; })) {
+      continue;
+    }
+    findings->Warning(absl::StrCat("workers[", i, "].calibration.all_reduce"),
+                      "replaces what was measured of the hardware by number of devices; write null "
+                      "to keep that");
   }
 }
 
@@ -137,7 +169,9 @@ int64_t EstimateMemory(const Plan& plan) {
   const auto workers = static_cast<int64_t>(plan.workers.size());
   constexpr int64_t kBytesPerSample = 2 * sizeof(double);  // of one metric, while it is sorted
   constexpr int64_t kBytesPerRequest = RequestTable::kRowBytes + kBytesPerSample;
-  return plan.workload.num_requests * kBytesPerRequest + plan.workload.users() * kBytesPerUser +
+  const int64_t users = std::max(plan.workload.users(),
+                                 std::min(plan.workload.max_in_flight, plan.workload.num_requests));
+  return plan.workload.num_requests * kBytesPerRequest + users * kBytesPerUser +
          workers * (kBytesPerWorker + plan.timeline_points * kBytesPerPoint);
 }
 
@@ -148,6 +182,7 @@ PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces,
   PreparedSpec prepared;
   Findings findings(unread, &spec);
   v1::Spec resolved = spec;
+  ResolveSampling(&resolved, &findings);
   ResolveWorkers(traces, &resolved, &findings);
   ResolveNetwork(&resolved, &findings);
   const std::vector<WorkerCapacity> capacities = ComputeCapacities(resolved, &findings);
@@ -160,6 +195,8 @@ PreparedSpec PrepareSpec(const v1::Spec& spec, const TracePolicy& traces,
   CheckShortestRequest(resolved, capacities, &findings);
   GroupPlans groups = CompileGroups(resolved, capacities, findings);
   CheckIterationTimes(groups, &findings);
+  WarnOfUnmeasured(groups, &findings);
+  WarnOfReplacedSurfaces(resolved, &findings);
   CheckOperators(spec, groups, &findings);
   CountSizes(resolved, findings, &prepared);
   std::shared_ptr<const Plan> plan;

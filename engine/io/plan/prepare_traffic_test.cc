@@ -441,5 +441,36 @@ TEST(PrepareWindowTest, IsCheckedAndCompiled) {
                           "workload.duration_seconds: no request would count"));
 }
 
+TEST(PrepareTrafficTest, PlacesAreForRequestsThatWaitForNothingElse) {
+  const PreparedSpec prepared = PrepareChanged({{"workload.max_in_flight", "8"}});
+  ASSERT_TRUE(prepared.ok());
+  EXPECT_EQ(prepared.plan->workload.max_in_flight, 8);
+  EXPECT_EQ(FindingsOf({{"workload.max_in_flight", "0"}}).size(), 1u);
+  EXPECT_EQ(FindingsOf({{"workload.max_in_flight", "8"}, {"workload.conversations", "{}"}}),
+            std::vector<std::string>{
+                "ERROR workload.max_in_flight: is for requests that wait for nothing else; "
+                "conversations have one request at a time"});
+  EXPECT_EQ(FindingsOf({{"workload.max_in_flight", "8"},
+                        {"workload.arrival", "{closed_loop: {users: 3}}"}}),
+            std::vector<std::string>{
+                "ERROR workload.max_in_flight: is for requests that wait for nothing else; "
+                "arrival.closed_loop has users"});
+}
+
+TEST(PrepareTrafficTest, Sampling) {
+  EXPECT_TRUE(PrepareChanged({{"sampling", "greedy"}}).ok());
+  const PreparedSpec filtered = PrepareChanged({{"sampling", "filtered"}});
+  ASSERT_TRUE(filtered.ok());
+  EXPECT_EQ(filtered.resolved.sampling().filter(), "flashinfer");
+  EXPECT_EQ(PrepareChanged({{"sampling.penalties", "true"}}).resolved.sampling().method(),
+            "plain");
+  EXPECT_EQ(FindingsOf({{"sampling", "gready"}}).size(), 1u);
+  EXPECT_EQ(FindingsOf({{"sampling", "{method: greedy, filter: sort}"}}),
+            std::vector<std::string>{
+                "ERROR sampling.filter: is of the method filtered; the method is greedy"});
+  // What is asked is part of what a run depends on; without it nothing changes.
+  EXPECT_NE(filtered.digest, PrepareChanged({}).digest);
+}
+
 }  // namespace
 }  // namespace tokensim

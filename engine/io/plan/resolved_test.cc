@@ -128,19 +128,20 @@ void CollectAbsent(const Message& message, const std::string& path, std::set<std
 const std::set<std::string>& MayBeAbsent() {
   static const std::set<std::string> fields = {
       // Not known of the model or the device, and not needed.
-      "model.max_position_embeddings", "workers.hardware.peak_flops",
-      "workers.hardware.peak_8bit_flops", "workers.hardware.memory_bytes",
-      "workers.hardware.memory_bandwidth_bytes_per_second", "workers.hardware.kernels.error",
-      "workers.hardware.peak_fp8_flops", "workers.hardware.peak_int8_flops",
-      "workers.hardware.peak_fp4_flops", "workers.hardware.driver_memory_bytes",
-      "workers.hardware.scale_up_devices", "workers.hardware.scale_out_bandwidth_bytes_per_second",
-      "workers.hardware.watts", "workers.hardware.price", "workers.hardware.kernels.dtype",
+      "model.max_position_embeddings", "model.mtp_layers", "model.moe.shared_intermediate_size",
+      "model.moe.latent_size", "workers.hardware.peak_flops", "workers.hardware.peak_8bit_flops",
+      "workers.hardware.memory_bytes", "workers.hardware.memory_bandwidth_bytes_per_second",
+      "workers.hardware.kernels.error", "workers.hardware.peak_fp8_flops",
+      "workers.hardware.peak_int8_flops", "workers.hardware.peak_fp4_flops",
+      "workers.hardware.driver_memory_bytes", "workers.hardware.scale_up_devices",
+      "workers.hardware.scale_out_bandwidth_bytes_per_second", "workers.hardware.watts",
+      "workers.hardware.price", "workers.hardware.kernels.dtype",
       // No limit, no objective.
       "memory_pool.capacity_bytes", "stop.max_events", "stop.max_simulated_seconds",
       "slo.ttft_seconds", "slo.tpot_seconds", "slo.max_itl_seconds", "slo.e2e_seconds",
       "workload.classes.slo.ttft_seconds", "workload.classes.slo.tpot_seconds",
       "workload.classes.slo.max_itl_seconds", "workload.classes.slo.e2e_seconds",
-      "workload.conversations.max_context_tokens", "report.window.duration_seconds",
+      "workload.conversations.max_context_tokens", "workload.max_in_flight", "report.window.duration_seconds",
       // The capacity follows from the device; the extent is the other of the two.
       "workers.memory.kv_blocks", "workload.num_requests", "workload.duration_seconds",
       // They say how to get others, and are gone when that is done.
@@ -163,7 +164,10 @@ const std::set<std::string>& MayBeAbsent() {
       "workers.calibration.all_reduce.bandwidth_bytes_per_second", "calibration.iteration_seconds",
       "calibration.sequence_seconds", "calibration.overlaps_host", "calibration.dense_factor",
       "calibration.prefill_dense_factor", "calibration.attention_factor",
-      "calibration.layer_seconds", "calibration.warm_up_seconds"};
+      "calibration.layer_seconds", "calibration.warm_up_seconds",
+      "calibration.attention_launch_seconds", "calibration.compute_factor",
+      "calibration.all_reduce_seconds", "workers.calibration.attention_launch_seconds",
+      "workers.calibration.compute_factor", "workers.calibration.all_reduce_seconds"};
   return fields;
 }
 

@@ -24,8 +24,9 @@ struct HardwarePreset {
   std::vector<EfficiencySurface> kernels;
 };
 
-// Sorted by name.
+// The models in the short form that tests go through, sorted by name.
 [[nodiscard]] std::vector<ModelPreset> ReadModelPresets();
+// Sorted by name.
 [[nodiscard]] std::vector<HardwarePreset> ReadHardwarePresets();
 // Fails an invariant when there is none of that name.
 [[nodiscard]] TransformerConfig ReadModelPreset(const std::string& name);

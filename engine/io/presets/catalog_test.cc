@@ -94,8 +94,14 @@ TEST(CatalogTest, TheModelsHardwareAndLengthsOfTheProjectAreThere) {
 TEST(CatalogTest, EveryModelResolvesWithoutFindings) {
   for (const std::string& name : ModelPresetNames()) {
     v1::Spec spec = SpecOf(name, "h200", "sharegpt");
-    spec.mutable_workers(0)->mutable_parallelism()->set_tensor(4);
-    EXPECT_THAT(Messages(PrepareSpec(spec, TracePolicy::NoPaths())), IsEmpty()) << name;
+    // Of one device that has room for any of them.
+    spec.mutable_workers(0)->mutable_hardware()->set_memory_bytes(int64_t{8} << 40);
+    const PreparedSpec prepared = PrepareSpec(spec, TracePolicy::NoPaths());
+    EXPECT_THAT(Messages(prepared), IsEmpty()) << name;
+    // The resolved one is its own resolution.
+    const PreparedSpec again = PrepareSpec(prepared.resolved, TracePolicy::NoPaths());
+    EXPECT_THAT(Messages(again), IsEmpty()) << name;
+    EXPECT_EQ(again.digest, prepared.digest) << name;
   }
 }
 

@@ -2,17 +2,51 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 #include <map>
+#include <sstream>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/io/profile/number_table.h"
+#include "engine/io/yaml/yaml_tree.h"
 
 namespace tokensim {
 namespace {
 
 namespace fs = std::filesystem;
+
+// The value of a key of a map; null: it has none.
+const YamlNode* Find(const YamlTree& tree, const YamlNode* map, std::string_view key) {
+  if (map == nullptr || map->kind != YamlNode::Kind::kMap) return nullptr;
+  for (size_t i = 0; i + 1 < map->children.size(); i += 2) {
+    if (tree.Get(map->children[i]).scalar == key) return &tree.Get(map->children[i + 1]);
+  }
+  return nullptr;
+}
+
+// Whether the bundle wants its skew.csv to be used: skew_fit.enabled, which may be left out.
+absl::Status ReadMeta(const fs::path& path, bool* use_skew) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  YamlTree tree;
+  int line = 0;
+  if (const absl::Status status = ParseYamlTree(text.str(), &tree, &line); !status.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path.string(), ":", line, ": ", std::string(status.message())));
+  }
+  if (tree.nodes.empty()) return absl::OkStatus();
+  const YamlNode* enabled = Find(tree, Find(tree, &tree.Get(0), "skew_fit"), "enabled");
+  if (enabled == nullptr) return absl::OkStatus();
+  if (enabled->scalar != "true" && enabled->scalar != "false") {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path.string(), ":", enabled->line, ": skew_fit.enabled is neither true nor false"));
+  }
+  *use_skew = enabled->scalar == "true";
+  return absl::OkStatus();
+}
 
 // Sizes of a column. Out of range becomes the nearest; CheckProfile refuses what is too small.
 std::vector<int32_t> Sizes(const std::vector<double>& column) {
@@ -110,7 +144,8 @@ std::string SourceOf(const fs::path& directory) {
 }  // namespace
 
 absl::StatusOr<ProfileTables> ReadProfile(const std::string& directory) {
-  const fs::path base(directory);
+  fs::path base = fs::path(directory).lexically_normal();
+  if (base.filename().empty()) base = base.parent_path();  // a slash at the end
   std::error_code error;
   if (!fs::is_directory(base, error)) {
     return absl::NotFoundError(absl::StrCat("no directory ", directory));
@@ -127,6 +162,9 @@ absl::StatusOr<ProfileTables> ReadProfile(const std::string& directory) {
   }
   if (status.ok() && fs::exists(base / "skew.csv", error)) {
     status = ReadSkew(base / "skew.csv", &tables.skew);
+  }
+  if (status.ok() && fs::exists(base.parent_path() / "meta.yaml", error)) {
+    status = ReadMeta(base.parent_path() / "meta.yaml", &tables.use_skew);
   }
   if (!status.ok()) return status;
   return tables;

@@ -7,6 +7,7 @@
 //   attention.csv     prefill_chunk,kv_prefill,n_decode,kv_decode,time_us
 //   moe.csv           tokens,activated_experts,time_us            (optional)
 //   skew.csv          n,nb,pc,alpha among others                  (optional)
+//   ../meta.yaml      skew_fit.enabled: whether to use skew.csv   (optional)
 //
 // Comma-separated with a header; columns in any order, others are ignored (docs/profiles.md). The
 // source is the last folders of the path. Thread-safe.

@@ -42,6 +42,18 @@ const char* RoleName(Role role) {
   return "";
 }
 
+const char* NameOf(Confidence confidence) {
+  switch (confidence) {
+    case Confidence::kMeasured:
+      return "measured";
+    case Confidence::kFitted:
+      return "fitted";
+    case Confidence::kAssumed:
+      return "assumed";
+  }
+  return "";
+}
+
 void Encode(const ClassSummary& from, v1::ClassReport* to) {
   to->set_name(from.name);
   to->set_priority(from.priority);
@@ -124,6 +136,8 @@ void Encode(const WorkerSummary& from, v1::WorkerReport* to) {
     v1::OperatorSource* source = to->add_operators();
     source->set_name(op.name);
     source->set_source(op.source);
+    source->set_confidence(NameOf(op.quality.confidence));
+    if (op.quality.error) source->set_error(*op.quality.error);
   }
   Encode(from.timeline, from.kv_blocks_total, from.kv_bytes_per_block, to->mutable_timeline());
 }

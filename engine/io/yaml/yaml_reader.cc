@@ -69,6 +69,17 @@ absl::Status Store(const absl::StatusOr<Value>& value, const FieldDescriptor& fi
   return absl::OkStatus();
 }
 
+// Notes in the list `unset` of the message, if it has one, that the field was written as null.
+bool Unset(const FieldDescriptor& field, Message* message) {
+  const FieldDescriptor* unset = message->GetDescriptor()->FindFieldByName("unset");
+  if (unset == nullptr || unset == &field || !unset->is_repeated() ||
+      unset->cpp_type() != FieldDescriptor::CPPTYPE_STRING) {
+    return false;
+  }
+  message->GetReflection()->AddString(message, unset, std::string(field.name()));
+  return true;
+}
+
 absl::StatusOr<std::string> ParseBytes(const std::string& text) {
   std::string bytes;
   if (!absl::Base64Unescape(text, &bytes)) {
@@ -237,6 +248,7 @@ void YamlReader::ReadFields(const YamlNode& map, Message* message, const std::st
 void YamlReader::ReadValue(uint32_t index, const FieldDescriptor& field, Message* message,
                            const std::string& path) {
   const YamlNode& node = tree_.Get(index);
+  if (node.kind == YamlNode::Kind::kNull && Unset(field, message)) return;
   if (field.is_map()) return ReadMap(node, field, message, path);
   if (field.is_repeated()) return ReadList(node, field, message, path);
   if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {

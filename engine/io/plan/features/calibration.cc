@@ -23,6 +23,9 @@ constexpr FieldRule kOperators[] = {
     Between("dense_factor", 0.5, 2).Default(1),
     Between("prefill_dense_factor", 0.5, 2).Default(1),
     Between("attention_factor", 0.5, 2).Default(1),
+    NotNegative("attention_launch_seconds", kMaxSeconds).Default(0),
+    Between("compute_factor", 1, 2).Default(1),
+    NotNegative("all_reduce_seconds", kMaxSeconds).Default(0),
     Flag("overlaps_host").Default(0)};
 constexpr FieldRule kWorker[] = {NotNegative("warm_up_seconds", kMaxSeconds).Default(0)};
 // Of the spec's own calibration: all workers share it.
@@ -34,8 +37,12 @@ constexpr FieldRule kAllReduce[] = {Positive("bandwidth_bytes_per_second", 1e21)
 constexpr int kMaxCaptureSizes = 1'000;
 constexpr int kMaxPoints = 1'000;
 
-// Fields of `own` over those of `base`. Lists are replaced, not joined.
+// Fields of `own` over those of `base`, less those that it unsets. Lists are replaced, not joined.
 v1::Calibration Over(v1::Calibration base, const v1::Calibration& own) {
+  for (const std::string& name : own.unset()) {
+    const auto* field = v1::Calibration::descriptor()->FindFieldByName(name);
+    if (field != nullptr) base.GetReflection()->ClearField(&base, field);
+  }
   if (own.capture_sizes_size() > 0) base.clear_capture_sizes();
   if (own.has_all_reduce()) base.clear_all_reduce();
   base.MergeFrom(own);
@@ -118,9 +125,21 @@ void CheckCaptureSizes(const Checker& check, const v1::Calibration& calibration)
   }
 }
 
+void CheckUnset(const Checker& check, const v1::Calibration& calibration) {
+  for (int i = 0; i < calibration.unset_size(); ++i) {
+    const std::string& name = calibration.unset(i);
+    if (v1::Calibration::descriptor()->FindFieldByName(name) == nullptr) {
+      check.Error(absl::StrCat("unset[", i, "]"),
+                  absl::StrCat("is '", name, "', which is no field of a calibration"));
+    }
+  }
+}
+
 void Expand(const TracePolicy& policy, const Checker& check, v1::Calibration* calibration) {
+  CheckUnset(check, *calibration);
   // Without them too, the figures given beside them are checked.
   if (ReadFile(policy, check, calibration)) ExpandPreset(check, calibration);
+  calibration->clear_unset();
   check.Length("source", calibration->source(), 4'000);
 }
 
@@ -201,7 +220,10 @@ CalibrationConfig ToCalibration(const v1::Calibration& c) {
   if (c.has_dense_factor()) config.dense_factor = c.dense_factor();
   if (c.has_prefill_dense_factor()) config.prefill_dense_factor = c.prefill_dense_factor();
   if (c.has_attention_factor()) config.attention_factor = c.attention_factor();
+  config.attention_launch_seconds = c.attention_launch_seconds();
+  if (c.has_compute_factor()) config.compute_factor = c.compute_factor();
   config.layer_seconds = c.layer_seconds();
+  config.all_reduce_seconds = c.all_reduce_seconds();
   const v1::AllReduce& all_reduce = c.all_reduce();
   if (all_reduce.message_bytes_size() > 0) {
     config.all_reduce = {{all_reduce.message_bytes().begin(), all_reduce.message_bytes().end()},

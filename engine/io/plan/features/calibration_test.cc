@@ -14,6 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -102,6 +103,75 @@ TEST(PrepareCalibrationTest, Ranges) {
   EXPECT_THAT(findings("no-such-host"), ElementsAre(HasSubstr("no-such-host")));
 }
 
+TEST(PrepareCalibrationTest, SustainedClocksOnlySlow) {
+  EXPECT_THAT(FindingsOf({{"calibration", "{compute_factor: 0.9}"}}),
+              ElementsAre("ERROR calibration.compute_factor: is 0.9; allowed are 1 .. 2"));
+  EXPECT_THAT(FindingsOf({{"calibration", "{attention_launch_seconds: -1us}"}}),
+              ElementsAre(HasSubstr("ERROR calibration.attention_launch_seconds: ")));
+}
+
+TEST_F(PrepareFilesTest, NullRemovesWhatAFileGives) {
+  Write("host.yaml", "iteration_seconds: 2ms\nlayer_seconds: 10us\n");
+  const double plain = Seconds(PrepareChanged({}));
+  const PreparedSpec both = Prepare({{"calibration", "{path: host.yaml}"}});
+  EXPECT_NEAR(Seconds(both), plain + 2e-3 + 32 * 10e-6, 1e-12);
+  const PreparedSpec one = Prepare({{"calibration", "{path: host.yaml, layer_seconds: null}"}});
+  ASSERT_TRUE(one.ok());
+  EXPECT_NEAR(Seconds(one), plain + 2e-3, 1e-12);
+  EXPECT_THAT(one.resolved.workers(0).calibration().unset(), IsEmpty());
+  // Through --set as well.
+  const PreparedSpec set =
+      Prepare({{"calibration", "{path: host.yaml}"}, {"calibration.iteration_seconds", "null"}});
+  EXPECT_NEAR(Seconds(set), plain + 32 * 10e-6, 1e-12);
+  EXPECT_THAT(Texts(Prepare({{"calibration", "{unset: [layers]}"}})),
+              ElementsAre("ERROR calibration.unset[0]: is 'layers', which is no field of a "
+                          "calibration"));
+}
+
+TEST(PrepareCalibrationTest, AnAllReduceOfItsOwnReplacesASurfaceLoudly) {
+  const Changes devices = {{"workers[0].hardware", "h100"},
+                           {"workers[0].compute", "{kernels: {}}"},
+                           {"workers[0].parallelism", "{tensor: 2}"}};
+  EXPECT_THAT(FindingsOf(devices), IsEmpty());
+  Changes replaced = devices;
+  replaced.emplace_back(
+      "calibration", "{all_reduce: {bandwidth_bytes_per_second: 250GB/s, latency_seconds: 10us}}");
+  EXPECT_THAT(FindingsOf(replaced),
+              ElementsAre(HasSubstr("WARNING calibration.all_reduce: replaces what was measured")));
+}
+
+TEST(PrepareCalibrationTest, WhatHasNoMeasurementIsNamed) {
+  const Changes experts = {{"model", "{preset: mixtral-8x7b, weight_dtype: int4}"},
+                           {"workers[0].hardware", "h100"},
+                           {"workers[0].compute", "{kernels: {}}"}};
+  EXPECT_THAT(FindingsOf(experts),
+              ElementsAre(AllOf(HasSubstr("WARNING workers[0].compute: has no measurement of "),
+                                HasSubstr("expert_gate_up_proj"), HasSubstr("expert_down_proj"))));
+}
+
+TEST_F(PrepareFilesTest, TheBundleSaysWhetherItsSkewCounts) {
+  Write("bundle/skew.csv", "n,nb,pc,alpha\n4,1,0,0.5\n64,1,0,0.5\n");
+  const auto skewed = [&](const std::string& profile) {
+    return Prepare({{"workers[0].compute", "{profile: {path: bundle" + profile + "}}"}})
+               .resolved.workers(0)
+               .compute()
+               .profile()
+               .tables()
+               .skew()
+               .alpha_size() > 0;
+  };
+  EXPECT_TRUE(skewed(""));
+  Write("meta.yaml", "skew_fit:\n  enabled: false\n");
+  EXPECT_FALSE(skewed(""));
+  EXPECT_TRUE(skewed(", skew: true"));
+  Write("meta.yaml", "skew_fit:\n  enabled: true\n");
+  EXPECT_TRUE(skewed(""));
+  EXPECT_FALSE(skewed(", skew: false"));
+  Write("meta.yaml", "skew_fit: {enabled: perhaps}\n");
+  EXPECT_THAT(Texts(Prepare({{"workers[0].compute", "{profile: {path: bundle}}"}})),
+              ElementsAre(HasSubstr("skew_fit.enabled is neither true nor false")));
+}
+
 TEST_F(PrepareFilesTest, ACalibrationCanBeAFile) {
   Write("host.yaml", "source: a run\niteration_seconds: 2ms\ncapture_sizes: [1, 2, 4]\n");
   const double plain = Seconds(PrepareChanged({}));
@@ -122,7 +192,9 @@ TEST_F(PrepareFilesTest, ACalibrationCanBeAFile) {
 TEST_F(PrepareFilesTest, AProfileBecomesTables) {
   const Changes changes = {{"workers[0].compute", "{profile: {path: bundle}}"}};
   const PreparedSpec prepared = Prepare(changes);
-  ASSERT_THAT(Texts(prepared), IsEmpty());
+  ASSERT_THAT(Texts(prepared),
+              ElementsAre("WARNING workers[0].compute: has no measurement of gate_up_proj "
+                          "(roofline), down_proj (roofline), lm_head (roofline)"));
   const v1::Profile& profile = prepared.resolved.workers(0).compute().profile();
   EXPECT_TRUE(profile.path().empty());
   EXPECT_EQ(profile.tables().attention().microseconds_size(), 4);

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "engine/io/plan/compile.h"
+#include "engine/io/plan/features/model_plan.h"
 #include "engine/io/plan/fields.h"
 
 namespace tokensim {
@@ -106,6 +106,7 @@ std::vector<EfficiencySurface> ToSurfaces(const v1::Hardware& hardware) {
     }
     to.efficiency.assign(from.efficiency().begin(), from.efficiency().end());
     to.source = from.source();
+    to.error = from.error();
   }
   return surfaces;
 }

@@ -29,6 +29,11 @@ constexpr FieldRule kFields[] = {
 // With host memory.
 constexpr FieldRule kSwapping[] = {Flag("overlap_swap").Default(0)};
 
+// Blocks of a KV cache are a token wide.
+bool IsKvType(v1::DataType type) {
+  return type <= v1::DATA_TYPE_INT4 || type == v1::DATA_TYPE_NVFP4;
+}
+
 // Tokens and bytes are blocks of one token.
 void ResolveBlockSize(const Checker& check, v1::Memory* m) {
   if (m->granularity() != v1::GRANULARITY_TOKEN && m->granularity() != v1::GRANULARITY_BYTE) return;
@@ -74,6 +79,11 @@ void ResolveMemory(const Checker& group_check, v1::WorkerGroup* group) {
   v1::Memory* m = group->mutable_memory();
   ResolveBlockSize(check, m);
   ResolveFields(check, kFields, m);
+  if (!check.Broken("kv_cache_dtype") && !IsKvType(m->kv_cache_dtype())) {
+    check.Error("kv_cache_dtype",
+                "is not a data type of a KV cache; allowed are fp32, bf16, fp16, fp8, int8, int4, "
+                "nvfp4");
+  }
   // The capacity follows from the rest unless it is given.
   if (m->has_kv_blocks()) {
     const int32_t null_blocks = TraitsOf(group->local_scheduler()).null_blocks;

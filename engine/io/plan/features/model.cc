@@ -1,11 +1,23 @@
 #include "engine/io/plan/features/model.h"
 
 #include "absl/strings/str_cat.h"
+#include "engine/io/plan/features/layers.h"
 #include "engine/io/plan/features/limits.h"
+#include "engine/io/plan/files.h"
+#include "engine/io/plan/model_import.h"
 #include "engine/io/presets/catalog.h"
 
 namespace tokensim {
 namespace {
+
+// `fields` on top of `base`. Lists of layers and types of parts are not mixed with those of the
+// base: a spec that says one type of all weights means all.
+v1::Model On(v1::Model base, const v1::Model& fields) {
+  if (!fields.layers().empty()) base.clear_layers();
+  if (fields.has_weight_dtype()) base.clear_weight_dtypes();
+  base.MergeFrom(fields);
+  return base;
+}
 
 void ExpandPreset(const Checker& check, v1::Model* model) {
   if (model->preset().empty()) return;
@@ -14,11 +26,32 @@ void ExpandPreset(const Checker& check, v1::Model* model) {
     check.NotFound("preset", "model preset", model->preset(), ModelPresetNames());
     return;
   }
-  v1::Model expanded = *preset;
-  expanded.MergeFrom(*model);
+  v1::Model expanded = On(*preset, *model);
   if (expanded.name().empty()) expanded.set_name(model->preset());
   expanded.clear_preset();
   *model = std::move(expanded);
+}
+
+// The file that the model names, in place of a preset.
+void ExpandConfig(const TracePolicy& policy, const Checker& check, v1::Model* model) {
+  if (model->config().empty()) return;
+  if (!model->preset().empty()) {
+    check.Error("config", "and preset do not go together");
+    return;
+  }
+  const std::string name = model->config();
+  const auto path = LocateFile(policy, name, "config");
+  if (!path.ok()) {
+    check.Error("config", std::string(path.status().message()));
+    return;
+  }
+  const absl::StatusOr<v1::Model> read = ReadModelFile(*path, v1::DATA_TYPE_UNSPECIFIED);
+  if (!read.ok()) {
+    check.Error("config", ReadError(policy, *path, name, read.status()));
+    return;
+  }
+  *model = On(*read, *model);
+  model->clear_config();
 }
 
 void CheckFigures(const Checker& check, const v1::Model& m) {
@@ -34,11 +67,8 @@ void CheckFigures(const Checker& check, const v1::Model& m) {
   if (m.has_max_position_embeddings()) {
     check.Range("max_position_embeddings", m.max_position_embeddings(), 2, kMaxLength);
   }
-  if (m.has_weight_dtype() && (!v1::DataType_IsValid(m.weight_dtype()) || m.weight_dtype() == 0)) {
-    check.Error("weight_dtype",
-                "is not a data type; allowed are fp32, bf16, fp16, fp8, int8, int4, fp8_block, "
-                "mxfp4, nvfp4, int4_g128, int4_g32");
-  }
+  if (m.has_mtp_layers()) check.Range("mtp_layers", m.mtp_layers(), 0, 100);
+  if (m.has_weight_dtype()) CheckDataType(check, "weight_dtype", m.weight_dtype());
 }
 
 void ResolveHeads(const Checker& check, v1::Model* m) {
@@ -52,6 +82,7 @@ void ResolveHeads(const Checker& check, v1::Model* m) {
   }
   if (m->has_head_dim() || !m->has_hidden_size() || m->hidden_size() < 1) return;
   if (m->hidden_size() % heads != 0) {
+    if (!m->layers().empty()) return;  // which may need none
     check.Missing("head_dim", absl::StrCat("is missing: hidden_size ", m->hidden_size(),
                                            " is not a multiple of num_attention_heads ", heads));
     return;
@@ -59,38 +90,41 @@ void ResolveHeads(const Checker& check, v1::Model* m) {
   m->set_head_dim(m->hidden_size() / heads);
 }
 
-void ResolveExperts(const Checker& check, v1::Model* m) {
-  if (!m->has_moe()) return;
-  const v1::MixtureOfExperts& moe = m->moe();
-  const bool total =
-      check.Required("moe.num_experts", moe.has_num_experts(), "how many experts a layer has");
-  const bool active = check.Required("moe.experts_per_token", moe.has_experts_per_token(),
-                                     "how many experts a token is sent to");
-  if (total && active && check.Range("moe.num_experts", moe.num_experts(), 2, 10'000)) {
-    check.Range("moe.experts_per_token", moe.experts_per_token(), 1, moe.num_experts());
+void RequireFigures(const Checker& check, const v1::Model& m) {
+  constexpr char kHint[] = "give it or a preset (`tokensim catalog models`)";
+  const bool layers = !m.layers().empty();
+  if (!layers) check.Required("num_layers", m.has_num_layers(), kHint);
+  check.Required("hidden_size", m.has_hidden_size(), kHint);
+  if (!layers) {
+    check.Required("num_attention_heads", m.has_num_attention_heads(), kHint);
+    check.Required("intermediate_size", m.has_intermediate_size(), kHint);
   }
+  check.Required("vocab_size", m.has_vocab_size(), kHint);
 }
 
 }  // namespace
 
-void ResolveModel(const std::string& path, bool required, v1::Model* model, Findings* findings) {
+void ResolveModel(const TracePolicy& policy, const std::string& path, bool required,
+                  v1::Model* model, Findings* findings) {
   const Checker check(findings, path);
   const int64_t errors = findings->errors();
-  ExpandPreset(check, model);
+  ExpandConfig(policy, check, model);
+  if (findings->errors() == errors) ExpandPreset(check, model);
   const bool expanded = findings->errors() == errors;
   CheckFigures(check, *model);
   ResolveHeads(check, model);
-  ResolveExperts(check, model);
+  if (model->has_moe()) {
+    ResolveMoe(Checker(findings, check.Path("moe")), model->mutable_moe());
+  }
   if (!model->has_gated_mlp()) model->set_gated_mlp(true);
   if (!model->has_tie_word_embeddings()) model->set_tie_word_embeddings(false);
   if (!model->has_weight_dtype()) model->set_weight_dtype(v1::DATA_TYPE_BF16);
-  if (!required || !expanded) return;
-  constexpr char kHint[] = "give it or a preset (`tokensim catalog models`)";
-  check.Required("num_layers", model->has_num_layers(), kHint);
-  check.Required("hidden_size", model->has_hidden_size(), kHint);
-  check.Required("num_attention_heads", model->has_num_attention_heads(), kHint);
-  check.Required("intermediate_size", model->has_intermediate_size(), kHint);
-  check.Required("vocab_size", model->has_vocab_size(), kHint);
+  if (model->mtp_layers() == 0) model->clear_mtp_layers();
+  if (expanded) {
+    ResolveLayers(check, model);
+    ResolveWeightDtypes(check, model);
+  }
+  if (required && expanded) RequireFigures(check, *model);
 }
 
 }  // namespace tokensim

@@ -1,8 +1,11 @@
 #include "engine/io/plan/features/parallelism.h"
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/io/plan/features/model_plan.h"
 #include "engine/io/plan/fields.h"
 
 namespace tokensim {
@@ -16,16 +19,18 @@ constexpr FieldRule kFields[] = {
 // With pipeline stages; as many as stages unless given.
 constexpr FieldRule kMicroBatches[] = {Integer("micro_batches", 1, 1'024)};
 
-void CheckTensor(const Checker& check, const v1::Model& model, const v1::Parallelism& p) {
-  if (!model.has_num_attention_heads()) return;
-  const int32_t heads = model.num_attention_heads();
-  const int32_t kv_heads = model.num_kv_heads();
-  if (heads % p.tensor() != 0) {
+void CheckTensor(const Checker& check, const SplitSizes& sizes, const v1::Parallelism& p) {
+  for (const int32_t heads : sizes.heads) {
+    if (heads % p.tensor() == 0) continue;
     check.Error("tensor", absl::StrCat("is ", p.tensor(),
                                        "; it must divide the model's attention heads, ", heads));
-  } else if (kv_heads > 0 && kv_heads % p.tensor() != 0 && p.tensor() % kv_heads != 0) {
+    return;
+  }
+  for (const int32_t kv_heads : sizes.kv_heads) {
+    if (kv_heads % p.tensor() == 0 || p.tensor() % kv_heads == 0) continue;
     check.Error("tensor", absl::StrCat("is ", p.tensor(), "; it must divide the model's KV heads, ",
                                        kv_heads, ", or be a multiple of them"));
+    return;
   }
 }
 
@@ -43,6 +48,16 @@ void ResolvePipeline(const Checker& check, const v1::Model* model, v1::Paralleli
   ResolveFields(check, kMicroBatches, p);
 }
 
+void CheckDivides(const Checker& check, const std::vector<int32_t>& experts, int32_t split) {
+  if (experts.empty()) check.Error("expert", "needs a model with experts (model.moe)");
+  for (const int32_t count : experts) {
+    if (count % split == 0) continue;
+    check.Error("expert",
+                absl::StrCat("is ", split, "; it must divide the model's experts, ", count));
+    return;
+  }
+}
+
 // The model is null when it has errors.
 void CheckExperts(const Checker& check, const v1::Model* model, const v1::Parallelism& p) {
   if (p.expert() == 1) return;
@@ -56,11 +71,8 @@ void CheckExperts(const Checker& check, const v1::Model* model, const v1::Parall
     check.Error("pipeline", "and replicas that share their experts do not go together");
   } else if (model == nullptr) {
     // Whether it has that many experts is not known.
-  } else if (!model->has_moe()) {
-    check.Error("expert", "needs a model with experts (model.moe)");
-  } else if (model->moe().num_experts() % p.expert() != 0) {
-    check.Error("expert", absl::StrCat("is ", p.expert(), "; it must divide the model's experts, ",
-                                       model->moe().num_experts()));
+  } else {
+    CheckDivides(check, SplitSizesOf(*model).experts, p.expert());
   }
 }
 
@@ -68,7 +80,7 @@ void CheckExperts(const Checker& check, const v1::Model* model, const v1::Parall
 
 void ResolveParallelism(const Checker& check, const v1::Model* model, v1::Parallelism* p) {
   ResolveFields(check, kFields, p);
-  if (model != nullptr && !check.Broken("tensor")) CheckTensor(check, *model, *p);
+  if (model != nullptr && !check.Broken("tensor")) CheckTensor(check, SplitSizesOf(*model), *p);
   ResolvePipeline(check, model, p);
   if (!check.Broken("tensor") && !check.Broken("data") && !check.Broken("expert")) {
     CheckExperts(check, model, *p);

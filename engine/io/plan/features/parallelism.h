@@ -3,7 +3,7 @@
 #pragma once
 
 #include "engine/io/plan/findings.h"
-#include "engine/model/transformer.h"
+#include "engine/model/parallelism.h"
 #include "tokensim/v1/spec.pb.h"
 
 namespace tokensim {

@@ -75,6 +75,7 @@ bool ReadTables(const TracePolicy& policy, const Checker& check, v1::Profile* pr
     return false;
   }
   *profile->mutable_tables() = ToMessage(*tables);
+  if (!profile->has_skew()) profile->set_skew(tables->use_skew);
   profile->clear_path();
   return true;
 }

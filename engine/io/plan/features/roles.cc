@@ -17,6 +17,7 @@ v1::Model KvLayout(const v1::Model& model) {
   layout.clear_name();
   layout.clear_source();
   layout.clear_weight_dtype();
+  layout.clear_weight_dtypes();
   layout.clear_max_position_embeddings();
   return layout;
 }

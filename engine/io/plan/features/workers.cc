@@ -16,6 +16,7 @@
 #include "engine/io/plan/features/local_scheduler.h"
 #include "engine/io/plan/features/memory.h"
 #include "engine/io/plan/features/model.h"
+#include "engine/io/plan/features/model_plan.h"
 #include "engine/io/plan/features/parallelism.h"
 #include "engine/io/plan/features/placement.h"
 #include "engine/io/plan/features/roles.h"
@@ -76,18 +77,31 @@ void WarnOfScaleUp(const Checker& check, const v1::WorkerGroup& group) {
   if (!warn("tensor", group.parallelism().tensor())) warn("expert", group.parallelism().expert());
 }
 
+// Tiles are chosen for one shape of attention and one type of weights.
+void CheckTiles(const Checker& check, const v1::Model& resolved) {
+  if (!ModelIsKnown(resolved)) return;
+  const Model model = ToModel(resolved, v1::DATA_TYPE_BF16);
+  if (model.plain_attention() && model.one_format()) return;
+  check.Error("compute",
+              "of tiles knows only models with the same full attention of heads in every layer and "
+              "one type of weights; roofline knows the others");
+}
+
 // `known`: the compute model and the memory could be read.
-void ResolveDevices(const Checker& check, const v1::Spec& spec, bool known,
-                    v1::WorkerGroup* group) {
+void ResolveDevices(const TracePolicy& policy, const Checker& check, const v1::Spec& spec,
+                    bool known, v1::WorkerGroup* group) {
   Findings* const findings = check.findings();
   const bool figures = known && NeedsFigures(*group);
   if (group->model().ByteSizeLong() == 0) group->clear_model();  // it says nothing
   if (group->has_model()) {
-    ResolveModel(check.Path("model"), figures, group->mutable_model(), findings);
+    ResolveModel(policy, check.Path("model"), figures, group->mutable_model(), findings);
   }
   const bool model_known = !findings->Broken(group->has_model() ? check.Path("model") : "model");
   ResolveParallelism(Checker(findings, check.Path("parallelism")),
                      model_known ? &ModelOf(spec, *group) : nullptr, group->mutable_parallelism());
+  if (known && model_known && TraitsOf(group->compute()).needs_tiles) {
+    CheckTiles(check, ModelOf(spec, *group));
+  }
   if (figures && !group->has_hardware()) {
     check.Missing("hardware", "is missing: name a preset (`tokensim catalog hardware`)");
     return;
@@ -124,7 +138,7 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
   // What a compute model that could not be read would need is not known.
   const bool known =
       !check.Broken("compute") && !check.Broken("memory") && !findings->Broken("memory");
-  ResolveDevices(check, *spec, known, group);
+  ResolveDevices(policy, check, *spec, known, group);
   ApplyEngineScheduler(engine, ModelOf(*spec, *group), group);
   ResolveLocalScheduler(check.Path("local_scheduler"), ModelOf(*spec, *group),
                         group->mutable_local_scheduler(), findings);
@@ -150,7 +164,7 @@ void CheckNames(const v1::Spec& spec, Findings* findings) {
 }
 
 // The spec's own model must be complete when a group relies on it.
-void ResolveSharedModel(v1::Spec* spec, Findings* findings) {
+void ResolveSharedModel(const TracePolicy& policy, v1::Spec* spec, Findings* findings) {
   bool needed = false;
   for (int i = 0; i < spec->workers_size(); ++i) {
     const Checker check(findings, absl::StrCat("workers[", i, "]"));
@@ -162,7 +176,7 @@ void ResolveSharedModel(v1::Spec* spec, Findings* findings) {
   // An empty one says nothing.
   if (!needed && spec->model().ByteSizeLong() == 0) spec->clear_model();
   if (spec->has_model()) {
-    ResolveModel("model", needed, spec->mutable_model(), findings);
+    ResolveModel(policy, "model", needed, spec->mutable_model(), findings);
   } else if (needed) {
     findings->Missing("model", "is missing: name a preset (`tokensim catalog models`)");
   }
@@ -188,7 +202,7 @@ void ResolveWorkers(const TracePolicy& policy, v1::Spec* spec, Findings* finding
     return;
   }
   if (spec->has_engine()) ResolveEngine(Checker(findings, ""), spec->mutable_engine());
-  ResolveSharedModel(spec, findings);
+  ResolveSharedModel(policy, spec, findings);
   ResolveSharedCalibration(policy, spec, findings);
   int64_t workers = 0;
   for (int i = 0; i < spec->workers_size(); ++i) {

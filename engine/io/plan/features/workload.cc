@@ -20,6 +20,7 @@ namespace {
 // One of the two. Of a trace all rows unless given.
 constexpr FieldRule kDuration[] = {Positive("duration_seconds", kMaxSimulatedSeconds)};
 constexpr FieldRule kRequests[] = {Integer("num_requests", 1, kMaxRequests)};
+constexpr FieldRule kPlaces[] = {Integer("max_in_flight", 1, 10'000'000)};
 
 // What a trace stands for when the spec leaves it out, and whether it is used at all.
 void ResolveTraceUse(const TracePolicy& policy, v1::Workload* workload, Findings* findings) {
@@ -109,6 +110,17 @@ void ResolveExtent(const Checker& check, v1::Workload* workload) {
   }
 }
 
+void ResolveMaxInFlight(const Checker& check, v1::Workload* workload) {
+  if (!workload->has_max_in_flight() || !ResolveFields(check, kPlaces, workload)) return;
+  const char* other = workload->arrival().has_closed_loop() ? "arrival.closed_loop has users"
+                      : workload->has_conversations() || HasTraceConversations(*workload)
+                          ? "conversations have one request at a time"
+                          : nullptr;
+  if (other != nullptr) {
+    check.Error("max_in_flight", absl::StrCat("is for requests that wait for nothing else; ", other));
+  }
+}
+
 }  // namespace
 
 void ResolveWorkload(const TracePolicy& policy, v1::Workload* workload, Findings* findings) {
@@ -121,6 +133,7 @@ void ResolveWorkload(const TracePolicy& policy, v1::Workload* workload, Findings
   ResolveConversations(workload, findings);
   ResolvePrefixGroups(workload, findings);
   ResolveClasses(workload, findings);
+  ResolveMaxInFlight(check, workload);
   if (!workload->has_trace()) return;
   const bool used = workload->arrival().has_trace() || workload->lengths().has_trace() ||
                     std::any_of(workload->classes().begin(), workload->classes().end(),
@@ -159,6 +172,7 @@ Workload CompileWorkload(const v1::Workload& workload) {
   if (workload.has_prefix_groups()) {
     compiled.prefix_groups = ToPrefixGroups(workload.prefix_groups());
   }
+  compiled.max_in_flight = workload.max_in_flight();
   for (const v1::ClientClass& client : workload.classes()) {
     compiled.classes.push_back({client.share(), std::nullopt});
     if (client.has_lengths()) compiled.classes.back().lengths = ToLengths(client.lengths());
