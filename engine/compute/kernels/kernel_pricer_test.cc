@@ -224,13 +224,15 @@ TEST(ShippedSurfacesTest, AreOfTheMeasuredDevices) {
       EXPECT_NO_THROW(EfficiencyGrid{surface});
       EXPECT_NE(surface.source.find("AIConfigurator"), std::string::npos);
       EXPECT_GT(surface.error, 0.01);
-      EXPECT_LT(surface.error, 0.24);
+      EXPECT_LT(surface.error, 0.41);  // experts of a model that was not seen, in mxfp4
       const auto names = AxesOf(surface.kernel);
       ASSERT_EQ(surface.axes.size(), names.size());
       for (size_t i = 0; i < names.size(); ++i) EXPECT_EQ(surface.axes[i].name, names[i]);
     }
   }
-  EXPECT_EQ(files, (std::vector<std::string>{"a100-80g", "h100", "h200", "l40s", "rtx-pro-6000"}));
+  EXPECT_EQ(files, (std::vector<std::string>{"a100-80g", "b200", "b300", "gb200", "gb300", "h100",
+                                             "h200", "l40s", "rtx-pro-6000",
+                                             "rtx-pro-6000-server"}));
 }
 
 // No operator beats the peaks of its device, whatever the sizes.
