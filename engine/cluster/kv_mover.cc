@@ -115,15 +115,14 @@ void KvMover::StartKv(uint32_t index, SimTime first_layer, SimTime last_layer, S
   Move& move = moves_[index];
   const WorkerPlan& sender = plan_.workers[static_cast<size_t>(move.from)];
   move.start = now;
-  move.transfer =
-      network_.Start(now,
-                     network_.KvTransfer({.from = move.from,
-                                          .to = move.to,
-                                          .bytes = move.tokens * sender.kv_bytes_per_token,
-                                          .layers = sender.num_layers,
-                                          .first_layer = first_layer,
-                                          .last_layer = last_layer}),
-                     index);
+  move.transfer = network_.Start(now,
+                                 network_.KvTransfer({.from = move.from,
+                                                      .to = move.to,
+                                                      .bytes = sender.KvBytes(move.tokens),
+                                                      .layers = sender.num_layers,
+                                                      .first_layer = first_layer,
+                                                      .last_layer = last_layer}),
+                                 index);
 }
 
 // The cache is there: the sender gives up its blocks, the receiver goes on.
@@ -132,13 +131,12 @@ void KvMover::FinishKv(uint32_t index, SimTime now) {
   LiveRequest& r = slab_[move.request];
   Worker& sender = At(move.from);
   if (observer_ != nullptr) {
-    observer_->OnEvent(now,
-                       TransferredEvent{.request_id = r.id,
-                                        .from = move.from,
-                                        .to = move.to,
-                                        .start = move.start,
-                                        .bytes = move.tokens * sender.plan().kv_bytes_per_token,
-                                        .tokens = move.tokens});
+    observer_->OnEvent(now, TransferredEvent{.request_id = r.id,
+                                             .from = move.from,
+                                             .to = move.to,
+                                             .start = move.start,
+                                             .bytes = sender.plan().KvBytes(move.tokens),
+                                             .tokens = move.tokens});
   }
   const SimTime since = std::max(move.start, r.last_token);
   SimTime& moved = slab_.Extras(move.request).kv_transfer;
@@ -179,9 +177,8 @@ void KvMover::Load(int32_t worker, RequestHandle handle, SimTime now) {
   }
   const bool from_pool = r.kv_source == KvSource::kPool;
   const auto kind = from_pool ? MoveKind::kPoolFetch : MoveKind::kSwapIn;
-  TransferSpec spec{.bytes = r.kv_tokens * At(worker).plan().kv_bytes_per_token,
-                    .first_release = now,
-                    .last_release = now};
+  TransferSpec spec{
+      .bytes = At(worker).plan().KvBytes(r.kv_tokens), .first_release = now, .last_release = now};
   if (from_pool) {
     if (pool_link_) spec.path.Append(*pool_link_);
     spec.extra_latency_seconds = pool_->LookUpSeconds(worker, r.kv_tokens);
@@ -195,9 +192,8 @@ void KvMover::Load(int32_t worker, RequestHandle handle, SimTime now) {
 
 void KvMover::SwapOut(int32_t worker, int64_t blocks, SimTime now) {
   const WorkerPlan& plan = At(worker).plan();
-  TransferSpec spec{.bytes = blocks * plan.block_size * plan.kv_bytes_per_token,
-                    .first_release = now,
-                    .last_release = now};
+  TransferSpec spec{
+      .bytes = blocks * plan.KvBlockBytes(), .first_release = now, .last_release = now};
   spec.path.Append(host_links_[static_cast<size_t>(worker)]);
   StartLoad(NewMove(MoveKind::kSwapOut, MoveState::kUnderWay, kNoRequest, worker, worker, 0), spec,
             now);
@@ -215,13 +211,12 @@ void KvMover::FinishLoad(uint32_t index, SimTime now) {
   if (move.kind == MoveKind::kPoolFetch) {
     pool_->FinishFetch(r.conversation, move.tokens, now);
     if (observer_ != nullptr) {
-      observer_->OnEvent(now,
-                         TransferredEvent{.request_id = r.id,
-                                          .from = -1,
-                                          .to = move.to,
-                                          .start = move.start,
-                                          .bytes = move.tokens * worker.plan().kv_bytes_per_token,
-                                          .tokens = move.tokens});
+      observer_->OnEvent(now, TransferredEvent{.request_id = r.id,
+                                               .from = -1,
+                                               .to = move.to,
+                                               .start = move.start,
+                                               .bytes = worker.plan().KvBytes(move.tokens),
+                                               .tokens = move.tokens});
     }
   } else if (observer_ != nullptr) {
     observer_->OnEvent(now, SwappedEvent{.request_id = r.id,

@@ -36,7 +36,7 @@ void PoolTier::FinishBlockingFetch(int64_t conversation, int32_t worker, int32_t
                                    SimTime now) {
   FinishFetch(conversation, tokens, now);
   ++link_.transfers;
-  link_.bytes += tokens * plan_.workers[static_cast<size_t>(worker)].kv_bytes_per_token;
+  link_.bytes += plan_.workers[static_cast<size_t>(worker)].KvBytes(tokens);
 }
 
 void PoolTier::Unpin(int64_t conversation, SimTime now) {
@@ -72,7 +72,7 @@ SimTime PoolTier::FetchFromPool(int32_t worker, int32_t tokens, SimTime now) {
   SimTime end = after(now, latency);
   if (config_.link->bandwidth_bytes_per_second > 0) {
     const WorkerPlan& receiver = plan_.workers[static_cast<size_t>(worker)];
-    const auto bytes = static_cast<double>(tokens * receiver.kv_bytes_per_token);
+    const auto bytes = static_cast<double>(receiver.KvBytes(tokens));
     end = after(std::max(link_.free, end), bytes / config_.link->bandwidth_bytes_per_second);
     link_.free = end;
   }

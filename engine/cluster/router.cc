@@ -62,14 +62,15 @@ Router::Router(const Plan& plan, const RequestSlab& slab, const std::deque<Worke
   if (plan.transfer_scheduler->traits().wants_finishes) {
     finish_listeners_.push_back(transfer_scheduler_.get());
   }
+  bool any_decoder = false;
   for (size_t i = 0; i < plan.workers.size(); ++i) {
     const WorkerPlan& worker = plan.workers[i];
     signals_.kv_total[i] = worker.kv_blocks;
     any_prefix_cache_ = any_prefix_cache_ || worker.prefix_caching;
     if (worker.role == Role::kPrefill) continue;
-    const int64_t tokens = worker.kv_blocks * worker.block_size;
-    decoders_differ_ =
-        decoders_differ_ || (largest_decode_tokens_ > 0 && largest_decode_tokens_ != tokens);
+    const int64_t tokens = worker.KvTokens();
+    decoders_differ_ = decoders_differ_ || (any_decoder && largest_decode_tokens_ != tokens);
+    any_decoder = true;
     largest_decode_tokens_ = std::max(largest_decode_tokens_, tokens);
   }
   if (plan.signal_delay > 0) signals_.refreshes = 1;
@@ -134,7 +135,7 @@ int32_t Router::ChooseNext(const LiveRequest& r, int32_t from) {
 int32_t Router::FindTarget(int32_t from, RequestHandle request) {
   const LiveRequest& r = slab_[request];
   const WorkerState& sender = At(from).state();
-  const int64_t blocks = sender.BlocksFor(sender.decodes().Computed(r));
+  const int32_t tokens = sender.decodes().Computed(r);
   int32_t best = -1;
   int64_t most = 0;
   const int32_t block_size = At(from).plan().block_size;
@@ -147,7 +148,8 @@ int32_t Router::FindTarget(int32_t from, RequestHandle request) {
         worker.CheckFits(r.input_tokens, TotalTokens(r)) != RejectReason::kNone) {
       continue;
     }
-    const int64_t free = worker.state().free_blocks() - 2 * blocks - worker.state().decode_count();
+    const WorkerState& state = worker.state();
+    const int64_t free = state.free_blocks() - 2 * state.BlocksFor(tokens) - state.decode_count();
     if (free > most) {
       most = free;
       best = candidate;

@@ -307,7 +307,7 @@ void SummarizeWorkers(const Plan& plan, const Results& results, Report* report) 
     summary.block_size = worker.block_size;
     summary.role = worker.role;
     summary.node = worker.node;
-    summary.kv_bytes_per_block = worker.kv_bytes_per_token * worker.block_size;
+    summary.kv_bytes_per_block = worker.KvBlockBytes();
     summary.host_blocks_total = worker.host_blocks;
     if (changes_workers) summary.prefilled = summary.stats.prefilled;
     if (worker.compute != nullptr && (i == 0 || worker.compute != plan.workers[i - 1].compute)) {

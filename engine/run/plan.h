@@ -13,6 +13,7 @@
 #include "engine/base/time.h"
 #include "engine/compute/compute_model.h"
 #include "engine/hardware/topology.h"
+#include "engine/memory/block_layout.h"
 #include "engine/memory/memory_pool.h"
 #include "engine/workload/workload.h"
 
@@ -69,6 +70,9 @@ struct WorkerPlan {
   LocalSchedulerConfig scheduler;
   int64_t kv_blocks = 0;  // usable blocks, >= 1
   int32_t block_size = 16;
+  // Of a model whose layers do not all keep every token: then block_size is what prefix lengths are
+  // rounded to. Null: a request holds ceil(tokens / block_size) blocks.
+  std::shared_ptr<const BlockLayout> layout;
   int64_t max_model_len = 0;  // longest input + output, >= 2
 
   Role role = Role::kBoth;
@@ -91,6 +95,19 @@ struct WorkerPlan {
   int32_t lockstep_ranks = 1;
   // kLog: any. kSubmit and kPutKv after an operator: when the KV cache of each layer is sent.
   std::vector<Breakpoint> breakpoints;
+
+  // The most tokens that one request can have in its KV cache.
+  [[nodiscard]] int64_t KvTokens() const {
+    return layout == nullptr ? kv_blocks * block_size
+                             : layout->MostTokens(kv_blocks, max_model_len);
+  }
+  // Of the KV cache of so many tokens, when it is sent.
+  [[nodiscard]] int64_t KvBytes(int64_t tokens) const {
+    return layout == nullptr ? tokens * kv_bytes_per_token : layout->Bytes(tokens);
+  }
+  [[nodiscard]] int64_t KvBlockBytes() const {
+    return layout == nullptr ? kv_bytes_per_token * block_size : layout->block_bytes();
+  }
 };
 
 // A kind of client.

@@ -50,6 +50,7 @@ struct Batch {
   int64_t prefill_tokens = 0;
   FlatList<PrefillChunk> chunks;
   FlatList<RequestHandle> chunk_requests;
+  FlatList<WindowContext> windows;  // of the decodes, that the compute model asks for
 
   FlatList<RequestHandle> admitted;    // entered the running set
   FlatList<Preemption> preempted;      // left it when the batch was formed
@@ -78,7 +79,8 @@ struct Batch {
             .padding_count = padding,
             .sampled_count = decodes + padding + completed_prefills,
             .prefill_tokens = prefill_tokens,
-            .prefill = chunks};
+            .prefill = chunks,
+            .windows = windows};
   }
 
   void Clear() {
@@ -86,6 +88,7 @@ struct Batch {
     context = longest = prefill_tokens = swapped_blocks = 0;
     chunks.clear();
     chunk_requests.clear();
+    windows.clear();
     admitted.clear();
     preempted.clear();
     changes.clear();

@@ -13,6 +13,7 @@ BatchBuilder::BatchBuilder(RequestSlab& slab, const WorkerStateConfig& config,
       swaps_(scheduler.preemption == PreemptionMode::kSwap),
       kv_({.kv_blocks = config.kv_blocks,
            .block_size = config.block_size,
+           .layout = config.layout,
            .prefix_caching = config.prefix_caching,
            .host_blocks = config.host_blocks,
            .watermark = scheduler.watermark,
@@ -20,6 +21,8 @@ BatchBuilder::BatchBuilder(RequestSlab& slab, const WorkerStateConfig& config,
       queues_(slab, *scheduler.queue_order, config.classes),
       running_(slab,
                {.block_size = config.block_size,
+                .layout = config.layout,
+                .windows = config.windows,
                 .tracks_longest = config.tracks_longest,
                 .classes = config.classes},
                *scheduler.victim, &queues_),
@@ -116,6 +119,14 @@ void BatchBuilder::ScheduleDecodes() {
   batch_->decodes = decodes.count();
   batch_->context = decodes.computed_sum() + decodes.count();
   if (config_.tracks_longest) batch_->longest = decodes.longest() + 1;
+  if (decodes.groups() != nullptr && decodes.count() > 0) SetWindows();
+}
+
+void BatchBuilder::SetWindows() {
+  batch_->windows.clear();
+  for (const WindowContext& context : running_.decodes().groups()->windows()) {
+    batch_->windows.push_back(context);
+  }
 }
 
 void BatchBuilder::AddLateDecode(RequestHandle handle) {
@@ -126,6 +137,7 @@ void BatchBuilder::AddLateDecode(RequestHandle handle) {
   ++batch_->decodes;
   batch_->context += ProgressOf(handle).computed + 1;
   if (config_.tracks_longest) batch_->longest = decodes.longest() + 1;
+  if (decodes.groups() != nullptr) SetWindows();
 }
 
 void BatchBuilder::ContinuePrefill(RequestHandle handle, int32_t tokens) {
@@ -159,7 +171,9 @@ void BatchBuilder::AdmitFront(const Admission& admission, int32_t tokens) {
 std::optional<int32_t> BatchBuilder::AdmitRemoteFront() {
   const LiveRequest& next = front();
   const int32_t tokens = next.resumes() ? next.kv_tokens + 1 : next.prefill_target();
-  if (!kv_.HasRoom(BlocksFor(tokens), !next.ran_here, slots_used() == 0)) return std::nullopt;
+  if (!kv_.HasRoom(kv_.BlocksToReach(next.kv_tokens, tokens), !next.ran_here, slots_used() == 0)) {
+    return std::nullopt;
+  }
   const RequestHandle handle = PopFront();
   LiveRequest& r = slab_[handle];
   if (r.kv_source == KvSource::kHost && !config_.overlap_swap) {

@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "engine/base/invariant.h"
 #include "engine/run/plan.h"
@@ -34,6 +35,8 @@ namespace tokensim {
 struct WorkerStateConfig {
   int64_t kv_blocks = 0;
   int32_t block_size = 16;
+  const BlockLayout* layout = nullptr;   // outlives it; null: none but blocks of block_size
+  std::vector<AttentionWindow> windows;  // that the compute model asks for
   bool prefix_caching = false;
   int64_t host_blocks = 0;
   bool overlap_swap = false;
@@ -54,7 +57,12 @@ class BatchBuilder {
   [[nodiscard]] int64_t free_blocks() const { return kv_.pool().free(); }
   // Of them, kept for the rest of prompts whose beginning loads or is loaded.
   [[nodiscard]] int64_t promised_blocks() const { return kv_.promised(); }
+  // What a request holds with so many tokens in the cache.
   [[nodiscard]] int64_t BlocksFor(int32_t tokens) const { return kv_.BlocksFor(tokens); }
+  // What a request that does not decode has to get to compute `tokens` more.
+  [[nodiscard]] int64_t BlocksToExtend(const LiveRequest& r, int32_t tokens) const {
+    return kv_.BlocksToAdd(r.computed, r.computed + tokens);
+  }
   // Requests that take a place of max_num_seqs.
   [[nodiscard]] int32_t slots_used() const { return running_.places() + queues_.places(); }
   [[nodiscard]] int32_t running_count() const { return running_.count(); }
@@ -187,7 +195,8 @@ class BatchBuilder {
  private:
   // Blocks that a waiting request is admitted with, if nothing of it is found.
   [[nodiscard]] int64_t QueuedBlocks(const LiveRequest& r) const {
-    return BlocksFor(r.resumes() ? r.kv_tokens + 1 : r.prefill_target());
+    return r.resumes() ? kv_.BlocksToReach(r.kv_tokens, r.kv_tokens + 1)
+                       : kv_.BlocksToReach(0, r.prefill_target());
   }
   // Takes the front out of its queue.
   RequestHandle PopFront();
@@ -197,6 +206,7 @@ class BatchBuilder {
   void Resume(RequestHandle handle);
   void AddChunk(RequestHandle handle, int32_t tokens);
   void AddLateDecode(RequestHandle handle);
+  void SetWindows();
 
   RequestSlab& slab_;
   const WorkerStateConfig config_;

@@ -17,31 +17,48 @@
 //                  when they surface. Only for compute models that ask, as join and leave cost
 //                  O(log n).
 //
+//   groups         layers that do not all keep every token have blocks in groups: what is due, what
+//                  windows give up, and what is attended to through them is for DecodeGroups.
+//
 // Join, leave and the work per iteration are O(1) otherwise.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <queue>
 #include <vector>
 
 #include "engine/base/invariant.h"
+#include "engine/memory/block_layout.h"
+#include "engine/worker/decode_groups.h"
 #include "engine/worker/live_request.h"
 
 namespace tokensim {
 
 class DecodeSet {
  public:
-  DecodeSet(RequestSlab& slab, int32_t block_size, bool tracks_longest = false)
+  // `layout`: null when all blocks hold `block_size` tokens of every layer. `windows`: of the
+  // compute model.
+  DecodeSet(RequestSlab& slab, int32_t block_size, bool tracks_longest = false,
+            const BlockLayout* layout = nullptr, const std::vector<AttentionWindow>& windows = {})
       : slab_(slab),
         phase_(static_cast<size_t>(block_size)),
         calendar_(kCalendarSize, kNoRequest),
-        tracks_longest_(tracks_longest) {}
+        tracks_longest_(tracks_longest) {
+    if (layout == nullptr && windows.empty()) return;
+    const BlockLayout plain({.groups = {{.block_size = block_size}}});
+    groups_ = std::make_unique<DecodeGroups>(layout == nullptr ? plain : *layout, windows);
+  }
 
   [[nodiscard]] int32_t count() const { return count_; }
   // Sum over the members of the tokens in the cache before the next iteration.
   [[nodiscard]] int64_t computed_sum() const { return computed_sum_; }
   // Members that need a new block for the next iteration.
-  [[nodiscard]] int64_t blocks_due() const { return phase_[cursor_]; }
+  [[nodiscard]] int64_t blocks_due() const {
+    return groups_ == nullptr ? phase_[cursor_] : groups_->blocks_due();
+  }
+  // Null: all layers keep every token, and the compute model asks for no window.
+  [[nodiscard]] const DecodeGroups* groups() const { return groups_.get(); }
   // The greatest number of them of one member; 0 without members, or when it is not tracked.
   [[nodiscard]] int64_t longest() {
     while (!left_.empty() && left_.top() == joined_.top()) {
@@ -74,6 +91,7 @@ class DecodeSet {
     ++count_;
     computed_sum_ += r.computed;
     if (tracks_longest_) joined_.push(r.computed - next_iteration_);
+    if (groups_ != nullptr) groups_->Join(r.computed);
     RequestHandle& head = calendar_[Bucket(LastIteration(r))];
     r.calendar_prev = kNoRequest;
     r.calendar_next = head;
@@ -98,14 +116,16 @@ class DecodeSet {
     r.decoding = false;
     computed_sum_ -= computed;
     if (tracks_longest_) left_.push(computed - next_iteration_);
+    if (groups_ != nullptr) groups_->Leave(computed);
     TOKENSIM_INVARIANT(count_ >= 0 && computed_sum_ >= 0, "decode aggregates below zero");
   }
 
-  // An iteration ended: every member got a token.
-  void Advance() {
+  // An iteration ended: every member got a token. The blocks that windows give up.
+  int64_t Advance() {
     computed_sum_ += count_;
     ++next_iteration_;
     if (++cursor_ == phase_.size()) cursor_ = 0;
+    return groups_ == nullptr ? 0 : groups_->Advance();
   }
 
   // Whether anyone may get its last token in the next iteration (never a wrong "no").
@@ -135,6 +155,7 @@ class DecodeSet {
   RequestSlab& slab_;
   std::vector<int32_t> phase_;  // indexed by iteration modulo block size
   std::vector<RequestHandle> calendar_;
+  std::unique_ptr<DecodeGroups> groups_;
   uint32_t cursor_ = 0;  // next_iteration_ modulo block size
   int32_t count_ = 0;
   int64_t computed_sum_ = 0;

@@ -56,7 +56,8 @@ bool KvManager::HasRoom(int64_t blocks, bool is_new, bool alone) const {
 bool KvManager::Fits(const LiveRequest& r, const Admission& admission, int32_t tokens,
                      bool alone) const {
   const int64_t hits = static_cast<int64_t>(hits_.size());
-  const int64_t blocks = BlocksFor(tokens) - admission.held_blocks - hits + admission.free_hits;
+  const int64_t blocks =
+      BlocksToReach(admission.cached, tokens) - admission.held_blocks - hits + admission.free_hits;
   if (admission.held_blocks > 0) return blocks <= pool_.free();  // it has been admitted
   return HasRoom(blocks, !r.ran_here, alone);
 }
@@ -68,7 +69,8 @@ void KvManager::Admit(LiveRequest* r, const Admission& admission, int32_t tokens
     r->registered_blocks = static_cast<int32_t>(hits_.size());
   }
   const int64_t held = std::max(admission.held_blocks, static_cast<int64_t>(hits_.size()));
-  pool_.Allocate(BlocksFor(admission.cached + tokens) - held);
+  pool_.Allocate(BlocksFor(admission.cached) +
+                 BlocksToAdd(admission.cached, admission.cached + tokens) - held);
   r->computed = admission.cached;
 }
 
@@ -146,7 +148,7 @@ int64_t KvManager::SwapIn(LiveRequest* r) {
 void KvManager::BeginLoad(const LiveRequest& r) {
   const int64_t blocks = BlocksFor(r.kv_tokens);
   pool_.Allocate(blocks);
-  if (!r.resumes()) promised_ += BlocksFor(r.prefill_target()) - blocks;
+  if (!r.resumes()) promised_ += BlocksToReach(r.kv_tokens, r.prefill_target()) - blocks;
 }
 
 void KvManager::FinishLoad(LiveRequest* r) {

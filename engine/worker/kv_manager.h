@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/memory/block_layout.h"
 #include "engine/memory/block_pool.h"
 #include "engine/memory/host_tier.h"
 #include "engine/worker/live_request.h"
@@ -43,6 +44,8 @@ struct Admission {
 struct KvConfig {
   int64_t kv_blocks = 0;
   int32_t block_size = 16;
+  // Outlives the manager; null: none but blocks of block_size. With one, no prefix caching.
+  const BlockLayout* layout = nullptr;
   bool prefix_caching = false;
   int64_t host_blocks = 0;
   double watermark = 0;         // share of the blocks that stays free at an admission
@@ -56,7 +59,19 @@ class KvManager {
   [[nodiscard]] BlockPool& pool() { return pool_; }
   [[nodiscard]] const BlockPool& pool() const { return pool_; }
   [[nodiscard]] const HostTier& host() const { return host_; }
-  [[nodiscard]] int64_t BlocksFor(int32_t tokens) const { return pool_.BlocksFor(tokens); }
+  // What a request holds with so many tokens in the cache.
+  [[nodiscard]] int64_t BlocksFor(int32_t tokens) const {
+    return config_.layout == nullptr ? pool_.BlocksFor(tokens) : config_.layout->Held(tokens);
+  }
+  // The most that it holds on the way from `from` tokens to `to`.
+  [[nodiscard]] int64_t BlocksToReach(int32_t from, int32_t to) const {
+    return config_.layout == nullptr ? pool_.BlocksFor(to) : config_.layout->ToReach(from, to);
+  }
+  // What it has to get to compute the tokens from `from` on, up to `to`.
+  [[nodiscard]] int64_t BlocksToAdd(int32_t from, int32_t to) const {
+    return config_.layout == nullptr ? pool_.BlocksFor(to) - pool_.BlocksFor(from)
+                                     : config_.layout->ToAdd(from, to);
+  }
   [[nodiscard]] int64_t promised() const { return promised_; }
 
   // ---- Admission
@@ -74,7 +89,15 @@ class KvManager {
   void Admit(LiveRequest* r, const Admission& admission, int32_t tokens);
   // Blocks for `tokens` more of its prompt.
   void Extend(const LiveRequest& r, int32_t tokens) {
-    pool_.Allocate(BlocksFor(r.computed + tokens) - BlocksFor(r.computed));
+    pool_.Allocate(BlocksToAdd(r.computed, r.computed + tokens));
+  }
+  // The tokens up to `computed` are computed, `tokens` of them last: what left a window is free.
+  void GiveUp(int32_t computed, int32_t tokens) {
+    if (config_.layout != nullptr) GiveUp(config_.layout->ToGiveUp(computed - tokens, computed));
+  }
+  // ... of decodes: so many blocks.
+  void GiveUp(int64_t blocks) {
+    if (blocks > 0) pool_.Free(blocks);
   }
   // The full blocks of its first `tokens` can be found from now on.
   void Register(LiveRequest* r, int32_t tokens);
@@ -102,7 +125,7 @@ class KvManager {
   void CancelLoad(const LiveRequest& r) { pool_.Free(BlocksFor(r.kv_tokens)); }
   // A request whose beginning was loaded is admitted.
   void Redeem(const LiveRequest& r) {
-    promised_ -= BlocksFor(r.prefill_target()) - BlocksFor(r.computed);
+    promised_ -= BlocksToReach(r.computed, r.prefill_target()) - BlocksFor(r.computed);
   }
 
   // ---- Blocks of requests that are not here any more

@@ -141,5 +141,55 @@ TEST(KvManagerTest, KeepsOutgoingAndPaddingUntilTold) {
   EXPECT_EQ(kv.pool().used(), 0);
 }
 
+// Of 4-token blocks: one group keeps all, one the last 6 tokens, one a state.
+const BlockLayout kLayout(
+    {.groups = {{.block_size = 4}, {.block_size = 4, .window = 6}, {.state_blocks = 2}},
+     .largest_chunk = 8});
+
+TEST(KvManagerTest, LayoutsTakeAndGiveBackByGroup) {
+  KvManager kv({.kv_blocks = 40, .block_size = 4, .layout = &kLayout, .host_blocks = 40});
+  LiveRequest r = Prompt(24);
+  const Admission admission = kv.Plan(r);
+  // All of it: 6, a window with a chunk ceil((5 + 8) / 4) + 1, and the state.
+  EXPECT_TRUE(kv.Fits(r, admission, 24, /*alone=*/true));
+  EXPECT_EQ(kv.BlocksToReach(0, 24), 6 + 5 + 2);
+  kv.Admit(&r, admission, 8);
+  EXPECT_EQ(kv.pool().used(), 2 + 2 + 2);
+  r.computed = 8;
+  kv.GiveUp(r.computed, 8);  // tokens 0 to 2 left the window, their block is not all of them
+  EXPECT_EQ(kv.pool().used(), 6);
+  kv.Extend(r, 8);
+  EXPECT_EQ(kv.pool().used(), 10);
+  r.computed = 16;
+  kv.GiveUp(r.computed, 8);  // 11 are not needed any more: two blocks
+  EXPECT_EQ(kv.pool().used(), 8);
+  EXPECT_EQ(kv.pool().used(), kv.BlocksFor(16));
+  // To the host and back.
+  EXPECT_EQ(kv.Drop(&r, /*swap=*/true), 8);
+  EXPECT_EQ(kv.pool().used(), 0);
+  EXPECT_EQ(kv.host().used(), 8);
+  EXPECT_EQ(kv.SwapIn(&r), 8);
+  EXPECT_EQ(kv.pool().used(), 8);
+  kv.Free(kv.Take(&r));
+  EXPECT_EQ(kv.pool().used(), 0);
+}
+
+TEST(KvManagerTest, PromisesAreWhatAWindowStillNeeds) {
+  KvManager kv({.kv_blocks = 40, .block_size = 4, .layout = &kLayout});
+  LiveRequest r = Prompt(40);
+  r.kv_source = KvSource::kPool;
+  r.kv_tokens = 20;
+  kv.BeginLoad(r);
+  EXPECT_EQ(kv.pool().used(), 5 + 2 + 2);  // tokens 15 to 19 of the window, from block 3 on
+  EXPECT_EQ(kv.promised(), 5 + 3);         // the other half, and a window with a chunk of 8
+  kv.FinishLoad(&r);
+  const Admission admission = kv.Plan(r);
+  EXPECT_EQ(admission.held_blocks, 9);
+  kv.Redeem(r);
+  EXPECT_EQ(kv.promised(), 0);
+  kv.Admit(&r, admission, 8);
+  EXPECT_EQ(kv.pool().used(), 7 + 4 + 2);
+}
+
 }  // namespace
 }  // namespace tokensim

@@ -10,7 +10,7 @@ RunningSet::RunningSet(RequestSlab& slab, const RunningSetConfig& config,
       victim_(victim.Make({})),
       victim_looks_at_all_(victim.traits().looks_at_all),
       charged_(charged),
-      decodes_(slab, config.block_size, config.tracks_longest),
+      decodes_(slab, config.block_size, config.tracks_longest, config.layout, config.windows),
       order_(slab) {
   if (charged_->is_fair()) classes_.resize(static_cast<size_t>(config.classes));
 }

@@ -30,8 +30,10 @@ namespace tokensim {
 
 struct RunningSetConfig {
   int32_t block_size = 16;
-  bool tracks_longest = false;  // DecodeSet::longest is asked for
-  int32_t classes = 1;          // of clients
+  const BlockLayout* layout = nullptr;   // null: none but blocks of block_size
+  std::vector<AttentionWindow> windows;  // that the compute model asks for
+  bool tracks_longest = false;           // DecodeSet::longest is asked for
+  int32_t classes = 1;                   // of clients
 };
 
 // How far a request is.
@@ -91,8 +93,8 @@ class RunningSet {
     ++leaving_;
   }
   void EndLeaving() { --leaving_; }
-  // An iteration with decodes has ended.
-  void Advance() { decodes_.Advance(); }
+  // An iteration with decodes has ended. The blocks that windows give up.
+  int64_t Advance() { return decodes_.Advance(); }
   // The client classes are charged for all tokens up to now.
   void ChargeClasses() {
     for (size_t i = 0; i < classes_.size(); ++i) ChargeClass(static_cast<int32_t>(i));

@@ -11,6 +11,8 @@ namespace {
 WorkerStateConfig StateConfig(const WorkerPlan& plan, const Worker::Context& context) {
   return {.kv_blocks = plan.kv_blocks,
           .block_size = plan.block_size,
+          .layout = plan.layout.get(),
+          .windows = plan.compute->Windows(),
           .prefix_caching = plan.prefix_caching,
           .host_blocks = plan.host_blocks,
           .overlap_swap = plan.overlap_swap,
@@ -53,7 +55,7 @@ Worker::Worker(const WorkerPlan& plan, int32_t index, int32_t timeline_points,
       index_(index),
       compute_(plan.compute.get()),
       max_model_len_(plan.max_model_len),
-      most_cached_tokens_(plan.kv_blocks * plan.block_size),
+      most_cached_tokens_(plan.KvTokens()),
       prefills_only_(plan.role == Role::kPrefill),
       forms_ahead_(plan.scheduler.async_depth > 1),
       in_lockstep_(plan.lockstep_first >= 0),
@@ -255,8 +257,8 @@ double Worker::BatchSeconds(int64_t gathered_tokens) const {
   if (!warm_ && !current_.empty()) seconds += plan_.warm_up_seconds;
   // What an empty batch swapped lengthens the next one of this worker, not that of other ranks.
   if (current_.swapped_blocks > 0 && !current_.empty()) {
-    const double bytes = static_cast<double>(current_.swapped_blocks) * plan_.block_size *
-                         static_cast<double>(plan_.kv_bytes_per_token);
+    const double bytes =
+        static_cast<double>(current_.swapped_blocks) * static_cast<double>(plan_.KvBlockBytes());
     seconds += plan_.host_link.latency_seconds;
     if (plan_.host_link.bandwidth_bytes_per_second > 0) {
       seconds += bytes / plan_.host_link.bandwidth_bytes_per_second;

@@ -26,13 +26,12 @@ void Worker::ObserveIteration(SimTime now) {
 // They were there before the iteration computed; times of a stream never decrease.
 void Worker::ObserveFetches(SimTime now) {
   for (const PoolFetch& fetch : current_.fetches) {
-    context_.observer->OnEvent(now,
-                               TransferredEvent{.request_id = context_.slab[fetch.request].id,
-                                                .from = -1,
-                                                .to = index_,
-                                                .start = begin_,
-                                                .bytes = fetch.tokens * plan_.kv_bytes_per_token,
-                                                .tokens = fetch.tokens});
+    context_.observer->OnEvent(now, TransferredEvent{.request_id = context_.slab[fetch.request].id,
+                                                     .from = -1,
+                                                     .to = index_,
+                                                     .start = begin_,
+                                                     .bytes = plan_.KvBytes(fetch.tokens),
+                                                     .tokens = fetch.tokens});
   }
 }
 

@@ -21,7 +21,7 @@ void WorkerState::BeginBatch(Batch* batch, SimTime now, bool must_run) {
 
 void WorkerState::Advance(Batch* batch, SimTime end) {
   if (batch->decodes > 0) {
-    running().Advance();
+    kv().GiveUp(running().Advance());
     const DecodeSet& decodes = running().decodes();
     for (RequestHandle handle = decodes.NextFinished(); handle != kNoRequest;
          handle = decodes.NextFinished()) {
@@ -31,7 +31,10 @@ void WorkerState::Advance(Batch* batch, SimTime end) {
   }
   for (size_t i = 0; i < batch->chunks.size(); ++i) {
     const RequestHandle handle = batch->chunk_requests[i];
-    if (running().AddComputed(handle, batch->chunks[i].new_tokens)) {
+    const PrefillChunk& chunk = batch->chunks[i];
+    const bool complete = running().AddComputed(handle, chunk.new_tokens);
+    kv().GiveUp(chunk.history + chunk.new_tokens, chunk.new_tokens);
+    if (complete) {
       CompletePrefill(handle, end, batch);
     }
   }
@@ -58,7 +61,8 @@ void WorkerState::CompletePrefill(RequestHandle handle, SimTime end, Batch* batc
 bool WorkerState::ReserveLoad(RequestHandle handle) {
   const LiveRequest& r = slab()[handle];
   if (has_waiting() || slots_used() >= max_num_seqs_ ||
-      !kv().HasRoom(BlocksFor(r.kv_tokens + 1), /*is_new=*/true, slots_used() == 0)) {
+      !kv().HasRoom(kv().BlocksToReach(r.kv_tokens, r.kv_tokens + 1), /*is_new=*/true,
+                    slots_used() == 0)) {
     return false;
   }
   kv().ReserveLoad(r);

@@ -72,7 +72,7 @@ class WorkerState final : public BatchBuilder {
   // Takes note of the outcome of a batch that ends at `end`.
   void Advance(Batch* batch, SimTime end);
   // The same for a batch of decodes alone in which nobody finishes.
-  void AdvanceQuiet() { running().Advance(); }
+  void AdvanceQuiet() { kv().GiveUp(running().Advance()); }
   // A request of batch.finishing or batch.prefilled gives up its slot.
   void Leave() { running().EndLeaving(); }
   // What a request holds; it holds nothing afterwards. Full blocks become findable.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/worker/local_scheduler.h"
+#include "tests/property/reference_layout.h"
 
 namespace tokensim {
 
@@ -144,7 +145,7 @@ void CausalObserver::On(SimTime now, const TransferredEvent& transfer) {
   EXPECT_EQ(story.comes_from, transfer.from) << transfer.request_id;
   EXPECT_EQ(transfer.tokens, story.input + generated - 1) << "all but the last";
   const auto& from = plan_.workers[static_cast<size_t>(transfer.from)];
-  EXPECT_EQ(transfer.bytes, transfer.tokens * from.kv_bytes_per_token);
+  EXPECT_EQ(transfer.bytes, CacheBytes(from, transfer.tokens));
   Forget(&story);
 }
 

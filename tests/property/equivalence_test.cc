@@ -359,6 +359,67 @@ TEST(RandomClusters, EngineEqualsReferenceWhereBatchesWait) {
   EXPECT_GE(moved, Cases(5'000));
 }
 
+// Clusters of which most workers have windows, states, or blocks of several sizes.
+TEST(RandomClusters, EngineEqualsReferenceWithLayouts) {
+  int64_t windows = 0;  // workers
+  int64_t chunked = 0;
+  int64_t states = 0;
+  int64_t preempted = 0;
+  int64_t swapped = 0;
+  int64_t fetched = 0;
+  int64_t moved = 0;
+  for (uint64_t seed = 1; seed <= Seeds(2000); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const auto plan = RandomLayoutCluster(seed);
+    const ReferenceResults expected = RunReference(*plan);
+    ExpectSame(expected, RunEngine(plan));
+    if (testing::Test::HasFailure()) return;
+    for (size_t i = 0; i < plan->workers.size(); ++i) {
+      const WorkerStats& stats = expected.workers[i];
+      if (plan->workers[i].layout == nullptr || stats.finished == 0) continue;
+      for (const BlockGroup& group : plan->workers[i].layout->config().groups) {
+        windows += group.window > 0 && !group.chunked;
+        chunked += group.chunked;
+        states += group.state_blocks > 0;
+      }
+      preempted += stats.preemptions;
+      swapped += stats.swapped_in_blocks;
+    }
+    fetched += expected.pool.hit_tokens;
+    for (const RequestRecord& r : expected.records) moved += r.kv_transfer > 0;
+  }
+  EXPECT_GE(windows, 2'000);
+  EXPECT_GE(chunked, 500);
+  EXPECT_GE(states, 500);
+  EXPECT_GE(preempted, 2'000);
+  EXPECT_GE(swapped, 1'000);
+  EXPECT_GE(fetched, 1'000);
+  EXPECT_GE(moved, 5'000);
+}
+
+// A layout of one full group is what workers without one have, bit for bit.
+TEST(RandomClusters, OneFullGroupIsNoLayout) {
+  for (uint64_t seed = 1; seed <= Seeds(300); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const auto plan = RandomCluster(seed);
+    for (WorkerPlan& worker : plan->workers) worker.prefix_caching = false;
+    const auto same = std::make_shared<Plan>(*plan);
+    for (WorkerPlan& worker : same->workers) {
+      // What one may have at most is asked of a layout only up to the longest request.
+      worker.max_model_len = std::max(worker.max_model_len, worker.kv_blocks * worker.block_size);
+      worker.layout = std::make_shared<const BlockLayout>(BlockLayoutConfig{
+          .groups = {{.block_size = worker.block_size, .token_bytes = worker.kv_bytes_per_token}},
+          .block_bytes = worker.kv_bytes_per_token * worker.block_size,
+          .largest_chunk = worker.scheduler.max_num_batched_tokens});
+    }
+    for (size_t i = 0; i < plan->workers.size(); ++i) {
+      plan->workers[i].max_model_len = same->workers[i].max_model_len;
+    }
+    EXPECT_TRUE(SameResults(RunEngine(plan), RunEngine(same)));
+    if (HasFailure()) return;
+  }
+}
+
 // Whether requests can go on arriving until a time.
 bool CanHaveDuration(const Workload& workload) {
   const ArrivalFactory& process = *workload.arrivals.process;

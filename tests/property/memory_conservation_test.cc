@@ -123,6 +123,31 @@ TEST(MemoryConservation, WhatIsInUseIsSomebodysAndComesBack) {
   EXPECT_GE(seen.outgoing, Cases(1'000));
 }
 
+// The same where layers do not all keep every token.
+TEST(MemoryConservation, WhatLeavesAWindowComesBack) {
+  Seen seen;
+  for (uint64_t seed = 1; seed <= Seeds(600); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const auto plan = RandomLayoutCluster(seed);
+    int64_t in_use = 0;
+    const Results results = RunEngineByEvents(plan, nullptr, [&](const Simulation& simulation) {
+      if (testing::Test::HasFatalFailure()) return;
+      const Cluster& cluster = simulation.cluster();
+      ExpectConserved(*plan, cluster, &seen);
+      in_use = 0;
+      for (size_t i = 0; i < cluster.size(); ++i) {
+        in_use += cluster.worker(i).state().pool().used();
+        in_use += cluster.worker(i).state().host().used();
+      }
+    });
+    EXPECT_EQ(results.end_reason, EndReason::kCompleted);
+    EXPECT_EQ(in_use, 0);
+    if (HasFailure()) return;
+  }
+  EXPECT_GE(seen.device, 50'000);
+  EXPECT_GE(seen.host, 1'000);
+}
+
 // In conversations of two turns each, a pool without a limit keeps exactly the first turns whose
 // second did not come any more.
 TEST(MemoryConservation, ThePoolKeepsWhatGoesOn) {

@@ -33,9 +33,15 @@ void AddFaults(uint64_t seed, Plan* plan);
 // them.
 void AddLockstep(uint64_t seed, const std::vector<bool>& reserves, Plan* plan);
 
-// All of the above, more or less often, with local and global policies of every kind.
+// Layers that do not all keep every token, on most workers; none of them has a prefix cache. Last of
+// all: the layouts follow the schedulers.
+void AddLayouts(uint64_t seed, Plan* plan);
+
+// All of the above but layouts, more or less often, with local and global policies of every kind.
 [[nodiscard]] std::shared_ptr<Plan> RandomCluster(uint64_t seed);
 // The same cluster with static batches that wait until they are full, on most workers.
 [[nodiscard]] std::shared_ptr<Plan> RandomWaitingCluster(uint64_t seed);
+// One of these clusters with layouts.
+[[nodiscard]] std::shared_ptr<Plan> RandomLayoutCluster(uint64_t seed);
 
 }  // namespace tokensim

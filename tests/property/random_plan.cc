@@ -128,6 +128,11 @@ double ProbeModel::IterationSeconds(const IterationShape& shape) const {
     position += 0.37;
     seconds += position * (2.3e-6 * chunk.new_tokens + 1.9e-8 * chunk.new_tokens * chunk.history);
   }
+  for (const WindowContext& context : shape.windows) {
+    position += 0.53;
+    seconds +=
+        position * (1e-6 * context.window.tokens + 1.7e-7 * static_cast<double>(context.context));
+  }
   return seconds;
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/compute/compute_model.h"
@@ -23,7 +24,12 @@ namespace tokensim {
 // iteration of another shape takes another time.
 class ProbeModel : public ComputeModel {
  public:
+  explicit ProbeModel(std::vector<AttentionWindow> windows = {}) : windows_(std::move(windows)) {}
+  [[nodiscard]] std::vector<AttentionWindow> Windows() const override { return windows_; }
   [[nodiscard]] double IterationSeconds(const IterationShape& shape) const override;
+
+ private:
+  std::vector<AttentionWindow> windows_;
 };
 
 struct Policies {

@@ -35,6 +35,12 @@ void ReferenceBlocks::Name(const BlockName& name, ReferenceHoldings* holder) {
   holder->named.push_back(name);
 }
 
+void ReferenceBlocks::GiveBack(int64_t blocks, ReferenceHoldings* holder) {
+  ASSERT_LE(blocks, holder->anonymous);
+  holder->anonymous -= blocks;
+  free_.insert(free_.end(), static_cast<size_t>(blocks), BlockName{});
+}
+
 void ReferenceBlocks::GiveBack(ReferenceHoldings* holder) {
   free_.insert(free_.end(), static_cast<size_t>(holder->anonymous), BlockName{});
   for (auto name = holder->named.rbegin(); name != holder->named.rend(); ++name) {

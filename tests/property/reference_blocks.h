@@ -48,6 +48,8 @@ class ReferenceBlocks {
   void Hit(const BlockName& name, ReferenceHoldings* holder);
   // One of the holder's anonymous blocks gets a name, unless another block has it.
   void Name(const BlockName& name, ReferenceHoldings* holder);
+  // So many anonymous blocks, to the end of the list.
+  void GiveBack(int64_t blocks, ReferenceHoldings* holder);
   // To the end of the list: anonymous blocks, then the named ones, the last of the prompt first.
   void GiveBack(ReferenceHoldings* holder);
 

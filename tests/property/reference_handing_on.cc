@@ -72,7 +72,8 @@ void ReferenceRun::Load(int32_t worker, ReferenceRequest* request, SimTime now) 
     return moves_.StartSwap(moves_.Add(move), now);
   }
   move.kind = ReferenceMove::Kind::kPoolFetch;
-  moves_.StartFetch(moves_.Add(move), WorkerAt(worker).BlocksOf(request->stored), now);
+  const int32_t block_size = WorkerAt(worker).plan().block_size;
+  moves_.StartFetch(moves_.Add(move), (request->stored + block_size - 1) / block_size, now);
 }
 
 void ReferenceRun::EndMove(ReferenceMove* move, SimTime now) {

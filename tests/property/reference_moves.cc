@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "tests/property/reference_layout.h"
+
 namespace tokensim {
 namespace {
 
@@ -43,21 +45,20 @@ std::vector<ReferenceMove*> ReferenceMoves::All() const {
 void ReferenceMoves::StartKv(ReferenceMove* move, SimTime first, SimTime last, SimTime now) {
   const WorkerPlan& sender = plan_.workers[static_cast<size_t>(move->from)];
   move->start = now;
-  move->transfer =
-      network_.Start(now,
-                     network_.KvTransfer({.from = move->from,
-                                          .to = move->to,
-                                          .bytes = move->tokens * sender.kv_bytes_per_token,
-                                          .layers = sender.num_layers,
-                                          .first_layer = first,
-                                          .last_layer = last}),
-                     static_cast<uint64_t>(move->order));
+  move->transfer = network_.Start(now,
+                                  network_.KvTransfer({.from = move->from,
+                                                       .to = move->to,
+                                                       .bytes = CacheBytes(sender, move->tokens),
+                                                       .layers = sender.num_layers,
+                                                       .first_layer = first,
+                                                       .last_layer = last}),
+                                  static_cast<uint64_t>(move->order));
 }
 
 void ReferenceMoves::StartFetch(ReferenceMove* move, int64_t blocks, SimTime now) {
   const WorkerPlan& worker = plan_.workers[static_cast<size_t>(move->to)];
   TransferSpec spec{
-      .bytes = move->tokens * worker.kv_bytes_per_token, .first_release = now, .last_release = now};
+      .bytes = CacheBytes(worker, move->tokens), .first_release = now, .last_release = now};
   if (pool_link_) spec.path.Append(*pool_link_);
   spec.extra_latency_seconds =
       plan_.memory_pool->fetch_latency_per_block_seconds * static_cast<double>(blocks);
@@ -73,7 +74,7 @@ SimTime ReferenceMoves::FetchBlocking(int32_t worker, int64_t tokens, SimTime no
   if (config.link) latency += config.link->latency_seconds;
   const SimTime ready = now + FromSeconds(latency);
   if (!config.link || config.link->bandwidth_bytes_per_second == 0) return ready;
-  const auto bytes = static_cast<double>(tokens * plan.kv_bytes_per_token);
+  const auto bytes = static_cast<double>(CacheBytes(plan, tokens));
   pool_link_free_ = std::max(pool_link_free_, ready) +
                     FromSeconds(bytes / config.link->bandwidth_bytes_per_second);
   return pool_link_free_;
@@ -85,7 +86,10 @@ void ReferenceMoves::StartSwap(ReferenceMove* move, SimTime now) {
   SimTime& free = host_link_free_[static_cast<size_t>(move->to)];
   SimTime end = std::max(free, now + FromSeconds(link.latency_seconds));
   if (link.bandwidth_bytes_per_second > 0) {
-    const auto bytes = static_cast<double>(move->tokens * plan.kv_bytes_per_token);
+    const int64_t moved = move->kind == ReferenceMove::Kind::kSwapOut
+                              ? move->blocks * BlockBytes(plan)
+                              : CacheBytes(plan, move->tokens);
+    const auto bytes = static_cast<double>(moved);
     const double nanos = bytes / link.bandwidth_bytes_per_second * 1e9;
     end += static_cast<SimTime>(std::ceil(std::max(0.0, nanos - 1e-3)));
   }

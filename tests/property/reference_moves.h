@@ -25,6 +25,7 @@ struct ReferenceMove {
   int32_t from = -1;
   int32_t to = -1;
   int64_t tokens = 0;
+  int64_t blocks = 0;          // kSwapOut
   ReferenceHoldings holdings;  // of the sender
   bool lost = false;           // the sender failed
   bool reserved = false;       // layer-wise, while the sender still computes the prompt

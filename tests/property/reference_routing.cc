@@ -116,8 +116,9 @@ int32_t ReferenceRun::ChooseDecoder(const ReferenceRequest& request, int32_t fro
 
 std::vector<int64_t> ReferenceRun::DecoderTokens() const {
   std::vector<int64_t> sizes;
-  for (const WorkerPlan& worker : plan_.workers) {
-    if (worker.role != Role::kPrefill) sizes.push_back(worker.kv_blocks * worker.block_size);
+  for (size_t i = 0; i < plan_.workers.size(); ++i) {
+    if (plan_.workers[i].role == Role::kPrefill) continue;
+    sizes.push_back(WorkerAt(static_cast<int32_t>(i)).most_tokens());
   }
   return sizes;
 }

@@ -38,6 +38,7 @@ class ReferenceRun {
   };
 
   ReferenceWorker& WorkerAt(int32_t i) { return workers_[static_cast<size_t>(i)]; }
+  const ReferenceWorker& WorkerAt(int32_t i) const { return workers_[static_cast<size_t>(i)]; }
   const WorkerPlan& PlanOf(int32_t i) const { return plan_.workers[static_cast<size_t>(i)]; }
   Member& MemberAt(int32_t i) { return members_[static_cast<size_t>(i)]; }
   std::vector<int32_t> Prefillers() const { return Candidates(Role::kDecode); }

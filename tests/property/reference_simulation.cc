@@ -249,7 +249,7 @@ void ReferenceRun::Handle(const ReferenceMessage& message, int32_t from, SimTime
       return moves_.StartSwap(moves_.Add({.kind = ReferenceMove::Kind::kSwapOut,
                                           .from = from,
                                           .to = from,
-                                          .tokens = message.blocks * PlanOf(from).block_size}),
+                                          .blocks = message.blocks}),
                               now);
     case ReferenceMessage::Kind::kFailed:
       return Evacuate(from, now);

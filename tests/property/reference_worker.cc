@@ -13,6 +13,7 @@ ReferenceWorker::ReferenceWorker(const WorkerPlan& plan, int32_t index, FindTarg
                                  FetchFromPool fetch, bool layerwise)
     : plan_(plan),
       index_(index),
+      most_tokens_(MostTokens(plan)),
       find_target_(std::move(find_target)),
       fetch_(std::move(fetch)),
       layerwise_(layerwise),
@@ -23,7 +24,7 @@ RejectReason ReferenceWorker::CheckFits(int64_t prompt, int64_t total) const {
   if (total > plan_.max_model_len) return RejectReason::kMaxModelLen;
   // The last token is not stored, and a prefill worker hands on after the first.
   const int64_t most = plan_.role == Role::kPrefill ? prompt : total - 1;
-  return BlocksOf(most) > plan_.kv_blocks ? RejectReason::kKvCapacity : RejectReason::kNone;
+  return most > most_tokens_ ? RejectReason::kKvCapacity : RejectReason::kNone;
 }
 
 void ReferenceWorker::Enqueue(ReferenceRequest* request, SimTime now) {
@@ -115,7 +116,8 @@ void ReferenceWorker::Launch(SimTime now, SimTime fetched, double seconds) {
   boundary_ = now + duration;
   compute_begin_ = fetched;
   std::vector<PrefillChunk> chunks;
-  const IterationShape shape = ShapeOf(&chunks);
+  std::vector<WindowContext> windows;
+  const IterationShape shape = ShapeOf(&chunks, &windows);
   ReferenceIteration& figures = current_.figures;
   figures.worker = index_;
   figures.index = stats_.iterations;
@@ -132,8 +134,10 @@ void ReferenceWorker::Launch(SimTime now, SimTime fetched, double seconds) {
   }
 }
 
-IterationShape ReferenceWorker::ShapeOf(std::vector<PrefillChunk>* chunks) const {
+IterationShape ReferenceWorker::ShapeOf(std::vector<PrefillChunk>* chunks,
+                                        std::vector<WindowContext>* windows) const {
   IterationShape shape;
+  AddWindows(windows);
   for (const Step& step : current_.steps) {
     if (step.decode) {
       ++shape.decode_count;
@@ -145,9 +149,21 @@ IterationShape ReferenceWorker::ShapeOf(std::vector<PrefillChunk>* chunks) const
     if (step.history + step.tokens == step.request->target) ++shape.sampled_count;
   }
   shape.prefill = *chunks;
+  if (shape.decode_count > 0) shape.windows = *windows;
   shape.padding_count = static_cast<int32_t>(current_.padding);
   shape.sampled_count += shape.decode_count + shape.padding_count;
   return shape;
+}
+
+// What the decodes attend to through every window that the compute model asks for.
+void ReferenceWorker::AddWindows(std::vector<WindowContext>* windows) const {
+  for (const AttentionWindow& window : plan_.compute->Windows()) {
+    WindowContext context{window};
+    for (const Step& step : current_.steps) {
+      if (step.decode) context.context += Attended(window, step.history);
+    }
+    windows->push_back(context);
+  }
 }
 
 int64_t ReferenceWorker::BatchTokens() const {
@@ -162,13 +178,14 @@ double ReferenceWorker::BatchSeconds(int64_t gathered) const {
         {.decode_count = 1, .decode_context = 1, .sampled_count = 1, .gathered_tokens = gathered});
   }
   std::vector<PrefillChunk> chunks;
-  IterationShape shape = ShapeOf(&chunks);
+  std::vector<WindowContext> windows;
+  IterationShape shape = ShapeOf(&chunks, &windows);
   shape.gathered_tokens = gathered;
   double seconds = plan_.compute->IterationSeconds(shape);
   if (!warm_) seconds += plan_.warm_up_seconds;
   if (current_.swapped_blocks > 0) {
-    const double bytes = static_cast<double>(current_.swapped_blocks) * plan_.block_size *
-                         static_cast<double>(plan_.kv_bytes_per_token);
+    const double bytes =
+        static_cast<double>(current_.swapped_blocks) * static_cast<double>(BlockBytes(plan_));
     const LinkConfig& link = plan_.host_link;
     seconds += link.latency_seconds;
     if (link.bandwidth_bytes_per_second > 0) seconds += bytes / link.bandwidth_bytes_per_second;
@@ -259,7 +276,7 @@ void ReferenceWorker::Reckon(Batch* batch, SimTime end) {
   for (const Step& step : batch->steps) {
     if (step.decode) continue;
     ReferenceRequest* request = step.request;
-    request->computed += step.tokens;
+    AddComputed(request, step.tokens);
     if (request->computed < request->target) continue;
     if (request->tokens.empty()) {
       request->record.first_token = end;
@@ -280,7 +297,7 @@ void ReferenceWorker::Reckon(Batch* batch, SimTime end) {
 void ReferenceWorker::ReckonDecodes(Batch* batch, SimTime end) {
   for (const Step& step : batch->steps) {
     if (!step.decode) continue;
-    ++step.request->computed;
+    AddComputed(step.request, 1);
     step.request->tokens.push_back(end);
     waiting_.Charge(step.request->input.client_class, 2);
     if (!step.request->complete()) continue;

@@ -12,6 +12,7 @@
 #include "engine/run/plan.h"
 #include "engine/run/results.h"
 #include "tests/property/reference_blocks.h"
+#include "tests/property/reference_layout.h"
 #include "tests/property/reference_request.h"
 #include "tests/property/reference_simulation.h"
 
@@ -96,8 +97,10 @@ class ReferenceWorker {
   [[nodiscard]] const WorkerStats& stats() const { return stats_; }
   [[nodiscard]] const ReferenceBlocks& blocks() const { return blocks_; }
   [[nodiscard]] int64_t BlocksOf(int64_t tokens) const {
-    return (tokens + plan_.block_size - 1) / plan_.block_size;
+    return BlocksInStep(plan_, tokens, tokens);
   }
+  // The most tokens of one request.
+  [[nodiscard]] int64_t most_tokens() const { return most_tokens_; }
   // For the policies of the cluster.
   [[nodiscard]] int64_t waiting() const;
   [[nodiscard]] int64_t pending_tokens() const;
@@ -139,7 +142,9 @@ class ReferenceWorker {
   void ReckonDecodes(Batch* batch, SimTime end);
   void Finish(ReferenceRequest* request, SimTime now);
   void Form(SimTime now, Batch* batch);
-  [[nodiscard]] IterationShape ShapeOf(std::vector<PrefillChunk>* chunks) const;
+  [[nodiscard]] IterationShape ShapeOf(std::vector<PrefillChunk>* chunks,
+                                       std::vector<WindowContext>* windows) const;
+  void AddWindows(std::vector<WindowContext>* windows) const;
   void AnnouncePrefills();
 
   void MigrateUnderPressure();
@@ -159,6 +164,8 @@ class ReferenceWorker {
   [[nodiscard]] ReferenceRequest* Victim() const;
   void Preempt(ReferenceRequest* request);
   void Grow(ReferenceRequest* request, int64_t tokens);
+  // Tokens of its KV cache were computed: it keeps what the next one needs.
+  void AddComputed(ReferenceRequest* request, int64_t tokens);
   void Compute(ReferenceRequest* request, int64_t tokens);
   void OfferBlocks(ReferenceRequest* request, int64_t tokens);
   // Admission of the front of the queue; false: there is no room.
@@ -181,6 +188,7 @@ class ReferenceWorker {
 
   const WorkerPlan& plan_;
   const int32_t index_;
+  const int64_t most_tokens_;
   const FindTarget find_target_;
   const FetchFromPool fetch_;
   const bool layerwise_;

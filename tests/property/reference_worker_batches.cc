@@ -21,7 +21,9 @@ void ReferenceWorker::FormChunked() {
   if (unfinished != running_.end() && budget > 0) {
     ReferenceRequest* request = *unfinished;
     const int64_t tokens = std::min(request->target - request->computed, budget);
-    if (BlocksOf(request->computed + tokens) - request->held.blocks() > blocks_.free()) {
+    if (BlocksInStep(plan_, request->computed, request->computed + tokens) -
+            request->held.blocks() >
+        blocks_.free()) {
       Preempt(request);
       preempted = true;
     } else {
@@ -119,7 +121,8 @@ bool ReferenceWorker::IsFull() const {
   for (const ReferenceRequest* request : waiting_.requests()) {
     ++requests;
     if (!request->resumes()) tokens += request->to_compute();
-    blocks += BlocksOf(request->resumes() ? request->stored + 1 : request->to_compute());
+    blocks += request->resumes() ? BlocksToReach(plan_, request->stored, request->stored + 1)
+                                 : BlocksToReach(plan_, 0, request->to_compute());
   }
   for (const ReferenceRequest* request : loaded_) {
     ++requests;

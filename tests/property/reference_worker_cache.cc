@@ -12,7 +12,13 @@ namespace tokensim {
 // ---- Admission, and caches that come and go
 
 void ReferenceWorker::Grow(ReferenceRequest* request, int64_t tokens) {
-  blocks_.Take(BlocksOf(request->computed + tokens) - request->held.blocks(), &request->held);
+  const int64_t blocks = BlocksInStep(plan_, request->computed, request->computed + tokens);
+  blocks_.Take(blocks - request->held.blocks(), &request->held);
+}
+
+void ReferenceWorker::AddComputed(ReferenceRequest* request, int64_t tokens) {
+  request->computed += tokens;
+  blocks_.GiveBack(request->held.blocks() - BlocksOf(request->computed), &request->held);
 }
 
 // The next tokens of a prompt are in the batch.
@@ -30,7 +36,8 @@ bool ReferenceWorker::Admit(int64_t tokens, int64_t cached, int64_t reserved) {
   }
   const int64_t held_by_others =
       std::count_if(hits.begin(), hits.end(), [this](const auto& b) { return blocks_.Held(b); });
-  const int64_t blocks = BlocksOf(reserved) - request->held.blocks() - held_by_others;
+  const int64_t blocks =
+      BlocksToReach(plan_, cached, reserved) - request->held.blocks() - held_by_others;
   const bool loaded = !loaded_.empty();
   if (loaded ? blocks > blocks_.free() : !HasRoom(blocks, !request->ran_here)) return false;
   if (loaded) {
@@ -59,7 +66,7 @@ bool ReferenceWorker::Admit(int64_t tokens, int64_t cached, int64_t reserved) {
 bool ReferenceWorker::AdmitStored() {
   ReferenceRequest* request = waiting_.front();
   const int64_t tokens = request->resumes() ? request->stored + 1 : request->to_compute();
-  if (!HasRoom(BlocksOf(tokens), !request->ran_here)) return false;
+  if (!HasRoom(BlocksToReach(plan_, request->stored, tokens), !request->ran_here)) return false;
   waiting_.Pop();
   blocks_.Take(BlocksOf(request->stored), &request->held);
   if (request->home != CacheHome::kHost || plan_.overlap_swap) {
@@ -92,7 +99,7 @@ void ReferenceWorker::FinishLoad(ReferenceRequest* request) {
 
 bool ReferenceWorker::ReserveLoad(ReferenceRequest* request, int64_t tokens) {
   if (has_waiting() || slots() >= plan_.scheduler.max_num_seqs ||
-      !HasRoom(BlocksOf(tokens + 1), /*is_new=*/true)) {
+      !HasRoom(BlocksToReach(plan_, tokens, tokens + 1), /*is_new=*/true)) {
     return false;
   }
   blocks_.Take(BlocksOf(tokens), &request->reserved);
@@ -129,7 +136,8 @@ bool ReferenceWorker::HasRoom(int64_t blocks, bool is_new, bool alone) const {
   for (const auto* partly : {&loading_, &loaded_}) {
     for (const ReferenceRequest* request : *partly) {
       if (request->home == CacheHome::kPool || partly == &loaded_) {
-        free -= BlocksOf(request->to_compute()) - request->held.blocks();
+        const int64_t here = partly == &loaded_ ? request->computed : request->stored;
+        free -= BlocksToReach(plan_, here, request->to_compute()) - request->held.blocks();
       }
     }
   }
@@ -186,7 +194,7 @@ BlockName ReferenceWorker::NameOf(const ReferenceRequest& request, int64_t block
 }
 
 int64_t ReferenceWorker::Needs(const ReferenceRequest& request) const {
-  return BlocksOf(request.computed + 1) - request.held.blocks();
+  return BlocksInStep(plan_, request.computed, request.computed + 1) - request.held.blocks();
 }
 
 }  // namespace tokensim

@@ -209,7 +209,7 @@ EventEncoder::EventEncoder(const ReplayOptions& options, const Plan& plan)
                                         : std::numeric_limits<int64_t>::max()),
       max_bytes_(options.max_batch_bytes) {
   for (const WorkerPlan& worker : plan.workers) {
-    kv_bytes_per_block_.push_back(worker.kv_bytes_per_token * worker.block_size);
+    kv_bytes_per_block_.push_back(worker.KvBlockBytes());
   }
 }
 

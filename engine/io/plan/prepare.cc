@@ -38,7 +38,7 @@ void CheckExpectedRequests(const Plan& plan, Findings* findings) {
 // The most that one iteration of a worker may have to do: its longest prompt beside full decodes.
 double LargestIterationSeconds(const WorkerPlan& worker) {
   const LocalSchedulerConfig& scheduler = worker.scheduler;
-  const int64_t kv_tokens = worker.kv_blocks * worker.block_size;
+  const int64_t kv_tokens = worker.KvTokens();
   const int64_t prompt = std::min(worker.max_model_len, kv_tokens);
   const int64_t chunk = scheduler.max_num_batched_tokens == 0
                             ? prompt

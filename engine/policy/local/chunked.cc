@@ -39,8 +39,7 @@ class ChunkedScheduler final : public LocalScheduler {
     if (unfinished != kNoRequest && budget > 0) {
       const LiveRequest& r = builder.request(unfinished);
       const int32_t tokens = std::min(r.prefill_target() - r.computed, budget);
-      if (builder.BlocksFor(r.computed + tokens) - builder.BlocksFor(r.computed) >
-          builder.free_blocks()) {
+      if (builder.BlocksToExtend(r, tokens) > builder.free_blocks()) {
         builder.Preempt(unfinished);
         preempted = true;
       } else {
