@@ -195,6 +195,18 @@ TEST(CompareStages, EachStageHasItsRequests) {
   ExpectFigure(stages[0], "throughput", "output_tokens_per_second", 2.85, 30.0 / 12);
 }
 
+TEST(CompareStages, RequestsWithoutAResultAreCountedInTheirStage) {
+  std::vector<RequestRecord> records = StageRecords(4);
+  for (const size_t i : {11, 15, 17}) records[i].reject_reason = RejectReason::kKvCapacity;
+  records[4].finish = kUnset;
+  const std::vector<Comparison> stages = Compare(TwoStages(), records);
+  ASSERT_EQ(stages.size(), 2u);
+  EXPECT_EQ(stages[0].requests, 9);
+  EXPECT_EQ(stages[0].not_simulated, 1);
+  EXPECT_EQ(stages[1].requests, 7);
+  EXPECT_EQ(stages[1].not_simulated, 3);
+}
+
 TEST(CompareStages, FiguresThatTheDocumentLacksAreNotCompared) {
   MeasuredStages measured = TwoStages();
   measured.stages[0].ttft = {.p50 = 1.0};

@@ -139,10 +139,7 @@ void Cluster::SendCache(RequestHandle handle, SimTime now, DispatchReason reason
   const int32_t from = mover_.sender(r);
   const int32_t target = router_.ChooseNext(r, from);
   mover_.Address(r, target);
-  if (target == from) {
-    mover_.GiveUp(&r, now);
-    r.EndDecodeWait(now);  // it begins again
-  }
+  if (target == from) mover_.GiveUp(&r, now);
   SendTo(target, handle, now, reason);
 }
 

@@ -166,5 +166,46 @@ TEST(FailuresTest, ALostSenderMeansAnotherPrefill) {
   EXPECT_EQ(results.redispatched, 1);
 }
 
+TEST(FailuresTest, ARequestThatBeginsAgainAwaitsNoDecodeWorkerAnyMore) {
+  // Three prefill [0, 34) on worker 0 and decode [34, 50); then it is short of blocks, and 2 moves
+  // to worker 1 [50, 53), which fails at 51. Where its cache is, it is computed again, when the
+  // iteration [50, 64) has ended.
+  auto plan = MakePlan({{0, 8, 4}, {0, 8, 4}, {0, 8, 40}},
+                       {MakeWorker(Role::kBoth, 14), MakeWorker(Role::kBoth, 100)});
+  plan->workers[1].serving = false;
+  plan->migrate_on_pressure = true;
+  plan->worker_events = {
+      {.time = 30 * kMs, .action = WorkerAction::kScaleUp, .first_worker = 1, .group_size = 1},
+      {.time = 51 * kMs, .action = WorkerAction::kFail, .worker = 1}};
+  const Results results = RunPlan(plan);
+  EXPECT_EQ(results.migrations, 1);
+  EXPECT_EQ(results.redispatched, 1);
+  const RequestRecord& r = results.records[2];
+  EXPECT_EQ(r.worker, 0);
+  EXPECT_EQ(r.decode_queueing, 0);
+  EXPECT_EQ(r.max_itl, (64 + 10 + 10 + 2 * 2 - 50) * kMs);  // 10 tokens beside two decodes
+}
+
+TEST(FailuresTest, ARejectedRequestMakesPlaceForTheNextAtOnce) {
+  // One at a time. 0 waits for the worker, which serves from 15 on and is too small for it; so 1 is
+  // sent at 15, long before the worker fails.
+  auto plan = MakePlan({{0, 500, 600}, {5 * kMs, 5, 1}}, {MakeWorker(Role::kBoth)});
+  plan->workload.max_in_flight = 1;
+  plan->workers[0].max_model_len = 1000;
+  plan->workers[0].serving = false;
+  plan->worker_events = {{.time = 10 * kMs,
+                          .action = WorkerAction::kScaleUp,
+                          .first_worker = 0,
+                          .group_size = 1,
+                          .delay = 5 * kMs},
+                         {.time = 100 * kMs, .action = WorkerAction::kFail, .worker = 0}};
+  const Results results = RunPlan(plan);
+  ASSERT_EQ(results.records.size(), 2u);
+  EXPECT_EQ(results.records[0].reject_reason, RejectReason::kMaxModelLen);
+  EXPECT_EQ(results.records[0].finish, 15 * kMs);
+  EXPECT_EQ(results.records[1].reject_reason, RejectReason::kNone);
+  EXPECT_EQ(results.records[1].finish, 30 * kMs);
+}
+
 }  // namespace
 }  // namespace tokensim

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <string>
-#include <utility>
 
+#include "engine/base/invariant.h"
 #include "engine/network/sharing_registry.h"
 #include "engine/worker/breakpoints.h"
 
@@ -77,12 +77,11 @@ bool KvMover::BeginAhead(RequestHandle handle, int32_t from, int32_t to, int32_t
                          SimTime now) {
   LiveRequest& r = slab_[handle];
   Worker& receiver = At(to);
-  const int32_t kv_tokens = std::exchange(r.kv_tokens, tokens);
+  r.kv_tokens = tokens;  // of no meaning unless the cache begins to move
   if (receiver.CheckFits(tokens, int64_t{r.input_tokens} + r.output_tokens) !=
           RejectReason::kNone ||
       !receiver.ReserveLoad(handle, now)) {
-    r.kv_tokens = kv_tokens;  // it is sent when the prefill has ended
-    return false;
+    return false;  // it is sent when the prefill has ended
   }
   r.move = NewMove(MoveKind::kKv, MoveState::kAhead, handle, from, to, tokens);
   const Worker& sender = At(from);
@@ -172,7 +171,9 @@ void KvMover::Load(int32_t worker, RequestHandle handle, SimTime now) {
   LiveRequest& r = slab_[handle];
   if (r.kv_source == KvSource::kWorker) {
     r.EndDecodeWait(now);
-    moves_[r.move].state = MoveState::kUnderWay;
+    Move& move = moves_[r.move];
+    TOKENSIM_INVARIANT(move.state == MoveState::kWaiting, "a cache that does not wait is loaded");
+    move.state = MoveState::kUnderWay;
     return StartKv(r.move, now, now, now);
   }
   const bool from_pool = r.kv_source == KvSource::kPool;

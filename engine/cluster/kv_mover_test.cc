@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/invariant.h"
 #include "engine/cluster/test_plan.h"
 #include "engine/policy/defaults.h"
 
@@ -119,6 +120,28 @@ TEST_F(KvMoverTest, SwapsShareTheLinkToHostMemory) {
   EXPECT_EQ(links[0].transfers, 2);
   EXPECT_EQ(links[0].bytes, 12'000);
   EXPECT_EQ(links[0].busy, 12 * kMs);
+}
+
+TEST_F(KvMoverTest, ACacheIsLoadedOnceUnlessItsReceiverFails) {
+  LiveRequest& r = slab_[Keep(0, 1)];
+  mover_->Load(1, 0, 10 * kMs);
+  EXPECT_THROW(mover_->Load(1, 0, 11 * kMs), InvariantError);
+  EXPECT_FALSE(mover_->CutOff(r.move, 1, 11 * kMs));
+  EXPECT_NO_THROW(mover_->Load(1, 0, 12 * kMs));
+}
+
+TEST_F(KvMoverTest, WhatGoesAheadCountsWhereItGoes) {
+  const RequestHandle handle = slab_.Allocate();
+  LiveRequest& r = slab_[handle];
+  r.input_tokens = 5;
+  r.output_tokens = 3;
+  r.sent_kv_tokens = 77;  // of the worker that computes it
+  ASSERT_TRUE(mover_->BeginAhead(handle, 0, 1, 5, 0));
+  r.computed = 5;
+  mover_->Leave(handle, DispatchReason::kPrefilled, kMs);
+  EXPECT_EQ(r.sent_kv_tokens, 5);
+  EXPECT_EQ(r.kv_tokens, 5);
+  EXPECT_EQ(r.worker, 1);
 }
 
 }  // namespace

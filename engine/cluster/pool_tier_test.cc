@@ -181,5 +181,21 @@ TEST(PoolTierTest, OperatorsRunAfterTheFetch) {
   EXPECT_EQ(log.starts[1], results.records[1].scheduled + 7 * kMs);
 }
 
+TEST(PoolTierTest, WhatIsDroppedWasThereUntilThen) {
+  const auto plan = PlanWithPool({});
+  PoolTier pool(*plan);
+  pool.EndTurn(Turn(0, 9), /*finished=*/true, 10 * kMs);
+  LiveRequest next = Turn(1, 30);
+  pool.LookUp(&next, 4);
+  pool.EndTurn(next, /*finished=*/false, 20 * kMs);  // dropped when it is not fetched any more
+  pool.Unpin(7, 30 * kMs);
+  Results results;
+  pool.Conclude(40 * kMs, 40 * kMs, &results);
+  ASSERT_EQ(results.pool.bytes.size(), 40u);  // milliseconds
+  for (size_t i = 0; i < results.pool.bytes.size(); ++i) {
+    EXPECT_DOUBLE_EQ(results.pool.bytes[i], i >= 10 && i < 30 ? 11'000 : 0) << i;
+  }
+}
+
 }  // namespace
 }  // namespace tokensim

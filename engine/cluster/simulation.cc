@@ -214,8 +214,8 @@ void Simulation::Impl::HandleBoundary(const QueuedEvent& event) {
   SimTime horizon = 0;
   int64_t limit = slice_left_;
   if (observer_ == nullptr) {
-    horizon = std::min({next_arrival_, cluster_.next_transfer(), queue_.second_time()});
-    if (plan_->max_simulated_time < horizon) horizon = plan_->max_simulated_time + 1;
+    horizon = std::min(
+        {next_arrival_, cluster_.next_transfer(), queue_.second_time(), plan_->max_simulated_time});
     if (plan_->max_events > 0) limit = std::min(limit, plan_->max_events - results_.events);
   }
   const int64_t events =

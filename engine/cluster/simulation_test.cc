@@ -205,5 +205,35 @@ TEST(SimulationTest, BrokenInvariantFailsTheRunWithAReproducer) {
   EXPECT_TRUE(simulation.done());
 }
 
+TEST(SimulationTest, WhatEndsJustAtTheLimitHasEnded) {
+  auto plan = MakeLonePlan({{0, 5, 3}});
+  plan->max_simulated_time = 39 * kMs;
+  for (const int64_t slice : {1, 1000}) {
+    Simulation simulation(plan);
+    while (!simulation.done()) ASSERT_TRUE(simulation.Advance(slice).ok());
+    EXPECT_EQ(simulation.results().end_reason, EndReason::kCompleted);
+    EXPECT_EQ(simulation.results().records.size(), 1u);
+  }
+}
+
+// Iterations that get shorter with every token leave none of their gaps for a longer one.
+TEST(SimulationTest, TheFirstGapOfALongAnswerIsRemembered) {
+  class Faster final : public ComputeModel {
+   public:
+    [[nodiscard]] double IterationSeconds(const IterationShape& shape) const override {
+      return 0.010 - 1e-7 * static_cast<double>(shape.decode_context);
+    }
+  };
+  class Nobody final : public Observer {  // with an observer no iteration is cut short
+   public:
+    void OnEvent(SimTime /*now*/, const Event& /*event*/) override {}
+  };
+  auto plan = MakeLonePlan({{0, 5, 10'000}});
+  plan->workers[0].compute = std::make_shared<Faster>();
+  Nobody observer;
+  const auto records = RunToEnd(plan, &observer);
+  EXPECT_EQ(records[0].max_itl, 10 * kMs - 600);  // 6 tokens attended
+}
+
 }  // namespace
 }  // namespace tokensim

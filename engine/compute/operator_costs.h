@@ -55,8 +55,8 @@ class OperatorCosts {
   // Rows that the dense operators are computed with.
   [[nodiscard]] int64_t Padded(int64_t rows) const {
     const std::vector<int32_t>& sizes = calibration_.capture_sizes;
-    if (sizes.empty() || rows > sizes.back()) return rows;
-    return *std::lower_bound(sizes.begin(), sizes.end(), rows);
+    const auto captured = std::lower_bound(sizes.begin(), sizes.end(), rows);
+    return captured == sizes.end() ? rows : *captured;
   }
 
   // One of each operator of a micro-batch, in the order they run.

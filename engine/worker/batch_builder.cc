@@ -1,7 +1,5 @@
 #include "engine/worker/batch_builder.h"
 
-#include <algorithm>
-
 #include "engine/base/invariant.h"
 
 namespace tokensim {
@@ -161,7 +159,7 @@ void BatchBuilder::AdmitFront(const Admission& admission, int32_t tokens) {
   kv_.Admit(&r, admission, tokens);
   const int32_t pending = r.prefill_target() - r.computed;
   Admit(handle, pending);
-  if (r.scheduled == kUnset) r.cached_tokens = std::min(admission.cached, r.input_tokens);
+  if (r.scheduled == kUnset) r.cached_tokens = admission.cached;
   queues_.Charge(r.client_class, pending);
   if (r.kv_source == KvSource::kPool) batch_->fetches.push_back({handle, r.kv_tokens});
   AddChunk(handle, tokens);

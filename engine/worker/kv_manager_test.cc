@@ -141,6 +141,23 @@ TEST(KvManagerTest, KeepsOutgoingAndPaddingUntilTold) {
   EXPECT_EQ(kv.pool().used(), 0);
 }
 
+// What a request generated is its own: a longer prompt of its group does not find it.
+TEST(KvManagerTest, BlocksWithOutputAreNotFound) {
+  KvManager kv({.kv_blocks = 10, .block_size = 4, .prefix_caching = true});
+  RequestExtras extras{.text = {.prefix_group = 1, .prefix_tokens = 100}};
+  RequestExtras others = extras;
+  LiveRequest first = Prompt(6);
+  first.extras = &extras;
+  LiveRequest longer = Prompt(12);
+  longer.extras = &others;
+  Compute(&kv, &first);
+  kv.Extend(first, 2);
+  first.computed = 8;  // the second block is full of 2 tokens of the prompt and 2 of the output
+  kv.Free(kv.Take(&first));
+  EXPECT_EQ(kv.HitTokens(longer), 4);
+  EXPECT_EQ(kv.Plan(longer).cached, 4);
+}
+
 // Of 4-token blocks: one group keeps all, one the last 6 tokens, one a state.
 const BlockLayout kLayout(
     {.groups = {{.block_size = 4}, {.block_size = 4, .window = 6}, {.state_blocks = 2}},

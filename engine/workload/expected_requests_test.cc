@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "engine/workload/test_draws.h"
 
@@ -26,6 +27,16 @@ TEST(Duration, IsHalfOpen) {
   const Workload workload = Until(2, ConstantArrivals{10});
   EXPECT_EQ(Draw(workload).size(), 20u);
   EXPECT_EQ(workload.num_requests, 20);
+}
+
+TEST(Duration, TheLastNanosecondCounts) {
+  const TraceTable trace{
+      .arrival = {0, kSecond - 1, kSecond}, .input_tokens = {1, 2, 3}, .output_tokens = {1, 1, 1}};
+  Workload plain = Until(1, TraceArrivals{1}, TraceLengths{}, trace);
+  EXPECT_EQ(Inputs(Draw(plain)), (std::vector<int32_t>{1, 2}));
+  Workload classed = plain;
+  classed.classes = {{1, std::nullopt}};
+  EXPECT_EQ(Inputs(Draw(classed)), (std::vector<int32_t>{1, 2}));
 }
 
 TEST(Duration, ChangesNothingBeforeItsEnd) {
@@ -79,6 +90,13 @@ TEST(Duration, ShorterThanTheFirstGapMeansNoRequest) {
   const Workload workload = Until(1e-9, PoissonArrivals{0.001});
   EXPECT_EQ(workload.num_requests, 1);
   EXPECT_TRUE(Draw(workload).empty());
+}
+
+TEST(ExpectedRequests, OfBurstsTheOneUnderWayIsWhole) {
+  // At 0, 2 and 4 s; the one at 6 s is too late.
+  EXPECT_EQ(Until(5, BurstArrivals{10, 2}).num_requests, 30);
+  EXPECT_EQ(Until(6, BurstArrivals{10, 2}).num_requests, 30);
+  EXPECT_EQ(Draw(Until(5, BurstArrivals{10, 2})).size(), 30u);
 }
 
 TEST(ExpectedRequests, TurnsOfConversations) {

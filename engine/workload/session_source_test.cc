@@ -448,6 +448,8 @@ TEST(SessionDuration, NothingArrivesAtItsEndOrLater) {
   loop.duration = 12 * kNanosPerSecond;
   FakeServer server{.min = 3 * kNanosPerSecond, .max = 3 * kNanosPerSecond};
   EXPECT_EQ(server.Run(loop).size(), 9u);
+  ++loop.duration;  // 12 is in time now
+  EXPECT_EQ(server.Run(loop).size(), 12u);
 
   Workload chats = Make(1, ConstantArrivals{1}, lengths);
   chats.duration = 10 * kNanosPerSecond;

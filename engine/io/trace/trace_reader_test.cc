@@ -144,6 +144,13 @@ TEST(TraceReader, EpochTimestampsKeepTheirNanoseconds) {
   EXPECT_THAT(table.arrival, ElementsAre(0, 1000 * kMs));
 }
 
+TEST(TraceReader, FractionsAreRoundedToTheNanosecond) {
+  // As doubles, 8.2 s and 1.001 s are a little less than so many nanoseconds, 16.1 s is more.
+  const auto table =
+      MustParse("arrival_s,input_tokens,output_tokens\n0,1,1\n1.001,1,1\n8.2,1,1\n16.1,1,1\n");
+  EXPECT_THAT(table.arrival, ElementsAre(0, 1001 * kMs, 8200 * kMs, 16'100 * kMs));
+}
+
 TEST(TraceReader, SliceKeepsRowsAndRestartsTime) {
   const std::string_view csv = "arrival_s,input_tokens,output_tokens\n1,1,1\n2,2,2\n4,3,3\n8,4,4\n";
   const auto table = MustParse(csv, FindTraceFormat("csv"), {1, 2});

@@ -40,7 +40,7 @@ class Weighted final : public GlobalScheduler {
       double score = -per_waiting * signals.waiting[worker];
       score -= per_token * static_cast<double>(view.work()[worker]);
       score -= weights_.kv_use * (used / std::max(total, 1.0));
-      if (hits) score += per_hit * std::min(view.prefix->HitTokens(candidate), view.input_tokens);
+      if (hits) score += per_hit * view.prefix->HitTokens(candidate);
       if (candidate == view.candidates[0] || score > best_score) {
         best = candidate;
         best_score = score;

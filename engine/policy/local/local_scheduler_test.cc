@@ -20,6 +20,7 @@ class LocalSchedulerTest : public ::testing::Test {
         slab_,
         WorkerStateConfig{.kv_blocks = kv_blocks,
                           .block_size = block_size,
+                          .tracks_longest = true,
                           .tracks_waits = config.policy->traits().waits},
         config);
     keeps_finished_ = config.policy->traits().keeps_finished;
@@ -334,6 +335,45 @@ TEST_F(LocalSchedulerTest, HitsLeaveTheLastToken) {
     request.input_tokens = input;
     EXPECT_EQ(state_->HitTokens(request), hits) << input;
   }
+}
+
+TEST_F(LocalSchedulerTest, BatchesKnowTheLongestContextOfTheirDecodes) {
+  Start({.policy = LocalSchedulers().Make("chunked")}, 1000, 16);
+  Add(5, 4);
+  Add(9, 2);
+  Form();
+  Complete();
+  EXPECT_EQ(Form().max_decode_context, 10);
+  EXPECT_EQ(Complete(), 1);
+  EXPECT_EQ(Form().max_decode_context, 7);
+}
+
+TEST_F(LocalSchedulerTest, ChunkedLeavesAPromptWaitingWhenDecodesTakeTheBudget) {
+  Start(
+      {.policy = LocalSchedulers().Make("chunked"), .max_num_seqs = 8, .max_num_batched_tokens = 4},
+      1000, 16);
+  // Four whose KV caches come from elsewhere, and a prompt behind them.
+  std::vector<RequestHandle> loaded;
+  for (int i = 0; i < 4; ++i) {
+    const RequestHandle handle = slab_.Allocate();
+    LiveRequest& r = slab_[handle];
+    r.input_tokens = r.kv_tokens = 5;
+    r.output_tokens = 9;
+    r.generated = 1;
+    r.kv_source = KvSource::kWorker;
+    state_->Enqueue(handle, now_);
+    loaded.push_back(handle);
+  }
+  Add(10, 1);
+  IterationShape shape = Form();
+  ASSERT_EQ(shape.prefill.size(), 1u);
+  EXPECT_EQ(shape.prefill[0].new_tokens, 4);
+  Complete();
+  state_->ClearLoadsBegun();
+  for (const RequestHandle handle : loaded) state_->FinishLoad(handle);
+  shape = Form();
+  EXPECT_EQ(shape.decode_count, 4);
+  EXPECT_TRUE(shape.prefill.empty());
 }
 
 }  // namespace

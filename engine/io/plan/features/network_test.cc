@@ -235,6 +235,20 @@ TEST(PrepareParallelismTest, ReplicasThatShareTheirExpertsRunInLockstep) {
     EXPECT_EQ(prepared.plan->workers[i].lockstep_first, i < 2 ? 0 : 2);
     EXPECT_EQ(prepared.plan->workers[i].lockstep_ranks, 2);
   }
+  // Behind another group they wait for each other, not for that one.
+  Changes second = mixtral;
+  second.insert(second.begin(), {"workers", "[{count: 3, hardware: h200}, {}]"});
+  for (size_t i = 1; i < second.size(); ++i) {
+    std::string& path = second[i].first;
+    if (path.starts_with("workers[0]")) path.replace(0, 10, "workers[1]");
+  }
+  second.emplace_back("workers[0].parallelism", "{tensor: 2}");
+  const PreparedSpec behind = PrepareChanged(second);
+  ASSERT_TRUE(behind.ok());
+  ASSERT_EQ(behind.plan->workers.size(), 7U);
+  for (size_t i = 0; i < 7; ++i) {
+    EXPECT_EQ(behind.plan->workers[i].lockstep_first, i < 3 ? -1 : i < 5 ? 3 : 5);
+  }
   const auto findings = [&](const std::string& path, const std::string& value) {
     Changes changes = mixtral;
     changes.emplace_back(path, value);
