@@ -20,7 +20,7 @@ try:
 
     from kernel_fit import presets
     from kernel_fit.coefficients import fit_coefficients, held_out_error
-    from kernel_fit.kernels import DEVICES, KERNELS, load, trimmed_axes
+    from kernel_fit.kernels import DEVICES, KEPT, KERNELS, load, trimmed_axes
     from kernel_fit.surface import Grid, fit, relative_errors
     from kernel_fit.tables import read_figures
 except ImportError as error:
@@ -82,11 +82,12 @@ def fit_kernel(kernel, device, data, figures):
     }
 
 
-def fit_device(device, data, figures, only=None):
-    """The fits of every kernel measured on a device; prints their errors."""
+def fit_device(device, data, figures, only=None, kept=()):
+    """The fits of every kernel measured on a device but those kept; prints their errors."""
     fits = []
     for kernel in KERNELS:
-        result = fit_kernel(kernel, device, data, figures) if only in (None, kernel.kernel) else None
+        wanted = only in (None, kernel.kernel) and (kernel.kernel, kernel.dtype) not in kept
+        result = fit_kernel(kernel, device, data, figures) if wanted else None
         if result is None:
             continue
         fits.append(result)
@@ -124,15 +125,17 @@ def main():
         if options.coefficients:
             print_coefficients(device, data, figures)
             continue
-        fits = fit_device(device, data, figures, options.kernel)
-        if options.kernel is not None:
-            continue
         path = os.path.join(ROOT, "configs", "kernels", device + ".yaml")
         before = ""
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:
                 before = file.read()
-        after = presets.render(fits)
+        kept = {key: text for key, text in presets.surfaces_of(before).items()
+                if key in KEPT.get(device, ())}
+        fits = fit_device(device, data, figures, options.kernel, kept)
+        if options.kernel is not None:
+            continue
+        after = presets.render(fits, kept)
         differs = differs or after != before
         if not options.check:
             with open(path, "w", encoding="utf-8") as file:

@@ -217,6 +217,14 @@ DEVICES = {
 }
 
 
+# (kernel, dtype) of surfaces that configs/calibrations were fitted beside. They stay as they are, on
+# coarser grids, until the calibrations are fitted again.
+CALIBRATED = {("gemm", "bf16"), ("gemm", "fp8"), ("prefill_attention", "bf16"),
+              ("decode_attention", "bf16"), ("moe", "bf16"), ("all_reduce", "bf16")}
+KEPT = {"h100": CALIBRATED,
+        "rtx-pro-6000": CALIBRATED - {("moe", "bf16")}}  # which it did not have
+
+
 def file_of(kernel, device):
     """(version, table) of the file with the measurements of a kernel."""
     name, version, _ = DEVICES[device]

@@ -2,13 +2,17 @@
 
 import numpy as np
 
-from kernel_fit.kernels import DEVICES, file_of
+from kernel_fit.kernels import DEVICES, KERNELS, file_of
 
 WIDTH = 100
 MARK = "kernels:\n"
 HEADER = """\
 # Share of the roofline that kernels reach by the sizes of the problem, for `compute: kernels`.
 # Written by scripts/fit_kernels.py; docs/kernels.md explains the axes and lists the errors.
+"""
+KEPT_NOTE = """\
+# GEMMs of bf16 and fp8, attention, experts of bf16 and all-reduce are on the grids that the presets of
+# configs/calibrations were fitted with; on finer ones those have to be fitted again.
 """
 
 
@@ -17,8 +21,21 @@ def source(kernel, device):
     return f"AIConfigurator {table} table, {DEVICES[device][0]}, vLLM {version}"
 
 
-def render(fits):
-    return HEADER + MARK + "".join(_surface(f) for f in fits)
+def surfaces_of(text):
+    """The surfaces of a preset as text, by kernel and dtype."""
+    surfaces = {}
+    for part in text.split("- kernel: ")[1:]:
+        kernel, dtype = part.split("\n")[:2]
+        surfaces[kernel, dtype.split(": ")[1]] = "- kernel: " + part
+    return surfaces
+
+
+def render(fits, kept):
+    """kept: surfaces as text, by kernel and dtype."""
+    surfaces = {(f["kernel"].kernel, f["kernel"].dtype): _surface(f) for f in fits} | kept
+    order = [(kernel.kernel, kernel.dtype) for kernel in KERNELS]
+    head = HEADER + (KEPT_NOTE if kept else "") + MARK
+    return head + "".join(surfaces[key] for key in order if key in surfaces)
 
 
 def _surface(result):

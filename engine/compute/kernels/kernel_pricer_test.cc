@@ -215,6 +215,23 @@ std::vector<HardwarePreset> DevicesWithSurfaces() {
   return devices;
 }
 
+// What an error on shapes that were not fitted may be. Experts in mxfp4 were measured for the two
+// sizes of gpt-oss alone, those in fp8 and nvfp4 for a few models: leaving one of these out asks the
+// rest for sizes far from theirs.
+double MostErrorOf(const EfficiencySurface& surface) {
+  if (surface.kernel != SurfaceKernel::kMoe) return 0.12;
+  switch (surface.format) {
+    case NumberFormat::kMxfp4:
+      return 0.41;
+    case NumberFormat::kFp8:
+      return 0.27;
+    case NumberFormat::kNvfp4:
+      return 0.19;
+    default:
+      return 0.15;
+  }
+}
+
 TEST(ShippedSurfacesTest, AreOfTheMeasuredDevices) {
   std::vector<std::string> files;
   for (const HardwarePreset& device : DevicesWithSurfaces()) {
@@ -224,13 +241,15 @@ TEST(ShippedSurfacesTest, AreOfTheMeasuredDevices) {
       EXPECT_NO_THROW(EfficiencyGrid{surface});
       EXPECT_NE(surface.source.find("AIConfigurator"), std::string::npos);
       EXPECT_GT(surface.error, 0.01);
-      EXPECT_LT(surface.error, 0.24);
+      EXPECT_LT(surface.error, MostErrorOf(surface));
       const auto names = AxesOf(surface.kernel);
       ASSERT_EQ(surface.axes.size(), names.size());
       for (size_t i = 0; i < names.size(); ++i) EXPECT_EQ(surface.axes[i].name, names[i]);
     }
   }
-  EXPECT_EQ(files, (std::vector<std::string>{"a100-80g", "h100", "h200", "l40s", "rtx-pro-6000"}));
+  EXPECT_EQ(files,
+            (std::vector<std::string>{"a100-80g", "b200", "b300", "gb200", "gb300", "h100", "h200",
+                                      "l40s", "rtx-pro-6000", "rtx-pro-6000-server"}));
 }
 
 // No operator beats the peaks of its device, whatever the sizes.
