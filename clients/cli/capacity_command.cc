@@ -190,7 +190,7 @@ ResultTable AnswerTable(const Question& question, const std::vector<Answer>& ans
       const Metric* metric = FindMetric(metrics, name);
       cells.push_back(Cell::Number(capacity.good && metric ? metric->value : std::nullopt));
     }
-    cells.push_back(Cell::Number(static_cast<double>(capacity.trials.size())));
+    cells.push_back(Cell::Text(absl::StrCat(capacity.trials.size())));
     cells.push_back(Cell::Text(NoteOf(answers[i])));
     table.AddRow(std::move(cells));
   }

@@ -175,14 +175,15 @@ const char* FateName(const search::Race& race, size_t candidate) {
   return "";
 }
 
-// "device=h100, workers.gpu.count=4".
-std::string NameOf(const Question& question, size_t candidate) {
-  std::string name;
+// What a candidate has that another has not: "device=h100, workers.gpu.count=4".
+std::string Unlike(const Question& question, size_t candidate, size_t other) {
+  std::string text;
   for (size_t i = 0; i < question.axes.size(); ++i) {
-    absl::StrAppend(&name, i == 0 ? "" : ", ", question.axes[i], "=",
-                    question.points[candidate].cells[i]);
+    const std::string& cell = question.points[candidate].cells[i];
+    if (cell == question.points[other].cells[i]) continue;
+    absl::StrAppend(&text, text.empty() ? "" : ", ", question.axes[i], "=", cell);
   }
-  return name;
+  return text;
 }
 
 // The best, the front, those that were beaten, those that fail; within each by the objectives.
@@ -217,7 +218,7 @@ ResultTable MakeTable(const Question& question, const search::Race& race, size_t
       cells.push_back(has ? Cell::Number(sign * standing.score.objectives[k]) : Cell());
     }
     cells.push_back(Cell::Text(absl::StrCat("x", question.rules.scales[standing.runs - 1])));
-    cells.push_back(Cell::Text(standing.dominator ? "by " + NameOf(question, *standing.dominator)
+    cells.push_back(Cell::Text(standing.dominator ? "by " + Unlike(question, *standing.dominator, i)
                                                   : standing.score.broke));
     table.AddRow(std::move(cells));
   }

@@ -138,6 +138,8 @@ const std::set<std::string>& MayBeAbsent() {
       "workers.hardware.price", "workers.hardware.kernels.dtype",
       // No limit, no objective.
       "memory_pool.capacity_bytes", "stop.max_events", "stop.max_simulated_seconds",
+      // An engine is done with once what it decides has been filled in.
+      "engine.graphs_per_sequence",
       "slo.ttft_seconds", "slo.tpot_seconds", "slo.max_itl_seconds", "slo.e2e_seconds",
       "workload.classes.slo.ttft_seconds", "workload.classes.slo.tpot_seconds",
       "workload.classes.slo.max_itl_seconds", "workload.classes.slo.e2e_seconds",
