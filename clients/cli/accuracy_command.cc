@@ -36,8 +36,9 @@ constexpr char kExamples[] = R"(Examples:
   tokensim accuracy --spec server.yaml --truth run.csv --max-in-flight 256 --repeat again.csv
 The requests of the truth, at their times and with their prompts, replace the workload of the spec.
 Truth: a CSV file with arrival_s, first_token_s, last_token_s, input_toks, output_toks and
-  optionally intended_s, queued_s, scheduled_s, prompt_block16_ids; or the JSON of a staged load test
-  (docs/accuracy.md). Errors are simulated minus measured, as a share of measured.
+  optionally intended_s, queued_s, scheduled_s, prompt_block16_ids; the result of `vllm bench serve
+  --save-detailed`, GuideLLM, inference-perf (per request) or AIPerf (profile_export.jsonl), FILE#N
+  being its run N; or the JSON of a staged load test (docs/accuracy.md). Errors are simulated minus measured, as a share of measured.
 Assertions: absolute errors of ttft, ttft_queued, tpot, e2e, e2e_queued x mean, p50, p90, p99, mape,
   median_ape, of throughput.requests_per_second and throughput.output_tokens_per_second, and counts
   requests.not_simulated and saturation.wrong.)";
@@ -99,6 +100,12 @@ ExitCode ReadNoise(const AccuracyOptions& options, const accuracy::Truth& truth,
   if (status.ok()) return ExitCode::kOk;
   PrintError("--repeat: " + std::string(status.message()));
   return ExitCode::kUsage;
+}
+
+void TellFailed(const accuracy::Truth& truth) {
+  const auto* run = std::get_if<MeasuredRun>(&truth);
+  if (run == nullptr || run->failed == 0) return;
+  std::cerr << FormatCount(run->failed) << " measured requests failed and are left out\n";
 }
 
 // The send times of a client that held requests back are those of the server it waited for.
@@ -171,6 +178,7 @@ ExitCode RunAccuracy(const AccuracyOptions& options) {
   if (!options.talk.quiet) {
     WarnOfOtherSettings(*truth, input.prepared.resolved);
     if (options.max_in_flight == 0) WarnOfFlatTop(*truth);
+    TellFailed(*truth);
   }
   const auto start = std::chrono::steady_clock::now();
   const absl::StatusOr<accuracy::Replay> replay = accuracy::RunReplay(input.prepared.plan);

@@ -169,7 +169,17 @@ bool SetKinds(const std::vector<std::string>& kinds, v1::EventFilter* filter) {
 }
 
 void AddResultOptions(CLI::App* command, ResultOptions* options) {
-  AddFormatOption(command, &options->format, {Format::kTable, Format::kJson, Format::kCsv});
+  static constexpr char kVllmBench[] = "vllm-bench";
+  command
+      ->add_option_function<std::string>(
+          "-o,--output",
+          [options](const std::string& name) {
+            options->vllm_bench = name == kVllmBench;
+            if (!options->vllm_bench) options->format = kFormatNames.at(name);
+          },
+          "Format of stdout; default: the first. vllm-bench: the JSON of `vllm bench serve`")
+      ->option_text("table|json|csv|vllm-bench")
+      ->check(CLI::IsMember({"table", "json", "csv", kVllmBench}).description(""));
   command->add_option("--requests", options->requests_file, "Write one row per request")
       ->option_text("FILE.csv|.jsonl");
   CLI::Option* events =

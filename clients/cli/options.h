@@ -64,6 +64,7 @@ CLI::Option* AddKindsOption(CLI::App* command, std::vector<std::string>* kinds);
 // What to do with the results of a run.
 struct ResultOptions {
   Format format = Format::kTable;
+  bool vllm_bench = false;  // instead of the format: as `vllm bench serve` writes its results
   std::string requests_file;
   std::string events_file;
   std::vector<std::string> kinds;  // of the events in the file; none: all

@@ -4,7 +4,8 @@
 //   while (...) bar.Update(fraction, "900 / 2,000 requests");
 //
 // Shown after a moment and redrawn a few times a second, so short work shows none and Update is
-// cheap. Erased when destroyed. Thread-safety: one thread at a time.
+// cheap. After two seconds it says how long it will still take. Erased when destroyed. Thread-safety:
+// one thread at a time.
 #pragma once
 
 #include <chrono>
@@ -32,6 +33,7 @@ class ProgressBar {
   using Clock = std::chrono::steady_clock;
   const bool enabled_;
   bool drawn_ = false;
+  const Clock::time_point start_;
   Clock::time_point next_draw_;
 };
 

@@ -65,7 +65,7 @@ bool ResultFiles::Open(const std::string& requests_file, const std::string& even
     written_.insert(
         v1::Event::descriptor()->FindFieldByName(absl::AsciiStrToLower(kind))->number());
   }
-  if (!kinds.empty() && !requests_file.empty()) {  // whose rows come from these
+  if (!kinds.empty() && (!requests_file.empty() || keeps_records_)) {  // whose rows come from these
     filter_.add_kinds(v1::EVENT_KIND_REQUEST_FINISHED);
     filter_.add_kinds(v1::EVENT_KIND_REQUEST_REJECTED);
   }
@@ -90,7 +90,7 @@ void ResultFiles::AddBatch(const v1::EventBatch& batch) {
 }
 
 bool ResultFiles::Close(const v1::Report& report) {
-  if (wants_requests()) {
+  if (requests_.stream.is_open()) {
     std::vector<std::string> classes;
     for (const v1::ClassReport& client : report.classes()) classes.push_back(client.name());
     if (requests_.path.ends_with(".csv")) {

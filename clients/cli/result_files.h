@@ -24,7 +24,10 @@ class ResultFiles {
   [[nodiscard]] bool Open(const std::string& requests_file, const std::string& events_file,
                           const std::vector<std::string>& kinds);
 
-  [[nodiscard]] bool wants_requests() const { return requests_.stream.is_open(); }
+  // The records of the requests are wanted without a file, too.
+  void KeepRecords() { keeps_records_ = true; }
+
+  [[nodiscard]] bool wants_requests() const { return requests_.stream.is_open() || keeps_records_; }
   [[nodiscard]] bool wants_events() const { return events_.stream.is_open(); }
 
   // Of the events that the files need, when there is an events file.
@@ -34,6 +37,8 @@ class ResultFiles {
   void AddBatch(const v1::EventBatch& batch);
   // All ended requests at once.
   void SetRecords(RequestTable records) { records_ = std::move(records); }
+  // In order of completion.
+  [[nodiscard]] const RequestTable& records() const { return records_; }
 
   // Writes what is left; tells stderr when a file is not complete. The report names the classes.
   [[nodiscard]] bool Close(const v1::Report& report);
@@ -62,6 +67,7 @@ class ResultFiles {
   v1::EventFilter filter_;
   std::set<int> written_;  // members of Event that the events file gets; none: all
   RequestTable records_;
+  bool keeps_records_ = false;
   std::string line_;
 };
 

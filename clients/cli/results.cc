@@ -9,6 +9,7 @@
 #include "clients/cli/junit.h"
 #include "clients/cli/report_output.h"
 #include "clients/cli/talk.h"
+#include "clients/cli/vllm_bench_output.h"
 
 namespace tokensim::cli {
 
@@ -21,12 +22,17 @@ bool RunResults::Open() {
     }
     assertions_.push_back(*std::move(assertion));
   }
+  if (options_.vllm_bench) files_.KeepRecords();
   return files_.Open(options_.requests_file, options_.events_file, options_.kinds);
 }
 
 ExitCode RunResults::Finish(const v1::Report& report) {
   const bool files_written = files_.Close(report);
-  PrintReport(report, options_.format);
+  if (options_.vllm_bench) {
+    WriteVllmBench(files_.records(), report.spec_name(), std::cout);
+  } else {
+    PrintReport(report, options_.format);
+  }
   std::cout.flush();
   std::vector<AssertionResult> results;
   bool all_hold = true;

@@ -34,6 +34,7 @@ struct MeasuredRun {
   bool has_queued = false;
   bool has_scheduled = false;
   bool has_prompt_block_ids = false;
+  int64_t failed = 0;  // requests that are left out
   std::vector<MeasuredRequest> requests;  // in order of arrival, not empty
 };
 

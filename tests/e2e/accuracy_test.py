@@ -69,6 +69,22 @@ class AccuracyTest(TestCase):
                 error = figure["error"] if isinstance(figure, dict) else figure
                 self.assertAlmostEqual(error, 0, 9, f"{metric}.{statistic}")
 
+    def test_a_result_of_vllm_bench_is_a_truth(self):
+        bench = self.run_cli("run", self.host, "--local", "-q", "-o", "vllm-bench").stdout
+        run = json.loads(bench)
+        self.assertEqual((run["completed"], len(run["ttfts"])), (2000, 2000))
+        self.write("bench.json", bench)
+        found = self.figures(truth="bench.json", spec=self.host)["comparisons"][0]
+        self.assertEqual((found["requests"], found["not_simulated"]), (2000, 0))
+        self.assertAlmostEqual(found["metrics"]["ttft"]["p99"]["error"], 0, 6)
+        # A failed request is left out, and that is said.
+        run["output_lens"][7] = 0
+        self.write("failed.json", json.dumps(run))
+        done = self.accuracy(truth="failed.json", spec=self.host)
+        self.assertIn("1 measured requests failed and are left out", done.stderr)
+        self.write("short.json", json.dumps({"duration": 1, "request_throughput": 2}))
+        self.assertIn("--save-detailed", self.accuracy(truth="short.json", code=2).stderr)
+
     def test_another_system_has_errors_with_their_sign(self):
         run = self.figures()["comparisons"][0]["metrics"]
         mean = run["tpot"]["mean"]

@@ -1,9 +1,12 @@
 // Any bytes, read as a measured run, give requests in order or an error; as JSON of stages, the
-// requests that were sent.
+// requests that were sent. The same for what benchmark tools write.
 #include <cstdint>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <string_view>
 
+#include "engine/io/measured/bench_formats.h"
 #include "engine/io/measured/measured_run_reader.h"
 #include "engine/io/measured/measured_stages_reader.h"
 
@@ -51,5 +54,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const auto stages = tokensim::accuracy::ParseMeasuredStages(contents, "fuzz");
   if (stages.ok()) CheckStages(*stages);
+  const nlohmann::json document = tokensim::accuracy::ParseBenchDocument(contents);
+  if (const auto* format = tokensim::accuracy::FindBenchFormat(document)) {
+    for (const std::optional<size_t> which : {std::optional<size_t>(), std::optional<size_t>(0)}) {
+      if (const auto run = format->read(document, "fuzz", which); run.ok()) CheckRun(*run);
+    }
+  }
   return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "engine/io/measured/run_builder.h"
 #include "engine/io/trace/trace_row.h"
 #include "engine/io/trace/trace_values.h"
 
@@ -23,8 +24,8 @@ struct Column {
 };
 
 struct Columns {
-  std::optional<Column> id, arrival, intended, queued, scheduled, first_token, last_token, input, output,
-      prompt_blocks;
+  std::optional<Column> id, arrival, intended, queued, scheduled, first_token, last_token, input,
+      output, prompt_blocks;
   size_t count = 0;
 };
 
@@ -164,18 +165,6 @@ class RowReader {
   absl::Status status_;
 };
 
-void ShiftToFirstArrival(MeasuredRun* run) {
-  const SimTime start = run->requests.front().arrival;
-  for (MeasuredRequest& request : run->requests) {
-    request.arrival -= start;
-    if (run->has_intended) request.intended -= start;
-    if (run->has_queued) request.queued -= start;
-    if (run->has_scheduled) request.scheduled -= start;
-    if (run->has_first_token) request.first_token -= start;
-    if (run->has_last_token) request.last_token -= start;
-  }
-}
-
 }  // namespace
 
 absl::StatusOr<MeasuredRun> ParseMeasuredRun(std::string_view contents, const std::string& name) {
@@ -222,10 +211,7 @@ absl::StatusOr<MeasuredRun> ParseMeasuredRun(std::string_view contents, const st
   run.has_queued = columns->queued.has_value();
   run.has_scheduled = columns->scheduled.has_value();
   run.has_prompt_block_ids = columns->prompt_blocks.has_value();
-  std::stable_sort(
-      run.requests.begin(), run.requests.end(),
-      [](const MeasuredRequest& a, const MeasuredRequest& b) { return a.arrival < b.arrival; });
-  ShiftToFirstArrival(&run);
+  OrderFromFirstArrival(&run);
   return run;
 }
 

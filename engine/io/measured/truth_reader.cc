@@ -6,9 +6,14 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "engine/io/measured/bench_formats.h"
 #include "engine/io/measured/measured_run_reader.h"
 #include "engine/io/measured/measured_stages_reader.h"
 
@@ -55,18 +60,42 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
+// "file.json#2" is the third run in file.json, unless there is a file of the whole name.
+std::pair<std::string, std::optional<size_t>> SplitChoice(const std::string& path) {
+  const size_t hash = path.rfind('#');
+  size_t which = 0;
+  std::error_code ignored;
+  if (hash == std::string::npos || !absl::SimpleAtoi(path.substr(hash + 1), &which) ||
+      std::filesystem::exists(path, ignored)) {
+    return {path, std::nullopt};
+  }
+  return {path.substr(0, hash), which};
+}
+
+absl::StatusOr<Truth> ReadJson(const std::string& contents, const std::string& name,
+                               std::optional<size_t> which) {
+  const nlohmann::json document = ParseBenchDocument(contents);
+  if (const BenchFormat* format = FindBenchFormat(document)) {
+    absl::StatusOr<MeasuredRun> run = format->read(document, name, which);
+    if (!run.ok()) return run.status();
+    return Truth(*std::move(run));
+  }
+  absl::StatusOr<MeasuredStages> stages = ParseMeasuredStages(contents, name);
+  if (!stages.ok()) return stages.status();
+  return Truth(*std::move(stages));
+}
+
 }  // namespace
 
 absl::StatusOr<Truth> ReadTruth(const std::string& path) {
-  const auto contents = ReadFile(path);
+  const auto [file, which] = SplitChoice(path);
+  const auto contents = ReadFile(file);
   if (!contents.ok()) return contents.status();
   const size_t first = contents->find_first_not_of(" \t\r\n");
-  if (first != std::string::npos && (*contents)[first] == '{') {
-    auto stages = ParseMeasuredStages(*contents, path);
-    if (!stages.ok()) return stages.status();
-    return Truth(*std::move(stages));
+  if (first != std::string::npos && ((*contents)[first] == '{' || (*contents)[first] == '[')) {
+    return ReadJson(*contents, file, which);
   }
-  auto run = ParseMeasuredRun(*contents, path);
+  auto run = ParseMeasuredRun(*contents, file);
   if (!run.ok()) return run.status();
   return Truth(*std::move(run));
 }

@@ -13,8 +13,8 @@
 
 namespace tokensim::accuracy {
 
-// Reads a file; a JSON object is a run of stages, anything else the CSV file of a run. NOT_FOUND:
-// it cannot be read.
+// Reads a file: what a benchmark tool wrote (bench_formats.h), a JSON object of stages, or the CSV file
+// of a run. `path#N` is the run N of a file with several. NOT_FOUND: it cannot be read.
 [[nodiscard]] absl::StatusOr<Truth> ReadTruth(const std::string& path);
 
 // The same requests at the same times, with the same prompts as far as the truth tells them apart.

@@ -1,0 +1,130 @@
+#include "clients/cli/vllm_bench_output.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <ostream>
+#include <vector>
+
+#include "engine/base/time.h"
+
+namespace tokensim::cli {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+double Mean(const std::vector<double>& values) {
+  if (values.empty()) return 0;
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+double Deviation(const std::vector<double>& values) {
+  const double mean = Mean(values);
+  double sum = 0;
+  for (const double value : values) sum += (value - mean) * (value - mean);
+  return values.empty() ? 0 : std::sqrt(sum / static_cast<double>(values.size()));
+}
+
+// numpy's default: linear between the two nearest ranks. `sorted` is not empty.
+double Percentile(const std::vector<double>& sorted, double share) {
+  const double rank = share * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<size_t>(rank);
+  const size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (rank - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+}
+
+// mean_ttft_ms, median_ttft_ms, std_ttft_ms, p99_ttft_ms; of nothing all are 0, as there.
+void AddStatistics(const std::string& name, std::vector<double> seconds, ordered_json* run) {
+  std::sort(seconds.begin(), seconds.end());
+  const auto at = [&](double share) { return seconds.empty() ? 0 : Percentile(seconds, share); };
+  (*run)["mean_" + name + "_ms"] = 1e3 * Mean(seconds);
+  (*run)["median_" + name + "_ms"] = 1e3 * at(0.5);
+  (*run)["std_" + name + "_ms"] = 1e3 * Deviation(seconds);
+  (*run)["p99_" + name + "_ms"] = 1e3 * at(0.99);
+}
+
+// What the client sees of each request, in the order they were sent.
+struct Sent {
+  std::vector<int32_t> inputs, outputs;
+  std::vector<double> starts, ttfts, latencies;
+  std::vector<std::string> errors;
+  // Of those that succeeded.
+  std::vector<double> good_ttfts, good_latencies, tpots;
+  double gap_seconds = 0;
+  int64_t gaps = 0;
+  int64_t input_tokens = 0;
+  int64_t output_tokens = 0;
+  SimTime first = kUnset;
+  SimTime last = 0;
+
+  void Add(const RequestRecord& record) {
+    const bool failed = record.reject_reason != RejectReason::kNone;
+    if (first == kUnset) first = record.arrival;
+    last = std::max(last, record.finish);
+    const double ttft = failed ? 0 : ToSeconds(record.first_token - record.arrival);
+    const double latency = failed ? 0 : ToSeconds(record.finish - record.arrival);
+    inputs.push_back(record.input_tokens);
+    outputs.push_back(failed ? 0 : record.output_tokens);
+    starts.push_back(ToSeconds(record.arrival));
+    ttfts.push_back(ttft);
+    latencies.push_back(latency);
+    errors.emplace_back(failed ? "rejected" : "");
+    if (failed) return;
+    good_ttfts.push_back(ttft);
+    good_latencies.push_back(latency);
+    input_tokens += record.input_tokens;
+    output_tokens += record.output_tokens;
+    if (record.output_tokens < 2) return;
+    tpots.push_back((latency - ttft) / (record.output_tokens - 1));
+    gap_seconds += latency - ttft;
+    gaps += record.output_tokens - 1;
+  }
+};
+
+Sent InOrderOfArrival(const RequestTable& records) {
+  std::vector<RequestRecord> rows(records.begin(), records.end());
+  std::sort(rows.begin(), rows.end(), [](const RequestRecord& a, const RequestRecord& b) {
+    return a.request_id < b.request_id;
+  });
+  Sent sent;
+  for (const RequestRecord& row : rows) sent.Add(row);
+  return sent;
+}
+
+}  // namespace
+
+void WriteVllmBench(const RequestTable& records, const std::string& label, std::ostream& out) {
+  const Sent sent = InOrderOfArrival(records);
+  const double duration = std::max(ToSeconds(sent.last - std::max<SimTime>(sent.first, 0)), 1e-9);
+  const auto completed = static_cast<double>(sent.good_ttfts.size());
+  ordered_json run;
+  run["backend"] = "tokensim";
+  run["endpoint_type"] = "tokensim";
+  run["label"] = label;
+  run["num_prompts"] = sent.inputs.size();
+  run["duration"] = duration;
+  run["completed"] = sent.good_ttfts.size();
+  run["failed"] = sent.inputs.size() - sent.good_ttfts.size();
+  run["total_input_tokens"] = sent.input_tokens;
+  run["total_output_tokens"] = sent.output_tokens;
+  run["request_throughput"] = completed / duration;
+  run["request_goodput"] = nullptr;
+  run["output_throughput"] = static_cast<double>(sent.output_tokens) / duration;
+  run["total_token_throughput"] =
+      static_cast<double>(sent.input_tokens + sent.output_tokens) / duration;
+  AddStatistics("ttft", sent.good_ttfts, &run);
+  AddStatistics("tpot", sent.tpots, &run);
+  run["mean_itl_ms"] = sent.gaps == 0 ? 0 : 1e3 * sent.gap_seconds / static_cast<double>(sent.gaps);
+  AddStatistics("e2el", sent.good_latencies, &run);
+  run["input_lens"] = sent.inputs;
+  run["output_lens"] = sent.outputs;
+  run["start_times"] = sent.starts;
+  run["ttfts"] = sent.ttfts;
+  run["latencies"] = sent.latencies;
+  run["errors"] = sent.errors;
+  out << run.dump(-1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+}
+
+}  // namespace tokensim::cli
