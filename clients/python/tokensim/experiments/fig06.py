@@ -18,13 +18,16 @@ def run(e: Experiment) -> Outcome:
             for _ in range(e["repeats"]):
                 begin = time.perf_counter()
                 result = e.run(changed)
-                walls.append(time.perf_counter() - begin)
-            rows.append({"cluster": cluster, "requests": requests, "process_seconds": min(walls),
-                         "simulation_seconds": result.report.execution.wall_seconds})
+                walls.append((time.perf_counter() - begin, result.report.execution.wall_seconds))
+            process, simulation = min(walls)
+            rows.append({"cluster": cluster, "requests": requests, "process_seconds": process,
+                         "simulation_seconds": simulation})
     table = Table.from_rows(rows)
     longest = max(table["process_seconds"])
     checks = [Check("every simulation takes less than a tenth of Vidur's training", longest * 10 < VIDUR_TRAINING_SECONDS,
                     f"at most {longest:.2f} s, process and Python included, on this machine; Vidur: 400 s, then runs")]
+    if e.quick:
+        checks = []  # tests do not judge wall time
     picture, axes = plots.figure()
     for cluster in e["clusters"]:
         part = table.where(cluster=cluster)

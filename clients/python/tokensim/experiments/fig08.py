@@ -49,17 +49,17 @@ def _stays(result, iterations: Table):
 def _draw(table: Table, ends):
     picture, panels = plots.figure(rows=2, size=(8, 4.2), sharex=True)
     for axes, policy in zip(panels, ends):
-        axes.add_patch(_box(-0.5, SLOTS - 0.5, ends[policy], facecolor="0.9", edgecolor="0.6", hatch="///"))
+        axes.add_patch(_box(-0.5, SLOTS - 0.5, ends[policy], facecolor="0.85", edgecolor="0.6"))
         for row in table.where(policy=policy):
             begin, end = row["first_iteration"], row["end_iteration"]
             colour = plots.COLOURS[row["request"] % len(plots.COLOURS)]
             axes.barh(row["slot"], end - begin, left=begin, height=0.9, color=colour, edgecolor="white")
-            axes.barh(row["slot"], 1, left=begin, height=0.9, color=colour, edgecolor="white", hatch="..")
+            axes.barh(row["slot"], 1, left=begin, height=0.9, color="white", alpha=0.4)
             axes.text((begin + end) / 2, row["slot"], f"R{row['request']}", ha="center", va="center", color="white",
-                      fontweight="bold")
+                      fontsize=8, fontweight="bold")
         axes.grid(False)
         axes.set(ylabel=f"{policy}\nslot", yticks=range(SLOTS), ylim=(SLOTS - 0.5, -0.5))
-    panels[1].set(xlabel="iteration (dotted: prompt; hatched: slot without a request that still needs it)",
+    panels[1].set(xlabel="iteration (pale: prompt; grey: slot without a request that still needs it)",
                   xlim=(0, max(ends.values())))
     return picture
 

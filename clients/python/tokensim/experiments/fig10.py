@@ -28,7 +28,7 @@ def _judge(e: Experiment, runs: Table, table: Table, policy: str, title: str) ->
     pairs, numbers = [], []
     for rate in e["rates"]:
         means = {r["ratio"]: r[column] for r in table.where(policy=policy, rate=rate)}
-        best = max((ratio for ratio in means if ratio < 1), key=means.get)
+        best = max((ratio for ratio in means if ratio < 1), key=lambda ratio: means[ratio])
         inside = runs.where(policy=policy, rate=rate, ratio=best)[column]
         full = runs.where(policy=policy, rate=rate, ratio=1)[column]
         pairs += list(zip(inside, full))
@@ -49,7 +49,7 @@ def _draw(e: Experiment, table: Table):
             for rate in e["rates"]:
                 interval(axes, table.where(policy=policy, rate=rate), "ratio", column, f"{rate} requests/s")
             axes.set(title=f"{policy}, {title}", ylabel="goodput, requests/s", ylim=(0, None))
-            plots.legend(axes)
+            plots.legend(axes, loc="upper left" if column == "goodput" else "lower left")
     for axes in panels[-1]:
         axes.set(xlabel="KV memory open to new requests, share")
     return picture

@@ -1,5 +1,7 @@
 """Figure 11: the best ratio of prefill to decode workers."""
 
+import typing
+
 from tokensim import plots
 from tokensim.experiments.experiment import Check, Experiment, Outcome
 from tokensim.table import Table
@@ -24,7 +26,7 @@ def run(e: Experiment) -> Outcome:
                       "decode": r["workers.decode.count"], "requests_per_second": r["capacity"] or 0.0,
                       "broke": r["broke"], "note": r["note"]} for r in found]
     table = Table.from_rows(rows)
-    best = {}
+    best: typing.Dict[tuple, dict] = {}
     for row in table:
         key = row["model"], row["input"], row["output"]
         if key not in best or row["requests_per_second"] > best[key]["requests_per_second"]:
@@ -61,7 +63,11 @@ def _draw(e: Experiment, best):
     for axes, model in zip(panels[0], models):
         cells = [[best[model, i, o] for o in lengths] for i in lengths]
         plots.heatmap(axes, [[c["prefill"] for c in row] for row in cells], lengths, lengths,
-                      texts=[[f"{c['prefill']}:{c['decode']}\n{c['requests_per_second']:.3g}/s" for c in row]
+                      texts=[[f"{c['prefill']}:{c['decode']}\n{_rate(c['requests_per_second'])}/s" for c in row]
                              for row in cells], label="prefill workers of 8", low=1, high=GPUS - 1)
         axes.set(title=f"{model}: best prefill:decode, and its rate", xlabel="output, tokens", ylabel="input, tokens")
     return picture
+
+
+def _rate(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
