@@ -95,6 +95,18 @@ class Server(unittest.TestCase):
                 continue
             self.assertEqual(self.client.estimate(path).spec_digest, local.validate(path).spec_digest, path.name)
 
+    def test_changes_are_those_of_the_command(self):
+        for changes in ({"workload.arrival.constant.rate_per_second": 3},
+                        {"workload.lengths.independent": {"input": {"fixed": 64}, "output": {"fixed": 8}}},
+                        {"workers[0].hardware.memory_bytes": "60GiB", "local_scheduler.policy": "orca"},
+                        {"model": "llama2-13b", "slo": {"ttft_seconds": "2s"}},
+                        {"workload.lengths.independent.input.fixed": 5, "workload.lengths.independent.output.fixed": 7}):
+            self.assertEqual(self.client.estimate(SHAREGPT, changes).spec_digest,
+                             local.validate(SHAREGPT, changes).spec_digest, changes)
+        changed = specs.change(specs.change(SHAREGPT, {"workload.lengths.independent.input.fixed": 5}),
+                               {"workload.lengths.preset": "sharegpt"})
+        self.assertEqual(changed["workload"]["lengths"], {"preset": "sharegpt"})
+
     def test_names_labels_and_lists(self):
         handle = self.client.submit(SMALL, id="mine", labels={"team": "infra"})
         self.assertEqual(handle.name, "tenants/default/simulations/mine")
@@ -177,6 +189,17 @@ class Server(unittest.TestCase):
         self.assertIn("h100", [h.preset for h in self.client.catalog().hardware])
         self.assertGreater(self.client.estimate(SHAREGPT).workers[0].kv_blocks, 7000)
         self.assertEqual(specs.to_message(SHAREGPT).model.preset, "llama2-7b")
+
+    def test_a_sweep(self):
+        rate, metrics = "workload.arrival.poisson.rate_per_second", ["ttft.p99", "requests.finished"]
+        vary = {rate: [2, 20, -1], "seed": [1, 2]}
+        table = self.client.sweep(SHAREGPT, vary, metrics, in_flight=3)
+        there = local.sweep(SHAREGPT, vary, metrics=metrics)
+        self.assertEqual([table[c] for c in (rate, "seed", *metrics)], [there[c] for c in (rate, "seed", *metrics)])
+        self.assertEqual([note and note[:9] for note in table["note"]], [note and note[:9] for note in there["note"]])
+        self.assertEqual([s for s in self.client.list() if "sweep" in s.labels], [])
+        self.client.sweep(SMALL, {"seed": [1]}, ["ttft.p99"], keep=True)
+        self.assertEqual(len([s for s in self.client.list() if "sweep" in s.labels]), 1)
 
     def test_many_runs(self):
         points = [(SMALL, {"seed": seed}) for seed in range(3)]

@@ -67,7 +67,7 @@ def pool():
     left = {file.name: file for file in files.file}
     while left:
         for name in [n for n, f in left.items() if not any(d in left for d in f.dependency)]:
-            result.Add(left.pop(name))
+            result.AddSerializedFile(left.pop(name).SerializeToString())
     return result
 
 

@@ -45,13 +45,22 @@ class Client:
     async def __aexit__(self, *unused) -> None:
         await self.close()
 
+    async def _pause(self, backoff: Backoff, error: ServerError) -> None:
+        """Waits before the next attempt. Raises the error when there is none."""
+        await asyncio.sleep(backoff.delay(error))
+        if not error.reason:
+            try:
+                await asyncio.wait_for(self._channel.channel_ready(), backoff.left())
+            except asyncio.TimeoutError:
+                pass  # the next attempt says what is wrong
+
     async def _call(self, method: str, request):
         backoff = Backoff(self._max_wait)
         while True:
             try:
                 return await self._calls[method](request, timeout=self._timeout)
             except grpc.RpcError as error:
-                await asyncio.sleep(backoff.delay(to_error(error)))
+                await self._pause(backoff, to_error(error))
 
     async def submit(self, spec: specs.Spec, changes: local.Changes = None, *, id: typing.Optional[str] = None,
                      labels: typing.Optional[typing.Mapping[str, str]] = None,
@@ -121,7 +130,7 @@ class Client:
                 error = ServerError("UNAVAILABLE", "", "the server ended the watch before the simulation ended")
             except grpc.RpcError as broken:
                 error = to_error(broken)
-            await asyncio.sleep(backoff.delay(error))
+            await self._pause(backoff, error)
 
     async def stream_batches(self, name: str, kinds: typing.Sequence[str] = (), *, after: int = 0, until: int = 0,
                              workers: typing.Sequence[int] = (), requests: typing.Sequence[int] = (),
@@ -145,7 +154,7 @@ class Client:
                 if not progressed:  # nothing behind the cursor
                     return
             except grpc.RpcError as broken:
-                await asyncio.sleep(backoff.delay(to_error(broken)))
+                await self._pause(backoff, to_error(broken))
             finally:
                 stream.cancel()
 

@@ -38,7 +38,7 @@ class Done(typing.NamedTuple):
     holds: bool  # False: complete, and an assertion is missed
 
 
-def call(*args: str, stdin: typing.Optional[str] = None, cwd: typing.Optional[os.PathLike] = None,
+def call(*args: str, stdin: typing.Optional[str] = None, cwd: typing.Union[None, str, os.PathLike] = None,
          timeout: typing.Optional[float] = None) -> Done:
     """Runs `tokensim ARGS`. What it refuses is an exception with what it said.
 
@@ -56,13 +56,13 @@ def call(*args: str, stdin: typing.Optional[str] = None, cwd: typing.Optional[os
     raise _error(done.returncode, args[0], lines)
 
 
-def spec_call(command: str, spec: specs.Spec, *args: str, cwd: typing.Optional[os.PathLike] = None,
+def spec_call(command: str, spec: specs.Spec, *args: str, cwd: typing.Union[None, str, os.PathLike] = None,
               timeout: typing.Optional[float] = None) -> Done:
     """`tokensim COMMAND SPEC ARGS`; files that a spec without a file of its own names are relative to `cwd`."""
-    if isinstance(spec, str) and not specs.is_path(spec):
-        return call(command, "-", *args, stdin=spec, cwd=cwd, timeout=timeout)
-    if specs.is_path(spec):
-        return call(command, os.fspath(spec), *args, cwd=cwd, timeout=timeout)
+    if isinstance(spec, (str, os.PathLike)):
+        if specs.is_path(spec):
+            return call(command, os.fspath(spec), *args, cwd=cwd, timeout=timeout)
+        return call(command, "-", *args, stdin=str(spec), cwd=cwd, timeout=timeout)
     return call(command, "-", *args, stdin=specs.to_text(spec), cwd=cwd, timeout=timeout)
 
 

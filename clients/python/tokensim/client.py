@@ -9,6 +9,8 @@ Calls are tried again while the server is away or busy, up to `max_wait` seconds
 they stopped. Any thread may use a client.
 """
 
+import collections
+import itertools
 import os
 import time
 import typing
@@ -70,7 +72,8 @@ def events_request(name: str, kinds: typing.Sequence[str], after: int, until: in
 
 def as_spec_error(error: ServerError) -> Exception:
     if error.reason in ("SPEC_INVALID", "MODEL_DOES_NOT_FIT", "CATALOG_ENTRY_NOT_FOUND"):
-        return SpecInvalid(error.message, error.violations)
+        text = "\n".join(f"{v.field}: {v.description}" for v in error.violations)
+        return SpecInvalid(text or error.message, error.violations)
     return error
 
 
@@ -109,13 +112,29 @@ class Client:
     def __exit__(self, *unused) -> None:
         self.close()
 
+    def _pause(self, backoff: Backoff, error: ServerError) -> None:
+        """Waits before the next attempt. Raises the error when there is none.
+
+        Nobody drives an attempt to connect between calls, and a call fails at once while there is no connection.
+        """
+        time.sleep(backoff.delay(error))
+        if error.reason:
+            return
+        ready = grpc.channel_ready_future(self._channel)
+        try:
+            ready.result(timeout=backoff.left())
+        except grpc.FutureTimeoutError:
+            pass  # the next attempt says what is wrong
+        finally:
+            ready.cancel()
+
     def _call(self, method: str, request):
         backoff = Backoff(self._max_wait)
         while True:
             try:
                 return self._calls[method](request, timeout=self._timeout)
             except grpc.RpcError as error:
-                time.sleep(backoff.delay(to_error(error)))
+                self._pause(backoff, to_error(error))
 
     # Simulations.
 
@@ -145,6 +164,31 @@ class Client:
         """A run for each point, a spec or a pair of a spec and its changes, in their order. All are submitted first."""
         handles = [self.submit(*(p if isinstance(p, tuple) else (p,))) for p in points]
         return [handle.result() for handle in handles]
+
+    def sweep(self, spec: specs.Spec, vary: typing.Mapping[str, typing.Sequence[typing.Any]],
+              metrics: typing.Sequence[str], *, keep: bool = False, in_flight: int = 64) -> Table:
+        """A run on the server for every combination of values, as local.sweep: a row each, in order.
+
+        vary       values by the path of a field
+        metrics    columns, as ttft.p99
+        keep       leave the simulations on the server, with the label `sweep`; else each is deleted when it is read
+        in_flight  so many simulations at a time, queued or running
+
+        The column `note` tells of saturation and errors; a point with an error has no figures.
+        """
+        labels = {"sweep": uuid.uuid4().hex[:12]}
+        waiting: typing.Deque[typing.Tuple[dict, typing.Union[Handle, Exception]]] = collections.deque()
+        rows = []
+        for values in itertools.product(*vary.values()):
+            point = dict(zip(vary, values))
+            try:
+                waiting.append((point, self.submit(spec, point, labels=labels)))
+            except SpecInvalid as error:
+                waiting.append((point, error))
+            if len(waiting) >= in_flight:
+                rows.append(_sweep_row(*waiting.popleft(), metrics, keep))
+        rows += [_sweep_row(point, handle, metrics, keep) for point, handle in waiting]
+        return Table.from_rows(rows, [*vary, *metrics, "note"])
 
     def get(self, name: str):
         """The Simulation message: state, progress, spec, report without timelines."""
@@ -200,7 +244,7 @@ class Client:
                 error = ServerError("UNAVAILABLE", "", "the server ended the watch before the simulation ended")
             except grpc.RpcError as broken:
                 error = to_error(broken)
-            time.sleep(backoff.delay(error))
+            self._pause(backoff, error)
 
     def stream_batches(self, name: str, kinds: typing.Sequence[str] = (), *, after: int = 0, until: int = 0,
                        workers: typing.Sequence[int] = (), requests: typing.Sequence[int] = (),
@@ -226,7 +270,7 @@ class Client:
                 if not progressed:  # nothing behind the cursor
                     return
             except grpc.RpcError as broken:
-                time.sleep(backoff.delay(to_error(broken)))
+                self._pause(backoff, to_error(broken))
             finally:
                 stream.cancel()
 
@@ -257,6 +301,19 @@ class Client:
     def server_info(self):
         """The ServerInfo message: version, limits and load."""
         return self._call("GetServerInfo", _schema.message("GetServerInfoRequest")())
+
+
+def _sweep_row(point: dict, handle: typing.Union["Handle", Exception], metrics: typing.Sequence[str], keep: bool) -> dict:
+    if isinstance(handle, Exception):
+        return {**point, "note": f"error: {handle}"}
+    try:
+        result = handle.result()
+    except RunFailed as error:
+        return {**point, "note": f"error: {error}"}
+    row = {**point, **{name: result[name] for name in metrics}, "note": "saturated" if result.saturated else None}
+    if not keep:
+        handle.client.delete(handle.name)
+    return row
 
 
 class RemoteReplay(Replay):

@@ -87,3 +87,7 @@ class Backoff:
         if now + wait > self._first + self._max_wait:
             raise error
         return wait
+
+    def left(self) -> float:
+        """Seconds until the series ends."""
+        return max(0.0, (self._first or 0) + self._max_wait - time.monotonic())

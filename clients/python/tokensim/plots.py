@@ -80,8 +80,10 @@ def cdf(results: typing.Mapping[str, Result], column: str = "ttft_s", *, log: bo
     made, axes = figure(dark=dark)
     for name, result in results.items():
         values = sorted(v for v in result.requests()[column] if v is not None)
-        shares = [(i + 1) / len(values) for i in range(len(values))]
-        axes.plot(values, shares, drawstyle="steps-post", marker="", label=name)
+        # No picture shows more steps than that.
+        ranks = range(0, len(values), max(1, len(values) // 500))
+        axes.plot([values[i] for i in ranks], [(i + 1) / len(values) for i in ranks], drawstyle="steps-post", marker="",
+                  label=name)
     if log:
         log_axis(axes.xaxis)
     axes.set(xlabel=_COLUMN_NAMES.get(column, column), ylabel="share of requests", ylim=(0, 1))
@@ -160,8 +162,8 @@ def timeline(result: Result, *, dark: bool = False):
     interval = workers[0].timeline.interval_seconds
 
     def total(name: str, share: bool) -> typing.List[float]:
-        columns = [list(getattr(worker.timeline, name)) for worker in workers]
-        sums = [sum(values) for values in itertools.zip_longest(*columns, fillvalue=0.0)]
+        columns: typing.List[typing.List[float]] = [list(getattr(worker.timeline, name)) for worker in workers]
+        sums: typing.List[float] = [sum(values) for values in itertools.zip_longest(*columns, fillvalue=0.0)]
         return [v / len(workers) for v in sums] if share else sums
     times = [i * interval for i in range(max(len(worker.timeline.running) for worker in workers))]
     for name in ("running", "waiting"):
@@ -171,7 +173,7 @@ def timeline(result: Result, *, dark: bool = False):
     above.set(ylabel="requests")
     below.set(ylabel="share, mean of workers", xlabel="simulated time, s", ylim=(0, 1.02))
     for axes in (above, below):
-        legend(axes, loc="upper right")
+        legend(axes, loc="best")
     return made
 
 
@@ -197,7 +199,7 @@ def pareto(table: Table, x: str, y: str, *, maximize: typing.Sequence[str] = (),
     others = [row for i, row in enumerate(rows) if i not in best and None not in (row[x], row[y])]
     axes.plot([row[x] for row in others], [row[y] for row in others], "o", color="0.6", label="beaten")
     axes.plot([rows[i][x] for i in best], [rows[i][y] for i in best], "o-", color=COLOURS[1], label="Pareto front")
-    for i in best if label else ():
+    for i in best if label is not None else ():
         axes.annotate(str(rows[i][label]), (rows[i][x], rows[i][y]), xytext=(4, 4), textcoords="offset points",
                       fontsize=8)
     axes.set(xlabel=xlabel or x, ylabel=ylabel or y)

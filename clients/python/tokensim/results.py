@@ -7,6 +7,7 @@
 """
 
 import abc
+import inspect
 import typing
 
 from google.protobuf import json_format
@@ -16,6 +17,9 @@ from tokensim import _schema
 from tokensim.table import Table
 
 _NS = 1e-9
+# Fields without a value are written, too: the option has another name from protobuf 26 on.
+_WITH_DEFAULTS = {name: True for name in inspect.signature(json_format.MessageToJson).parameters
+                  if name in ("including_default_value_fields", "always_print_fields_with_no_presence")}
 
 
 class Replay(abc.ABC):
@@ -150,8 +154,7 @@ class Result:
 
     def to_json(self) -> str:
         """The report as `tokensim run -o json` prints it."""
-        return json_format.MessageToJson(self.report, preserving_proto_field_name=True,
-                                         including_default_value_fields=True)
+        return json_format.MessageToJson(self.report, preserving_proto_field_name=True, **_WITH_DEFAULTS)
 
     def __repr__(self) -> str:
         report = self.report

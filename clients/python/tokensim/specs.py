@@ -7,6 +7,7 @@ A spec is a dict, a path of a YAML or JSON file, YAML text (a string of several 
 import collections.abc
 import copy
 import difflib
+import functools
 import json
 import os
 import pathlib
@@ -46,10 +47,10 @@ def load(spec: Spec) -> dict:
         return json_format.MessageToDict(spec, preserving_proto_field_name=True)
     if isinstance(spec, collections.abc.Mapping):
         return copy.deepcopy(_plain(spec))
-    text = spec
+    text = str(spec)
     if is_path(spec):
         try:
-            text = pathlib.Path(spec).read_text(encoding="utf-8")
+            text = pathlib.Path(text).read_text(encoding="utf-8")
         except OSError as error:
             raise NotFound(f"{spec}: {error.strerror}") from error
     try:
@@ -166,8 +167,8 @@ class _Reader:
             return
         entry = field.message_type.fields_by_name["value"]
         for key, one in value.items():
-            self._scalar(entry, one, f"{path}['{key}']",
-                         lambda v, key=key: getattr(message, field.name).__setitem__(str(key), v))
+            values = getattr(message, field.name)
+            self._scalar(entry, one, f"{path}['{key}']", functools.partial(values.__setitem__, str(key)))
 
     def _element(self, field, value, message: Message, path: str) -> None:
         values = getattr(message, field.name)
@@ -225,29 +226,53 @@ def change(spec: Spec, changes: typing.Mapping[str, typing.Any]) -> dict:
     """A copy of the spec with fields set: `change(spec, {"workers.gpu.count": 4, "slo.ttft_seconds": "1s"})`.
 
     Elements of lists are counted from 0 or, where they have names, called by them. What a path leads through is
-    created; a preset written as a word becomes its message.
+    created; a preset written as a word becomes its message; of alternatives the new one replaces the old. Values
+    relative to the old one (`x2`) are for the command: local.run takes them.
     """
     result = load(spec)
     for path, value in changes.items():
         steps = [name or int(index) for name, index in _STEP.findall(path)]
-        here: typing.Any = result
-        for i, step in enumerate(steps):
-            last = i + 1 == len(steps)
-            if isinstance(here, list):
-                step = _index(here, step, path)
-            if last:
-                here[step] = _plain(value)
-                break
-            below = here.get(step) if isinstance(here, dict) else here[step]
-            if isinstance(below, str):
-                below = {_first_field(steps[:i + 1]): below}
-            if below is None:
-                below = {}
-            if not isinstance(below, (dict, list)):
-                raise UsageError(f"{path}: {step} is {below!r}, which has no fields")
-            here[step] = below
-            here = below
+        if not steps:
+            raise UsageError(f"'{path}' is no path of a field")
+        _set(result, _schema.message("Spec").DESCRIPTOR, steps, value, path)
     return result
+
+
+def _set(here: typing.Any, descriptor, steps: typing.Sequence[typing.Union[str, int]], value: typing.Any,
+         path: str) -> None:
+    """Sets a field below a message or a list of messages; `descriptor` None: the schema does not know it."""
+    step, rest = steps[0], steps[1:]
+    if isinstance(here, list):
+        step = _index(here, step, path)
+        below = here[step]
+    else:
+        field = descriptor.fields_by_name.get(step) if descriptor is not None else None
+        if field is not None:
+            _drop_alternatives(here, field)
+        descriptor = field.message_type if field is not None else None
+        below = here.get(step)
+    if not rest:
+        here[step] = _plain(value)
+        return
+    if isinstance(below, str) and descriptor is not None:
+        below = {descriptor.fields_by_number[1].name: below}
+    if below is None:
+        below = {}
+    if not isinstance(below, (dict, list)):
+        raise UsageError(f"{path}: {step} is {below!r}, which has no fields")
+    here[step] = below
+    _set(below, descriptor, rest, value, path)
+
+
+def _drop_alternatives(here: dict, field) -> None:
+    """What cannot stand beside a field: other members of its oneof, and a preset of lengths."""
+    oneof = field.containing_oneof
+    alternatives = [f.name for f in oneof.fields] if oneof is not None else []
+    if field.containing_type.name == "Lengths" and (alternatives or field.name == "preset"):
+        alternatives = ["preset", *(f.name for f in field.containing_type.oneofs_by_name["source"].fields)]
+    for name in alternatives:
+        if name != field.name:
+            here.pop(name, None)
 
 
 def _index(values: list, step: typing.Union[str, int], path: str) -> int:
@@ -260,13 +285,3 @@ def _index(values: list, step: typing.Union[str, int], path: str) -> int:
                 return i
     names = [v["name"] for v in values if isinstance(v, dict) and "name" in v]
     raise UsageError(f"{path}: there is no '{step}' among {len(values)}" + (f": {', '.join(names)}" if names else ""))
-
-
-def _first_field(steps: typing.Sequence[typing.Union[str, int]]) -> str:
-    """The field that a word stands for: `preset` of hardware, `policy` of local_scheduler."""
-    descriptor = _schema.message("Spec").DESCRIPTOR
-    for step in steps:
-        field = descriptor.fields_by_name.get(step) if isinstance(step, str) else None
-        if field is not None and field.message_type is not None:
-            descriptor = field.message_type
-    return descriptor.fields_by_number[1].name
