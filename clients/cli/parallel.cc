@@ -30,9 +30,9 @@ void RunParallel(size_t count, int threads, const std::function<void(size_t)>& w
   const size_t wanted = std::min(count, static_cast<size_t>(std::max(1, threads)));
   for (size_t i = 0; i < wanted; ++i) pool.emplace_back(serve);
   std::unique_lock lock(mutex);
-  while (done < count) {
+  for (size_t now = 0; now < count;) {  // not `done`: what is told last is that all is done
     ended.wait_for(lock, kWatchEvery, [&] { return done == count; });
-    const size_t now = done;
+    now = done;
     if (watch == nullptr) continue;
     lock.unlock();
     watch(now);

@@ -26,6 +26,8 @@ TEST(Units, CountsAreGrouped) {
 
 TEST(Units, NumbersKeepThreeDigits) {
   EXPECT_EQ(FormatNumber(7.934), "7.93");
+  EXPECT_EQ(FormatNumber(9.994), "9.99");
+  EXPECT_EQ(FormatNumber(9.996), "10.0");
   EXPECT_EQ(FormatNumber(79.34), "79.3");
   EXPECT_EQ(FormatNumber(793.4), "793");
   EXPECT_EQ(FormatNumber(1650.2), "1,650");

@@ -216,6 +216,32 @@ TEST(SimulationTest, WhatEndsJustAtTheLimitHasEnded) {
   }
 }
 
+TEST(SimulationTest, ASnapshotJustAtTheLimitShowsTheEnd) {
+  class Snapshots final : public Observer {
+   public:
+    void OnEvent(SimTime now, const Event& event) override {
+      if (std::holds_alternative<SnapshotEvent>(event)) times.push_back(now);
+    }
+    std::vector<SimTime> times;
+  };
+  auto plan = MakeLonePlan({{0, 5, 3}});
+  plan->max_simulated_time = 39 * kMs;
+  plan->snapshot_interval = 13 * kMs;
+  Snapshots snapshots;
+  EXPECT_EQ(RunPlan(plan, &snapshots).end_reason, EndReason::kCompleted);
+  EXPECT_EQ(snapshots.times, (std::vector<SimTime>{0, 13 * kMs, 26 * kMs, 39 * kMs}));
+}
+
+TEST(SimulationTest, HowManyComeWithinATimeIsKnownAtTheEnd) {
+  auto plan = MakeLonePlan({{0, 5, 3}, {100 * kMs, 5, 3}});
+  plan->workload.duration = 50 * kMs;
+  Simulation simulation(plan);
+  ASSERT_TRUE(simulation.Advance(1).ok());
+  EXPECT_EQ(simulation.progress().total, 2);
+  while (!simulation.done()) ASSERT_TRUE(simulation.Advance(1).ok());
+  EXPECT_EQ(simulation.progress().total, 1);
+}
+
 // Iterations that get shorter with every token leave none of their gaps for a longer one.
 TEST(SimulationTest, TheFirstGapOfALongAnswerIsRemembered) {
   class Faster final : public ComputeModel {

@@ -152,10 +152,14 @@ TEST(AttentionOperatorsTest, AStateCostsTheSameWhateverTheContext) {
   const AttentionWork far = Of(linear).Decode(5, 500'000);
   EXPECT_EQ(near.flops, far.flops);
   EXPECT_EQ(near.bytes, far.bytes);
-  EXPECT_GT(near.bytes, 5 * 2.0 * 32 * 128 * 128 * 4);
+  // The state and the last 3 inputs of the convolution, read and written; a row in, a row out.
+  const double state = 2.0 * (32 * 128 * 128 * 4 + 3 * (2 * 16 * 128 + 32 * 128) * 2);
+  const double row = 2.0 * (16 * 128 + 32 * 128) * 2;
+  EXPECT_EQ(near.bytes, 5 * (state + row));
   const PrefillChunk chunks[] = {{.new_tokens = 100, .history = 0},
                                  {.new_tokens = 50, .history = 9}};
   EXPECT_EQ(Of(linear).Prefill(chunks).flops, 30 * near.flops);
+  EXPECT_EQ(Of(linear).Prefill(chunks).bytes, 2 * state + 150 * row);
 }
 
 TEST(AttentionOperatorsTest, LayersWithoutAttentionDoNothing) {

@@ -153,6 +153,8 @@ TEST(IterationModelTest, NoConstantBeatsThePeaks) {
   const TransformerOperators operators(ReadModelPreset("llama2-7b"), {});
   const Operator op = operators.DecodeAttention(16, 16'000);
   EXPECT_NEAR(SecondsOf(*model, decodes, "decode_attention"), 32 * op.bytes / kBandwidth, 1e-12);
+  const auto halves = Real(fast, {.pipeline = 2, .micro_batches = 2});  // half of them at a time
+  EXPECT_NEAR(SecondsOf(*halves, decodes, "decode_attention"), 16 * op.bytes / kBandwidth, 1e-12);
   // Half of twice the time at the peaks is the least there is.
   for (const Operator& each : operators.List(decodes)) {
     const double least = std::max(each.flops / kPeak, each.bytes / kBandwidth);
@@ -202,6 +204,10 @@ TEST(IterationModelTest, TheHostAddsOrOverlaps) {
   calibration.overlaps_host = true;
   EXPECT_DOUBLE_EQ(Model(calibration)->IterationSeconds(Decodes(4)), gpu);
   EXPECT_DOUBLE_EQ(Model(calibration)->IterationSeconds(Decodes(40)), 2100);
+  const auto stages = Model({.iteration_seconds = 2000, .overlaps_host = true}, "llama2-7b",
+                            {.pipeline = 2, .micro_batches = 2});
+  EXPECT_DOUBLE_EQ(stages->IterationSeconds(Decodes(4)), 2000);
+  EXPECT_DOUBLE_EQ(stages->OperatorTimes(Decodes(4)).back().end_seconds(), 2000);
 }
 
 TEST(IterationModelTest, RowsArePaddedToTheNextCapturedGraph) {

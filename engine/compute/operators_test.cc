@@ -70,6 +70,11 @@ TEST(OperatorsTest, ListsWholeExpertsAndStages) {
   EXPECT_EQ(Find(list, "stage_send").repeats, 3);
   EXPECT_EQ(Find(list, "stage_send").bytes, 2 * 4096 * 2);
   EXPECT_EQ(Find(list, "qkv_proj").repeats, 32);
+  IterationShape gathered = shape;
+  gathered.gathered_tokens = 10;  // of all ranks, for the experts
+  const auto together = TransformerOperators(ReadModelPreset("mixtral-8x7b"), split).List(gathered);
+  EXPECT_EQ(Find(together, "router").rows, 10);
+  EXPECT_EQ(Find(together, "qkv_proj").rows, 2);
 }
 
 // Two experts a row; half of the rows leave from each of two devices.
@@ -89,6 +94,9 @@ TEST(OperatorsTest, WholeExpertsComputeAndReadAsMuchAsSlices) {
   }
   EXPECT_EQ(Find(whole, "expert_dispatch").bytes, 7 * 2 / 2 * 4096 * 2);
   EXPECT_EQ(Find(whole, "expert_combine").bytes, 7 * 2 / 2 * 4096 * 2);
+  std::vector<Operator> quarters;
+  TransformerOperators(model, {.expert = 4}).AppendExperts(8, quarters);
+  EXPECT_EQ(Find(quarters, "expert_dispatch").bytes, 8 * 2 / 4 * 4096 * 2);
   // Half of the 14 experts' rows are read and half of the 7 sums written.
   EXPECT_EQ(Find(whole, "expert_sum").bytes, (7 + 3.5) * 4096 * 2);
   EXPECT_EQ(Find(slices, "expert_sum").bytes, (14 + 7) * 4096 * 2);

@@ -111,6 +111,7 @@ TEST(BlockLayout, StatesTakeTheSameWhateverTheLength) {
   EXPECT_EQ(layout.ToAdd(100, 200), 0);
   EXPECT_EQ(layout.ToGiveUp(0, 200), 0);
   EXPECT_EQ(layout.Bytes(1), 30'720 + 45 * int64_t{4'268'032});
+  EXPECT_EQ(layout.Bytes(0), 0);
 }
 
 // Of gpt-oss and Gemma: groups that are alike, and blocks of other sizes.

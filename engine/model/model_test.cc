@@ -87,6 +87,17 @@ TEST(ModelTest, PartsMayBeAbsent) {
 
 TEST(ModelTest, GatedDeltaNetsAreCounted) {
   EXPECT_NEAR(static_cast<double>(ParameterCount(Qwen35())), 26.9e9, 0.02e9);
+  // A rate of decay and one of writing for each head; Mamba 2 has the first.
+  Model mamba = Qwen35();
+  mamba.groups[0].attention.linear.kind = LinearKind::kMamba2;
+  EXPECT_EQ(ParameterCount(Qwen35()) - ParameterCount(mamba), int64_t{48} * 5120 * 48);
+}
+
+TEST(ModelTest, LatentExpertsHaveAWayThereAndBack) {
+  Model model = GptOss();
+  for (LayerGroup& group : model.groups) group.mlp.latent = 1024;
+  const int64_t matrices = int64_t{128} * 3 * 2880 * (2880 - 1024);
+  EXPECT_EQ(ParameterCount(GptOss()) - ParameterCount(model), 36 * (matrices - 2 * 2880 * 1024));
 }
 
 TEST(ModelTest, EveryPartHasItsFormat) {
@@ -120,6 +131,8 @@ TEST(ModelTest, AnIndexHasKeysOfItsOwn) {
   EXPECT_EQ(KvBytesPerTokenPerDevice(model, {}), 61 * (576 * 2 + 132));
   // The checkpoint of V3.2 without MTP: 671.88 B.
   EXPECT_NEAR(static_cast<double>(ParameterCount(model)), 671.88e9, 0.01e9);
+  model.groups[1].attention.index.shares_selection = true;
+  EXPECT_EQ(KvBytesPerTokenPerDevice(model, {}), 61 * 576 * 2 + 3 * 132);
 }
 
 TEST(ModelTest, WindowsKeepWhatTheyNeed) {
@@ -140,6 +153,9 @@ TEST(ModelTest, ChunksStartAnew) {
   EXPECT_EQ(layout.SequenceBytes(128), layer * (128 + 128));
   EXPECT_EQ(layout.SequenceBytes(129), layer * (129 + 1));
   EXPECT_EQ(layout.SequenceBytes(300), layer * (300 + 44));
+  // A window of the same size is something else.
+  model.groups[1].attention.window = 128;
+  EXPECT_EQ(KvLayoutOf(model, {}).groups.size(), 2u);
 }
 
 TEST(ModelTest, GroupsOfOneWindowAreOne) {

@@ -70,6 +70,8 @@ TEST(CappedSource, PlacesAreTakenInTheOrderTheyBecomeFree) {
   EXPECT_EQ(Next(*source), 100);
   source->Pop();
   EXPECT_EQ(Next(*source), 103);
+  source->OnRejected(-1, 90);
+  EXPECT_EQ(Next(*source), 100) << "not before the one before";
 }
 
 TEST(CappedSource, NothingIsSentAfterTheDuration) {

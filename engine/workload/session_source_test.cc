@@ -441,6 +441,20 @@ TEST(TraceConversations, RejectedTurnsEndThem) {
   EXPECT_EQ(served.size(), 4u) << "the third turn of conversation 7 never comes";
 }
 
+TEST(TraceConversations, TheTraceComesAgainForThoseThatAreLeft) {
+  const auto served =
+      FakeServer{1, 1}.Run(Make(6, TraceArrivals{1}, TraceLengths{}, ConversationTrace()));
+  ASSERT_EQ(served.size(), 6u);
+  EXPECT_EQ(served[5].input.conversation, 2);
+}
+
+// Conversation 7 ends with its second turn, which is rejected: there is nothing else to begin.
+TEST(TraceConversations, AUserBeginsNoMoreOfThemThanTheTraceHas) {
+  const auto served = FakeServer{1, 1, 52}.Run(
+      Make(5, ClosedLoopArrivals{1, FixedDuration{1}, 0}, TraceLengths{}, ConversationTrace()));
+  EXPECT_EQ(served.size(), 4u);
+}
+
 TEST(SessionDuration, NothingArrivesAtItsEndOrLater) {
   const IndependentLengths lengths{FixedLength{1}, FixedLength{1}};
   Workload loop = Make(1, ClosedLoopArrivals{.users = 3, .think_time = FixedDuration{1}}, lengths);

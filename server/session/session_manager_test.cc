@@ -119,6 +119,15 @@ TEST_F(SessionManagerTest, RunsASimulationToItsReport) {
   EXPECT_EQ(metrics_.events, (*report)->execution().events());
 }
 
+TEST_F(SessionManagerTest, ARunThatIsStoppedByItsSpecIsAllDone) {
+  Start();
+  v1::Spec spec = MakeTestSpec(500);
+  spec.mutable_stop()->set_max_simulated_seconds(5.5);
+  const v1::Simulation done = WaitFor(CreateOk(spec), State::SUCCEEDED);
+  EXPECT_LT(done.progress().simulated_seconds(), 5.5);
+  EXPECT_EQ(done.progress().fraction(), 1);
+}
+
 TEST_F(SessionManagerTest, ChecksWhatItIsGiven) {
   Start();
   const v1::Spec spec = MakeTestSpec(10);
@@ -351,6 +360,10 @@ TEST_F(SessionManagerTest, ListsPagesAndFilters) {
   EXPECT_EQ(ErrorReason(manager_->List({.page_size = -1}).status()), reason::kRequestInvalid);
   EXPECT_EQ(ErrorReason(manager_->List({.filter = "x = y"}).status()), reason::kRequestInvalid);
   EXPECT_EQ(ErrorReason(manager_->List({.page_token = "x"}).status()), reason::kRequestInvalid);
+  const std::string token = manager_->List({.page_size = 2})->next_page_token;
+  EXPECT_EQ(
+      ErrorReason(manager_->List({.filter = "state = SUCCEEDED", .page_token = token}).status()),
+      reason::kRequestInvalid);
 }
 
 TEST_F(SessionManagerTest, ReplaysDoNotWaitForTheRun) {

@@ -117,6 +117,16 @@ TEST(MemoryStore, AChangeOfTheSameSizeDropsNothing) {
   EXPECT_TRUE(store.Get({"default", "ended"}).ok());
 }
 
+// Dropping one that ended makes room for what it takes, once.
+TEST(MemoryStore, CountsOneThatChangesAfterItsEndOnce) {
+  MemoryStore store({.max_records = 10, .max_bytes = 100'000});
+  ASSERT_TRUE(store.Create(RecordOf("ended", 30'000)).ok());
+  for (int i = 0; i < 4; ++i) End(store, "ended");
+  ASSERT_TRUE(store.Create(RecordOf("waiting", 60'000)).ok());
+  EXPECT_EQ(ErrorReason(store.Create(RecordOf("large", 50'000)).status()), reason::kStorageFull);
+  EXPECT_TRUE(store.Get({"default", "ended"}).ok());
+}
+
 TEST(MemoryStore, KeepsAResultThatIsLargerThanAllRoom) {
   MemoryStore store({.max_records = 10, .max_bytes = 5'000});
   ASSERT_TRUE(store.Create(MakeRecord("a")).ok());

@@ -67,6 +67,15 @@ TEST(AttentionTableTest, DecodesThatAreNotThereCostNothing) {
   const AttentionTable table(Bilinear());
   EXPECT_NEAR(table.Seconds({20, 100, 0, 0}), 21e-6, kTolerance);
   EXPECT_NEAR(table.Seconds({20, 100, 0, 700}), 21e-6, kTolerance);
+  // Whatever context somebody wrote down for them, and however the clock went: the last one counts.
+  AttentionTimesTable twice;
+  Add(twice, 16, 0, 0, 1000, 15);
+  const AttentionTimesTable once = Bilinear();
+  for (size_t i = 0; i < once.size(); ++i) {
+    Add(twice, once.prefill_chunk[i], once.kv_prefill[i], once.n_decode[i], once.kv_decode[i],
+        once.microseconds[i]);
+  }
+  EXPECT_NEAR(AttentionTable(twice).Seconds({16, 0, 0, 1000}), 16e-6, kTolerance);
 }
 
 TEST(AttentionTableTest, BeyondTheEdgesTheEdgeAnswers) {

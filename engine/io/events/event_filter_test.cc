@@ -58,6 +58,11 @@ TEST(CheckReplayOptions, NamesTheBadField) {
   };
   using O = ReplayOptions;
   EXPECT_EQ(message([](O&) {}), "");
+  EXPECT_EQ(message([](O& o) {
+              o.after_sequence = o.until_sequence = 5;  // nothing, as asked
+              o.max_batch_bytes = 1024;
+            }),
+            "");
   EXPECT_NE(message([](O& o) { o.after_sequence = -1; }).find("after_sequence"), std::string::npos);
   EXPECT_NE(message([](O& o) {
               o.after_sequence = 5;

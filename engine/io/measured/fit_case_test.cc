@@ -109,10 +109,23 @@ TEST(FitToRuns, StagesInWhichClientsGaveUpAreNothingToFitTo) {
   const auto constants = Constants({"iteration_seconds"});
   FitCase fit_case = CaseWith(constants, {1e-3}, 3);
   MeasuredStages stages;
-  stages.stages.push_back({.rate = 1, .duration_seconds = 10, .failed = 1});
+  stages.stages.push_back({.rate = 1, .duration_seconds = 10, .failed = 1, .e2e = {.mean = 9}});
   fit_case.truth = stages;
   const auto fit = FitToRuns({&fit_case, 1}, constants);
   EXPECT_THAT(std::string(fit.status().message()), HasSubstr("nothing to fit to"));
+}
+
+TEST(FitToRuns, OfTheFirstStageOnlyTheMeanTtftHasTheStartOfTheServer) {
+  const auto constants = Constants({"iteration_seconds"});
+  FitCase fit_case = CaseWith(constants, {1e-3}, 3);
+  MeasuredStages stages;
+  stages.stages.push_back({.rate = 1, .duration_seconds = 10, .ttft = {.mean = 9}});
+  fit_case.truth = stages;
+  EXPECT_THAT(std::string(FitToRuns({&fit_case, 1}, constants).status().message()),
+              HasSubstr("nothing to fit to"));
+  stages.stages[0].ttft.p50 = 9;
+  fit_case.truth = stages;
+  EXPECT_GT(FitToRuns({&fit_case, 1}, constants)->rms_before, 0.5);
 }
 
 TEST(FitToRuns, ASpecThatCannotRunIsAnError) {

@@ -124,6 +124,20 @@ TEST(PrepareTest, AModelThatDoesNotFitIsAnError) {
                   "weight_dtype"));
 }
 
+// Two blocks of 16 tokens: one for requests, one that vLLM keeps to itself.
+TEST(PrepareTest, OneBlockForRequestsIsEnough) {
+  const int64_t usable = 77'309'411'328;  // 80 GiB x 0.9
+  const int64_t weights = PrepareChanged({}).workers[0].weight_bytes_per_device();
+  const int64_t reserved = usable - weights - 2 * 16 * (2 * 32 * 32 * 128 * 2);
+  const PreparedSpec fits = PrepareChanged({{"memory.reserved_bytes", std::to_string(reserved)}});
+  ASSERT_TRUE(fits.ok()) << Texts(fits).front();
+  EXPECT_EQ(fits.workers[0].kv_blocks(), 1);
+  const PreparedSpec lacks =
+      PrepareChanged({{"memory.reserved_bytes", std::to_string(reserved + 1)}});
+  ASSERT_THAT(lacks.findings, SizeIs(1));
+  EXPECT_EQ(lacks.findings[0].reason(), "MODEL_DOES_NOT_FIT");
+}
+
 TEST(PrepareTest, GroupsInheritAndOverride) {
   const PreparedSpec prepared = PrepareSpec(ParseSpec(R"(
 model: llama2-7b

@@ -86,6 +86,10 @@ TEST(PrepareArrivalTest, Piecewise) {
   EXPECT_THAT(findings("[{duration_seconds: 5, start_rate_per_second: 1e-9}]"),
               ElementsAre("ERROR workload.arrival.piecewise.segments: are too long or too slow: "
                           "the last request would arrive after 126 years"));
+  // 100 requests, one in 3.3e7 or 5e7 s.
+  EXPECT_THAT(findings("[{duration_seconds: 1, start_rate_per_second: 3e-8}]", "true"), IsEmpty());
+  EXPECT_THAT(findings("[{duration_seconds: 1, start_rate_per_second: 2e-8}]", "true"),
+              ElementsAre(HasSubstr("are too long or too slow")));
   const Arrivals compiled =
       Compiled({{kArrival,
                  "{piecewise: {segments: [{duration_seconds: 2min, start_rate_per_second: 3}, "
@@ -462,8 +466,7 @@ TEST(PrepareTrafficTest, Sampling) {
   const PreparedSpec filtered = PrepareChanged({{"sampling", "filtered"}});
   ASSERT_TRUE(filtered.ok());
   EXPECT_EQ(filtered.resolved.sampling().filter(), "flashinfer");
-  EXPECT_EQ(PrepareChanged({{"sampling.penalties", "true"}}).resolved.sampling().method(),
-            "plain");
+  EXPECT_EQ(PrepareChanged({{"sampling.penalties", "true"}}).resolved.sampling().method(), "plain");
   EXPECT_EQ(FindingsOf({{"sampling", "gready"}}).size(), 1u);
   EXPECT_EQ(FindingsOf({{"sampling", "{method: greedy, filter: sort}"}}),
             std::vector<std::string>{

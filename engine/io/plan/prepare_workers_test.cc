@@ -180,6 +180,16 @@ TEST(PrepareWorkersTest, IterationsThatWouldTakeForEver) {
                                     "would take ")));
 }
 
+// 1,000 decodes at 4,096 tokens of context each.
+TEST(PrepareWorkersTest, TheLargestBatchHasAllItsDecodesAtTheLongestContext) {
+  EXPECT_THAT(
+      FindingsOf({{"workers[0].compute", "{affine: {context_token_seconds: 1}}"},
+                  {"local_scheduler.max_num_seqs", "1000"},
+                  {"memory.kv_blocks", "1000000"}}),
+      Contains(HasSubstr("ERROR workers[0].compute: an iteration of the largest batch would "
+                         "take 4.096e+06 seconds")));
+}
+
 TEST(PrepareWorkersTest, NamesAndCounts) {
   EXPECT_THAT(FindingsOf({{"workers[1]", "{name: gpu, hardware: h100}"}}),
               ElementsAre("ERROR workers[1].name: is also the name of workers[0]"));

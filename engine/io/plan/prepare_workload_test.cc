@@ -174,6 +174,15 @@ TEST(PrepareTraceTest, ATraceGivesArrivalsLengthsAndTheNumberOfRequests) {
   EXPECT_THAT(workload.trace->output_tokens, ElementsAre(4, 5, 6));
 }
 
+TEST(PrepareTraceTest, ANumberOfRequestsGoesBeforeThatOfTheRows) {
+  for (const char* requests : {"2", "7"}) {
+    const PreparedSpec prepared = PrepareSpec(
+        Changed(TraceSpec(kRows), {{"workload.num_requests", requests}}), TracePolicy::NoPaths());
+    ASSERT_TRUE(prepared.ok()) << Texts(prepared).front();
+    EXPECT_EQ(std::to_string(prepared.plan->workload.num_requests), requests);
+  }
+}
+
 TEST(PrepareTraceTest, Slices) {
   const PreparedSpec prepared = PrepareSpec(
       Changed(TraceSpec(kRows), {{"workload.trace.offset", "1"}, {"workload.trace.limit", "1"}}),

@@ -130,6 +130,14 @@ TEST(ProfilePricerTest, UnequalContextsTakeLongerByAlpha) {
   IterationShape shape = Decodes(64, 100);
   shape.max_decode_context = 600;  // all at 600 would take 385 us
   EXPECT_NEAR(pricer->Attention(shape, 1).sum(), (65 + 0.2 * 320) * 1e-6, 1e-10);
+  // Or shorter, down to half.
+  const auto with = [&](float alpha) {
+    ProfileTables other = tables;
+    other.skew.alpha[0] = alpha;
+    return MakeProfilePricer(other, Llama(), Device(), {})->Attention(shape, 1).sum();
+  };
+  EXPECT_NEAR(with(-0.05F), (65 - 0.05 * 320) * 1e-6, 1e-10);
+  EXPECT_NEAR(with(-0.5F), 65e-6 / 2, 1e-10);
 }
 
 TEST(ProfilePricerTest, SaysWhatPricesWhat) {

@@ -240,6 +240,8 @@ TEST(EncodeFieldsTest, ProgressIsThatOfTheNearestLimit) {
   EXPECT_DOUBLE_EQ(ToProto(progress, plan).fraction(), 0.5);
   plan.max_events = 1000;
   EXPECT_DOUBLE_EQ(ToProto(progress, plan).fraction(), 0.7);
+  plan.workload.duration = progress.now * 5 / 4;
+  EXPECT_DOUBLE_EQ(ToProto(progress, plan).fraction(), 0.8);
   plan.max_events = 100;
   EXPECT_DOUBLE_EQ(ToProto(progress, plan).fraction(), 1);
   EXPECT_EQ(ToProto(Progress(), Plan()).fraction(), 0);

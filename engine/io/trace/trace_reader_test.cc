@@ -47,8 +47,9 @@ TEST(TraceReader, AzureDatesWithZones) {
       "TIMESTAMP,ContextTokens,GeneratedTokens\n"
       "2024-02-28 23:30:00.5+00:00,1,1\n"
       "2024-02-29T01:00:01Z,1,1\n"
-      "2024-02-29 02:30:02+01:00,1,1\n");
-  EXPECT_THAT(table.arrival, ElementsAre(0, 5'400'500 * kMs, 7'201'500 * kMs));
+      "2024-02-29 02:30:02+01:00,1,1\n"
+      "2024-02-29 08:00:03+05:30,1,1\n");
+  EXPECT_THAT(table.arrival, ElementsAre(0, 5'400'500 * kMs, 7'201'500 * kMs, 10'802'500 * kMs));
 }
 
 TEST(TraceReader, BurstGptBothLayouts) {

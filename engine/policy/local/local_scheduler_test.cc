@@ -7,6 +7,7 @@
 #include "engine/policy/defaults.h"
 #include "engine/policy/local/registry.h"
 #include "engine/policy/local/test_static.h"
+#include "engine/policy/order/registry.h"
 #include "engine/worker/worker_state.h"
 
 namespace tokensim {
@@ -14,23 +15,27 @@ namespace {
 
 class LocalSchedulerTest : public ::testing::Test {
  protected:
-  void Start(LocalSchedulerConfig config, int64_t kv_blocks, int32_t block_size) {
+  void Start(LocalSchedulerConfig config, int64_t kv_blocks, int32_t block_size,
+             int64_t host_blocks = 0) {
     AddDefaultPolicies(&config);
     state_ = std::make_unique<WorkerState>(
         slab_,
         WorkerStateConfig{.kv_blocks = kv_blocks,
                           .block_size = block_size,
+                          .host_blocks = host_blocks,
                           .tracks_longest = true,
-                          .tracks_waits = config.policy->traits().waits},
+                          .tracks_waits = config.policy->traits().waits,
+                          .classes = 2},
         config);
     keeps_finished_ = config.policy->traits().keeps_finished;
     scheduler_ = config.policy->Make({config.max_num_seqs, config.max_num_batched_tokens});
   }
 
-  RequestHandle Add(int32_t input, int32_t output) {
+  RequestHandle Add(int32_t input, int32_t output, int32_t client_class = 0) {
     const RequestHandle handle = slab_.Allocate();
     slab_[handle].input_tokens = input;
     slab_[handle].output_tokens = output;
+    slab_[handle].client_class = client_class;
     state_->Enqueue(handle, now_);
     return handle;
   }
@@ -213,6 +218,14 @@ TEST_F(LocalSchedulerTest, StaticWaitsUntilItsBatchIsFull) {
   EXPECT_EQ(Form().prefill.size(), 1u) << "13 tokens, of which an iteration takes 12";
 }
 
+TEST_F(LocalSchedulerTest, StaticIsFullWithThePromptsOfOneIteration) {
+  Start({.policy = FullBatches(), .max_num_seqs = 8, .max_num_batched_tokens = 12}, 100, 4);
+  Add(8, 1);
+  EXPECT_EQ(Form().tokens(), 0);
+  Add(4, 1);
+  EXPECT_EQ(Form().tokens(), 12);
+}
+
 TEST_F(LocalSchedulerTest, StaticRunsWhatItHasWhenTimeIsUpOrItMust) {
   for (const bool must_run : {false, true}) {
     Start({.policy = FullBatches(must_run ? 0 : 1e-6), .max_num_batched_tokens = 0}, 100, 4);
@@ -346,6 +359,47 @@ TEST_F(LocalSchedulerTest, BatchesKnowTheLongestContextOfTheirDecodes) {
   EXPECT_EQ(Form().max_decode_context, 10);
   EXPECT_EQ(Complete(), 1);
   EXPECT_EQ(Form().max_decode_context, 7);
+}
+
+TEST_F(LocalSchedulerTest, OneThatWasSwappedOutDecodesInTheBatchItComesBackIn) {
+  Start({.policy = LocalSchedulers().Make("vllm_v0"),
+         .max_num_seqs = 8,
+         .preemption = PreemptionMode::kSwap},
+        3, 4, /*host_blocks=*/2);
+  Add(4, 3);
+  const RequestHandle second = Add(8, 10);
+  EXPECT_EQ(Form().prefill.size(), 2u);
+  Complete();
+  EXPECT_EQ(Form().decode_count, 1);
+  ASSERT_EQ(batch_.preempted.size(), 1u);
+  EXPECT_EQ(batch_.preempted[0].request, second);
+  EXPECT_EQ(batch_.preempted[0].swapped_blocks, 2);
+  Complete();
+  EXPECT_EQ(Form().max_decode_context, 6);  // two blocks of three are taken
+  EXPECT_EQ(Complete(), 1);
+  const IterationShape shape = Form();
+  EXPECT_EQ(shape.decode_count, 1);
+  EXPECT_EQ(shape.decode_context, 9);
+  EXPECT_EQ(shape.max_decode_context, 9);
+}
+
+// The tokens of the last iteration count: class 0 had the least before it.
+TEST_F(LocalSchedulerTest, ThoseThatWaitLeaveAFailedWorkerInTheOrderOfItsQueue) {
+  Start({.policy = LocalSchedulers().Make("chunked"),
+         .max_num_seqs = 2,
+         .queue_order = QueueOrders().Make("fair")},
+        100, 4);
+  const RequestHandle a = Add(4, 100);
+  const RequestHandle b = Add(4, 100);
+  EXPECT_EQ(Form().prefill.size(), 2u);
+  Complete();
+  const RequestHandle c = Add(4, 100, /*client_class=*/1);
+  const RequestHandle d = Add(4, 100);
+  EXPECT_EQ(Form().decode_count, 2);
+  Complete();
+  std::vector<RequestHandle> order;
+  for (const Departure& departure : state_->Evacuate()) order.push_back(departure.request);
+  EXPECT_EQ(order, (std::vector<RequestHandle>{a, b, c, d}));
 }
 
 TEST_F(LocalSchedulerTest, ChunkedLeavesAPromptWaitingWhenDecodesTakeTheBudget) {

@@ -138,6 +138,8 @@ TEST(PrepareCalibrationTest, AnAllReduceOfItsOwnReplacesASurfaceLoudly) {
       "calibration", "{all_reduce: {bandwidth_bytes_per_second: 250GB/s, latency_seconds: 10us}}");
   EXPECT_THAT(FindingsOf(replaced),
               ElementsAre(HasSubstr("WARNING calibration.all_reduce: replaces what was measured")));
+  replaced.emplace_back("workers[0].parallelism.tensor", "1");  // there is none to replace
+  EXPECT_THAT(FindingsOf(replaced), IsEmpty());
 }
 
 TEST(PrepareCalibrationTest, WhatHasNoMeasurementIsNamed) {
