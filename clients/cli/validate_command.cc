@@ -1,6 +1,7 @@
 // `tokensim validate`: checks specs and says what they would do, without running them.
 #include <iostream>
 #include <memory>
+#include <string>
 
 #include "clients/cli/commands.h"
 #include "clients/cli/json.h"
@@ -31,6 +32,28 @@ struct ValidateOptions {
   TalkOptions talk;
 };
 
+// "1 group of 32 tokens".
+std::string GroupText(const v1::KvGroupEstimate& group) {
+  std::string text = FormatCount(group.count()) + (group.count() == 1 ? " group" : " groups");
+  if (group.state_blocks() > 0) {
+    return text + " of states, " + FormatCount(group.state_blocks()) + " a request";
+  }
+  text += " of " + FormatCount(group.block_size()) + " tokens";
+  if (group.sliding_window() > 0) text += ", window " + FormatCount(group.sliding_window());
+  if (group.chunk() > 0) text += ", chunks of " + FormatCount(group.chunk());
+  return text;
+}
+
+// Where layers do not all keep every token.
+void PrintKvGroups(const v1::WorkerEstimate& worker) {
+  if (worker.kv_groups().empty()) return;
+  std::cout << "\nKV blocks of " << Printable(worker.group()) << ", "
+            << FormatBytes(worker.kv_block_bytes()) << " each:\n";
+  for (const v1::KvGroupEstimate& group : worker.kv_groups()) {
+    std::cout << "  " << GroupText(group) << '\n';
+  }
+}
+
 void PrintEstimate(const SpecInput& input, const v1::Estimate& estimate) {
   std::cout << Printable(input.file) << ": valid\n"
             << "Name      " << Printable(input.spec.name()) << '\n'
@@ -48,6 +71,7 @@ void PrintEstimate(const SpecInput& input, const v1::Estimate& estimate) {
                   FormatCount(worker.kv_tokens())});
   }
   table.Print(std::cout);
+  for (const v1::WorkerEstimate& worker : estimate.workers()) PrintKvGroups(worker);
 }
 
 bool HasErrors(const v1::Estimate& estimate) {

@@ -16,6 +16,12 @@
 //   groups  of g layers each, g the fewest layers of any kind, unless the most are less than 1.5
 //           times that: then the most. A kind has ceil(layers / g) groups; the last one is padded.
 //   block   page x g bytes, from one pool for all groups.
+//
+// Layers that keep entries of several tokens beyond their window (DeepSeek V4) are shaped otherwise:
+// all of those entries, with whatever else keeps every token, are one group with blocks of 256
+// tokens; their windows, with blocks of 64, are dealt to as many groups as the former is smaller,
+// rounded up; a block is as large as the largest group of either kind. That is how vLLM lays them
+// over each other; the number of groups is derived from it.
 #pragma once
 
 #include <cstdint>
@@ -27,18 +33,23 @@ namespace tokensim {
 
 // Layers that keep alike; each kind once.
 struct KvLayers {
-  int32_t layers = 0;       // of one stage, >= 1
+  int32_t layers = 0;       // of the model, all stages, >= 1
   int64_t token_bytes = 0;  // of one layer on one device; 0 with a state
   int32_t window = 0;       // as BlockGroup
   bool chunked = false;
   int64_t state_bytes = 0;  // of one layer on one device; above 0: a state and no tokens
+  // Above 0: entries of several tokens; of one token, of one layer on one device. The windows that
+  // the same layers have are a kind of their own.
+  double compressed_bytes = 0;
+
+  bool operator==(const KvLayers&) const = default;
 };
 
 struct BlockShapeConfig {
   int32_t block_size = 16;   // tokens, of the kind with the largest entries, unless enlarged
   int32_t block_step = 16;   // enlarged sizes are multiples of it; 128 for latent attention
   int32_t state_blocks = 1;  // that a request holds of a group with states
-  int64_t devices = 1;       // of a worker; all hold as much
+  int64_t devices = 1;       // that share each layer; all hold as much
   int64_t largest_chunk = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "engine/io/plan/features/block_groups.h"
 #include "engine/io/plan/features/local_scheduler.h"
 #include "engine/io/plan/features/model.h"
 #include "engine/io/plan/features/model_plan.h"
@@ -20,54 +21,66 @@ double FreeBytes(const v1::WorkerGroup& group, int64_t weight_bytes) {
          static_cast<double>(weight_bytes) - static_cast<double>(memory.reserved_bytes());
 }
 
-void ReportTooLarge(const std::string& path, const v1::WorkerGroup& group, double usable,
-                    double needed, double states, Findings* findings) {
-  const int32_t tensor = group.parallelism().tensor();
-  const std::string with_states =
-      states == 0 ? ""
-                  : absl::StrCat(", ", Gibibytes(states), " of it for the states of max_num_seqs ",
-                                 group.local_scheduler().max_num_seqs(), " sequences");
+// `least`: bytes that the KV cache needs on a device.
+void ReportTooLarge(const std::string& path, const v1::WorkerGroup& group, double free,
+                    double least, int64_t blocks, Findings* findings) {
+  const double usable = static_cast<double>(group.hardware().memory_bytes()) *
+                        group.memory().gpu_memory_utilization();
+  const std::string what = blocks == 1
+                               ? "one KV block"
+                               : absl::StrCat(blocks, " KV blocks, one of each group of layers");
   findings->Error(
       JoinPath(path, "hardware.memory_bytes"),
-      absl::StrCat("the model does not fit: a device needs ", Gibibytes(needed),
-                   " for weights, reserve and one KV block", with_states, "; available are ",
-                   Gibibytes(usable), " (",
+      absl::StrCat("the model does not fit: a device needs ", Gibibytes(usable - free + least),
+                   " for weights, reserve and ", what, "; available are ", Gibibytes(usable), " (",
                    Gibibytes(static_cast<double>(group.hardware().memory_bytes())),
                    " x gpu_memory_utilization ", group.memory().gpu_memory_utilization(),
-                   "). Raise parallelism.tensor (now ", tensor,
+                   "). Raise parallelism.tensor (now ", group.parallelism().tensor(),
                    "), use a larger device or a smaller weight_dtype"),
       kModelDoesNotFit);
+}
+
+// What a model makes of the memory of its devices: sizes, and all blocks there is room for. False,
+// with errors, if they are none.
+bool AddModel(const std::string& path, const v1::Model& model, const v1::WorkerGroup& group,
+              int64_t null_blocks, WorkerCapacity* capacity, double* computed, Findings* findings) {
+  const v1::Memory& memory = group.memory();
+  const ParallelismConfig split = ToParallelism(group.parallelism());
+  const Model layers = ToModel(model, memory.kv_cache_dtype());
+  capacity->weight_bytes_per_device = WeightBytesPerDevice(layers, split);
+  // Of a model that keeps nothing of a token, blocks cost nothing worth counting.
+  const int64_t token_bytes = std::max<int64_t>(1, KvLayoutOf(layers, split).bytes_per_token());
+  const double devices = static_cast<double>(split.tensor) * split.pipeline;
+  capacity->kv_bytes_per_token = token_bytes * split.tensor * split.pipeline;
+  int64_t least = 1;  // blocks of one token
+  double block_bytes = static_cast<double>(token_bytes) * memory.block_size();  // of a device
+  if (KeepsLess(layers)) {
+    const int64_t errors = findings->errors();
+    capacity->layout = LayoutOf(path, layers, group, findings);
+    if (findings->errors() > errors) return false;
+  }
+  if (capacity->layout != nullptr) {
+    least = capacity->layout->ToReach(0, 1);
+    block_bytes = static_cast<double>(capacity->layout->block_bytes()) / devices;
+  }
+  const double free = FreeBytes(group, capacity->weight_bytes_per_device);
+  *computed = std::floor(std::max(0.0, free) / block_bytes);
+  if (memory.has_kv_blocks() || *computed >= static_cast<double>(least + null_blocks)) return true;
+  ReportTooLarge(path, group, free, block_bytes * static_cast<double>(least + null_blocks), least,
+                 findings);
+  return false;
 }
 
 WorkerCapacity GroupCapacity(const std::string& path, const v1::Model& model,
                              const v1::WorkerGroup& group, Findings* findings) {
   WorkerCapacity capacity;
   const v1::Memory& memory = group.memory();
-  const ParallelismConfig split = ToParallelism(group.parallelism());
   const int64_t null_blocks = TraitsOf(group.local_scheduler()).null_blocks;
   // With explicit blocks and an affine cost nothing about the model need be known.
   const bool model_known = ModelIsKnown(model);
   double computed = 0;
-  if (model_known) {
-    const Model layers = ToModel(model, memory.kv_cache_dtype());
-    const KvLayout layout = KvLayoutOf(layers, split);
-    const double states =
-        static_cast<double>(layout.state_bytes()) * group.local_scheduler().max_num_seqs();
-    capacity.weight_bytes_per_device = WeightBytesPerDevice(layers, split);
-    // Of a model that keeps nothing of a token, blocks cost nothing worth counting.
-    const int64_t token_bytes = std::max<int64_t>(1, layout.bytes_per_token());
-    capacity.kv_bytes_per_token = token_bytes * split.tensor * split.pipeline;
-    const double block_bytes =
-        static_cast<double>(token_bytes) * static_cast<double>(memory.block_size());
-    const double free = FreeBytes(group, capacity.weight_bytes_per_device) - states;
-    computed = std::floor(std::max(0.0, free) / block_bytes);
-    if (!memory.has_kv_blocks() && computed < static_cast<double>(1 + null_blocks)) {
-      const double usable =
-          static_cast<double>(group.hardware().memory_bytes()) * memory.gpu_memory_utilization();
-      const double needed = usable - free + block_bytes * static_cast<double>(1 + null_blocks);
-      ReportTooLarge(path, group, usable, needed, states, findings);
-      return capacity;
-    }
+  if (model_known && !AddModel(path, model, group, null_blocks, &capacity, &computed, findings)) {
+    return capacity;
   }
   if (memory.has_kv_blocks()) {
     capacity.kv_blocks = memory.kv_blocks() - null_blocks;
@@ -87,6 +100,23 @@ WorkerCapacity GroupCapacity(const std::string& path, const v1::Model& model,
 
 }  // namespace
 
+int64_t WorkerCapacity::block_bytes(const v1::WorkerGroup& group) const {
+  if (layout != nullptr) return layout->block_bytes();
+  return kv_bytes_per_token * group.memory().block_size();
+}
+
+int64_t WorkerCapacity::longest(const v1::WorkerGroup& group) const {
+  if (layout == nullptr) return kv_blocks * group.memory().block_size();
+  return layout->MostTokens(kv_blocks, group.local_scheduler().max_model_len());
+}
+
+int64_t WorkerCapacity::kv_tokens(const v1::WorkerGroup& group) const {
+  if (layout == nullptr) return kv_blocks * group.memory().block_size();
+  const int64_t tokens = group.local_scheduler().max_model_len();
+  const auto whole = static_cast<__int128>(kv_blocks) * tokens;
+  return static_cast<int64_t>(whole / layout->ToReach(0, tokens));
+}
+
 bool GroupIsGood(const v1::Spec& spec, int index, const Findings& findings) {
   if (findings.BrokenBeside(absl::StrCat("workers[", index, "]"), "breakpoints")) return false;
   for (const char* shared : {"memory", "local_scheduler", "calibration"}) {
@@ -103,7 +133,7 @@ std::vector<WorkerCapacity> ComputeCapacities(const v1::Spec& spec, Findings* fi
     WorkerCapacity& capacity = capacities.emplace_back();
     if (!GroupIsGood(spec, i, *findings)) continue;
     capacity = GroupCapacity(path, ModelOf(spec, group), group, findings);
-    const int64_t tokens = capacity.kv_tokens(group);
+    const int64_t tokens = capacity.longest(group);
     const int32_t max_model_len = group.local_scheduler().max_model_len();
     if (capacity.known && tokens < max_model_len) {
       findings->Warning(JoinPath(path, "local_scheduler.max_model_len"),

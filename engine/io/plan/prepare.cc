@@ -47,7 +47,9 @@ double LargestIterationSeconds(const WorkerPlan& worker) {
       {static_cast<int32_t>(chunk), static_cast<int32_t>(prompt - chunk)}};
   IterationShape shape;
   shape.decode_count = scheduler.max_num_seqs;
-  shape.decode_context = std::min(kv_tokens, scheduler.max_num_seqs * worker.max_model_len);
+  shape.decode_context = scheduler.max_num_seqs * worker.max_model_len;
+  // With a layout kv_tokens is of one request.
+  if (worker.layout == nullptr) shape.decode_context = std::min(kv_tokens, shape.decode_context);
   shape.sampled_count = scheduler.max_num_seqs;
   shape.prefill_tokens = chunk;
   shape.prefill = chunks;
@@ -115,7 +117,7 @@ void CheckShortestRequest(const v1::Spec& spec, const std::vector<WorkerCapacity
   for (int i = 0; i < spec.workers_size(); ++i) {
     const v1::WorkerGroup& group = spec.workers(i);
     model_len = std::max<int64_t>(model_len, group.local_scheduler().max_model_len());
-    kv_tokens = std::max(kv_tokens, capacities[static_cast<size_t>(i)].kv_tokens(group));
+    kv_tokens = std::max(kv_tokens, capacities[static_cast<size_t>(i)].longest(group));
   }
   const bool too_long = shortest > model_len;
   if (!too_long && shortest <= kv_tokens) return;
@@ -141,6 +143,22 @@ void RemoveEmpty(v1::Spec* spec) {
   if (spec->report().ByteSizeLong() == 0) spec->clear_report();
 }
 
+void AddKvGroups(const BlockLayout& layout, v1::WorkerEstimate* estimate) {
+  estimate->set_kv_block_bytes(layout.block_bytes());
+  for (const BlockGroup& group : layout.config().groups) {
+    v1::KvGroupEstimate* kept = estimate->add_kv_groups();
+    kept->set_count(group.count);
+    if (group.state_blocks > 0) {
+      kept->set_state_blocks(group.state_blocks);
+      continue;
+    }
+    kept->set_block_size(group.block_size);
+    if (group.window > 0) {
+      group.chunked ? kept->set_chunk(group.window) : kept->set_sliding_window(group.window);
+    }
+  }
+}
+
 std::vector<v1::WorkerEstimate> WorkerEstimates(const v1::Spec& spec,
                                                 const std::vector<WorkerCapacity>& capacities) {
   std::vector<v1::WorkerEstimate> estimates;
@@ -154,6 +172,7 @@ std::vector<v1::WorkerEstimate> WorkerEstimates(const v1::Spec& spec,
     estimate.set_kv_bytes_per_token(capacity.kv_bytes_per_token);
     estimate.set_kv_blocks(capacity.kv_blocks);
     estimate.set_kv_tokens(capacity.kv_tokens(group));
+    if (capacity.layout != nullptr) AddKvGroups(*capacity.layout, &estimate);
   }
   return estimates;
 }

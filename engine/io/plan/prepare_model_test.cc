@@ -63,27 +63,34 @@ TEST(PrepareLayersTest, LatentAttentionKeepsOneVector) {
   EXPECT_EQ(prepared.workers[0].kv_bytes_per_token(), 10 * (256 + 32) * 2);
 }
 
-TEST(PrepareLayersTest, StatesAreSetAsideForEverySequence) {
+// A page holds a state of one layer: 16 x ceil(2,134,016 / (16 x 4,096)) = 528 tokens of the layer
+// that attends. One group of it and three of states, of one layer each.
+TEST(PrepareLayersTest, StatesTakeBlocks) {
   const std::string model =
       "intermediate_size: 4096, num_attention_heads: 16, layers: [{count: 1}, {count: 3, "
       "attention: "
       "{kind: mamba2, state: {num_heads: 64, num_key_heads: 8, key_dim: 128, value_dim: 64}}}]";
   const PreparedSpec prepared = Prepare(model);
   ASSERT_TRUE(prepared.ok()) << Texts(prepared)[0];
-  const double state = 3 * (64.0 * 128 * 64 * 4 + (2 * 8 * 128 + 64 * 64) * 3 * 2);
-  v1::Spec fewer = Changed(
+  const int64_t state = 64 * 128 * 64 * 4 + (2 * 8 * 128 + 64 * 64) * 3 * 2;
+  ASSERT_EQ(state, 2'134'016);
+  const WorkerPlan& worker = prepared.plan->workers[0];
+  ASSERT_NE(worker.layout, nullptr);
+  EXPECT_EQ(worker.layout->block_bytes(), 528 * 4'096);
+  EXPECT_EQ(worker.block_size, 528);
+  EXPECT_EQ(worker.layout->Held(1'000), 2 + 3);
+  EXPECT_EQ(worker.KvBytes(1'000), 1'000 * 4'096 + 3 * state);
+  // What is free does not depend on the number of sequences any more.
+  const v1::Spec fewer = Changed(
       GoodSpec(), {{"model", "{" + (kEnds + model) + "}"}, {"local_scheduler.max_num_seqs", "1"}});
-  const PreparedSpec one = PrepareSpec(fewer, TracePolicy::NoPaths());
-  ASSERT_TRUE(one.ok());
-  const double block = 16.0 * 2 * 1024 * 2;
-  const double seqs = prepared.resolved.workers(0).local_scheduler().max_num_seqs() - 1.0;
-  EXPECT_NEAR(
-      static_cast<double>(one.plan->workers[0].kv_blocks - prepared.plan->workers[0].kv_blocks),
-      seqs * state / block, 1);
-  fewer = Changed(fewer, {{"local_scheduler.max_num_seqs", "100000"},
-                          {"local_scheduler.max_num_batched_tokens", "100000"}});
-  EXPECT_THAT(Texts(PrepareSpec(fewer, TracePolicy::NoPaths())),
-              Contains(HasSubstr("for the states of max_num_seqs 100000 sequences")));
+  EXPECT_EQ(PrepareSpec(fewer, TracePolicy::NoPaths()).plan->workers[0].kv_blocks,
+            worker.kv_blocks);
+  const v1::WorkerEstimate& estimate = prepared.workers[0];
+  EXPECT_EQ(estimate.kv_block_bytes(), 528 * 4'096);
+  ASSERT_EQ(estimate.kv_groups_size(), 2);
+  EXPECT_EQ(estimate.kv_groups(0).block_size(), 528);
+  EXPECT_EQ(estimate.kv_groups(1).count(), 3);
+  EXPECT_EQ(estimate.kv_groups(1).state_blocks(), 1);
 }
 
 TEST(PrepareLayersTest, WhatIsMissingIsSaid) {

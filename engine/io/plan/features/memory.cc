@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "engine/io/plan/features/block_groups.h"
 #include "engine/io/plan/features/link.h"
 #include "engine/io/plan/features/local_scheduler.h"
+#include "engine/io/plan/features/model_plan.h"
 #include "engine/io/plan/fields.h"
 
 namespace tokensim {
@@ -74,6 +76,15 @@ void CheckFindableBlocks(const Checker& check, int64_t kv_blocks, const v1::Work
 
 }  // namespace
 
+void ResolvePrefixCaching(const Checker& group_check, bool given, const v1::Model& model,
+                          v1::Memory* memory) {
+  if (!memory->prefix_caching() || !ModelIsKnown(model)) return;
+  if (!KeepsLess(ToModel(model, v1::DATA_TYPE_BF16))) return;
+  if (!given) return memory->set_prefix_caching(false);
+  group_check.Error("memory.prefix_caching",
+                    "does not go with a model whose layers have windows or states");
+}
+
 void ResolveMemory(const Checker& group_check, v1::WorkerGroup* group) {
   const Checker check(group_check.findings(), group_check.Path("memory"));
   v1::Memory* m = group->mutable_memory();
@@ -110,8 +121,7 @@ void CheckKvBytes(const v1::Spec& spec, const std::vector<WorkerCapacity>& capac
                                    " are allowed: num_layers, num_kv_heads and head_dim make it"));
       continue;
     }
-    const double block_bytes =
-        static_cast<double>(token_bytes) * static_cast<double>(group.memory().block_size());
+    const double block_bytes = static_cast<double>(capacities[i].block_bytes(group));
     if (group.memory().host_memory_bytes() > 0) {
       if (token_bytes == 0) {
         check.Error("memory.host_memory_bytes", kUnknown);

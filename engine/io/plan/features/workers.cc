@@ -21,6 +21,7 @@
 #include "engine/io/plan/features/placement.h"
 #include "engine/io/plan/features/roles.h"
 #include "engine/io/plan/fields.h"
+#include "engine/memory/block_shape.h"
 #include "engine/policy/local/registry.h"
 
 namespace tokensim {
@@ -123,6 +124,7 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
   Inherit(spec->memory(), group->mutable_memory());
   if (group->has_engine()) ResolveEngine(check, group->mutable_engine());
   const v1::Engine& engine = group->has_engine() ? group->engine() : spec->engine();
+  const bool caching_given = group->memory().has_prefix_caching();
   ApplyEngineMemory(engine, group->mutable_memory());
   if (group->compute().backend_case() == v1::Compute::BACKEND_NOT_SET) {
     group->mutable_compute()->mutable_roofline();
@@ -131,6 +133,7 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
   const bool known =
       !check.Broken("compute") && !check.Broken("memory") && !findings->Broken("memory");
   ResolveDevices(policy, check, *spec, known, group);
+  ResolvePrefixCaching(check, caching_given, ModelOf(*spec, *group), group->mutable_memory());
   ApplyEngineScheduler(engine, ModelOf(*spec, *group), group);
   ResolveLocalScheduler(check.Path("local_scheduler"), ModelOf(*spec, *group),
                         group->mutable_local_scheduler(), findings);
@@ -223,13 +226,16 @@ WorkerPlan CompileWorker(const v1::Spec& spec, const v1::WorkerGroup& group,
   worker.scheduler = CompileLocalScheduler(group.local_scheduler());
   worker.kv_blocks = capacity.kv_blocks;
   worker.block_size = memory.block_size();
+  worker.layout = capacity.layout;
+  if (worker.layout != nullptr) {
+    worker.block_size = static_cast<int32_t>(CommonBlockSize(worker.layout->config()));
+  }
   worker.max_model_len = group.local_scheduler().max_model_len();
   worker.role = ToRole(group.role());
   worker.kv_bytes_per_token = capacity.kv_bytes_per_token;
   worker.prefix_caching = memory.prefix_caching();
   if (memory.host_memory_bytes() > 0) {
-    worker.host_blocks =
-        memory.host_memory_bytes() / (capacity.kv_bytes_per_token * memory.block_size());
+    worker.host_blocks = memory.host_memory_bytes() / capacity.block_bytes(group);
     worker.host_link = CompileHostLink(group);
     worker.overlap_swap = memory.overlap_swap();
   }
