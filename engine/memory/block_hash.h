@@ -60,4 +60,9 @@ inline uint64_t Mix(uint64_t source, uint64_t id, int64_t block) {
   return 0;
 }
 
+// The same block of a further group of layers (0, 1...): it has blocks of its own.
+[[nodiscard]] inline uint64_t GroupHash(uint64_t hash, int32_t group) {
+  return group == 0 ? hash : block_hash_internal::Mix(4, hash, static_cast<int64_t>(group));
+}
+
 }  // namespace tokensim

@@ -8,13 +8,6 @@ namespace {
 
 int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// The first token that the one after `tokens` attends to.
-int64_t FirstKept(const BlockGroup& group, int64_t tokens) {
-  if (group.window == 0) return 0;
-  if (group.chunked) return tokens / group.window * group.window;
-  return std::max<int64_t>(0, tokens - group.window + 1);
-}
-
 int64_t InStepOf(const BlockGroup& group, int64_t from, int64_t to) {
   return CeilDivide(to, group.block_size) - FirstKept(group, from) / group.block_size;
 }
@@ -26,6 +19,18 @@ int64_t CapOf(const BlockGroup& group, int64_t chunk) {
 }
 
 }  // namespace
+
+int64_t FirstKept(const BlockGroup& group, int64_t tokens) {
+  if (group.window == 0) return 0;
+  if (group.chunked) return tokens / group.window * group.window;
+  return std::max<int64_t>(0, tokens - group.window + 1);
+}
+
+int64_t TokensWhenGivenUp(const BlockGroup& group, int64_t block) {
+  const int64_t end = (block + 1) * group.block_size;
+  if (group.chunked) return CeilDivide(end, group.window) * group.window;
+  return end + group.window - 1;
+}
 
 BlockLayout::BlockLayout(BlockLayoutConfig config) : config_(std::move(config)) {
   for (const BlockGroup& group : config_.groups) {

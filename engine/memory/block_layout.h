@@ -52,6 +52,12 @@ struct BlockLayoutConfig {
   int64_t largest_chunk = 0;  // tokens of a prompt computed at once; 0: the whole of it
 };
 
+// The first token that the one after `tokens` attends to. Of groups that keep tokens.
+[[nodiscard]] int64_t FirstKept(const BlockGroup& group, int64_t tokens);
+// The tokens in the cache when a block is given up: the fewest whose FirstKept is behind the block.
+// Of windows.
+[[nodiscard]] int64_t TokensWhenGivenUp(const BlockGroup& group, int64_t block);
+
 class BlockLayout {
  public:
   explicit BlockLayout(BlockLayoutConfig config);

@@ -23,9 +23,10 @@ namespace tokensim {
 
 class BlockPool {
  public:
-  BlockPool(int64_t total, int32_t block_size, bool prefix_caching = false)
+  BlockPool(int64_t total, int32_t block_size, bool prefix_caching = false,
+            bool reuses_unfindable_first = false)
       : total_(total), block_size_(block_size) {
-    if (prefix_caching) cache_ = std::make_unique<PrefixCache>(total);
+    if (prefix_caching) cache_ = std::make_unique<PrefixCache>(total, reuses_unfindable_first);
   }
 
   [[nodiscard]] int64_t total() const { return total_; }

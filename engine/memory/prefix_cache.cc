@@ -34,11 +34,13 @@ void PrefixCache::Return(int64_t blocks) {
                      "KV blocks freed that were not allocated");
   if (blocks == 0) return;
   free_ += blocks;
-  if (IsRun(tail_)) {
-    nodes_[tail_].key += static_cast<uint64_t>(blocks);
-  } else {
-    Append(NewNode(static_cast<uint64_t>(blocks), kRun));
+  const BlockId neighbour = reuses_unfindable_first_ ? head_ : tail_;
+  if (IsRun(neighbour)) {
+    nodes_[neighbour].key += static_cast<uint64_t>(blocks);
+    return;
   }
+  const BlockId run = NewNode(static_cast<uint64_t>(blocks), kRun);
+  reuses_unfindable_first_ ? Prepend(run) : Append(run);
 }
 
 void PrefixCache::Acquire(BlockId id) {
@@ -103,6 +105,12 @@ void PrefixCache::Append(BlockId id) {
   nodes_[id].next = kNoBlock;
   (tail_ == kNoBlock ? head_ : nodes_[tail_].next) = id;
   tail_ = id;
+}
+
+void PrefixCache::Prepend(BlockId id) {
+  nodes_[id].next = head_;
+  (head_ == kNoBlock ? tail_ : nodes_[head_].prev) = id;
+  head_ = id;
 }
 
 void PrefixCache::Unlink(BlockId id) {

@@ -5,7 +5,8 @@
 // queue. New blocks come from its front and lose their content; a block that nobody holds any more
 // goes to its tail and stays findable until it comes to the front. A request gives its blocks back
 // from the last to the first, so that a prefix outlives what follows it. A hit takes its block out
-// of the middle of the queue.
+// of the middle of the queue. Since vLLM 0.23 blocks without content go to the front instead, and
+// are reused before any that can be found.
 //
 //   PrefixCache cache(1000);
 //   cache.Take(3);                              // three blocks for a prompt
@@ -33,7 +34,10 @@ inline constexpr BlockId kNoBlock = 0xffffffffU;
 
 class PrefixCache {
  public:
-  explicit PrefixCache(int64_t total_blocks) : total_(total_blocks) { Clear(); }
+  explicit PrefixCache(int64_t total_blocks, bool reuses_unfindable_first = false)
+      : total_(total_blocks), reuses_unfindable_first_(reuses_unfindable_first) {
+    Clear();
+  }
 
   [[nodiscard]] int64_t total() const { return total_; }
   // Blocks nobody holds, with content or without.
@@ -45,7 +49,7 @@ class PrefixCache {
 
   // `blocks` anonymous blocks for the caller, from the front of the queue.
   void Take(int64_t blocks);
-  // Anonymous blocks of the caller, to the tail of the queue.
+  // Anonymous blocks of the caller, to the tail of the queue, or to its front.
   void Return(int64_t blocks);
 
   [[nodiscard]] BlockId Find(uint64_t hash) const { return index_.Find(hash); }
@@ -75,10 +79,12 @@ class PrefixCache {
   BlockId NewNode(uint64_t key, int32_t refs);
   void DropNode(BlockId id);
   void Append(BlockId id);
+  void Prepend(BlockId id);
   void Unlink(BlockId id);
   [[nodiscard]] bool IsRun(BlockId id) const { return id != kNoBlock && nodes_[id].refs == kRun; }
 
   int64_t total_;
+  bool reuses_unfindable_first_;
   int64_t free_ = 0;
   int64_t cached_free_ = 0;
   HashIndex index_;  // hash -> node

@@ -139,7 +139,8 @@ TEST(PrefixCacheTest, RefusesToBreakItsInvariants) {
 // One list element per block, as vLLM has it.
 class NaiveCache {
  public:
-  explicit NaiveCache(int blocks) : hash_(static_cast<size_t>(blocks)), refs_(hash_.size()) {
+  NaiveCache(int blocks, bool anonymous_first)
+      : hash_(static_cast<size_t>(blocks)), refs_(hash_.size()), anonymous_first_(anonymous_first) {
     for (int i = 0; i < blocks; ++i) queue_.push_back(i);
   }
 
@@ -165,7 +166,7 @@ class NaiveCache {
   }
   void Return(int64_t blocks) {
     for (; blocks > 0; --blocks) {
-      queue_.push_back(anonymous_.back());
+      queue_.insert(anonymous_first_ ? queue_.begin() : queue_.end(), anonymous_.back());
       anonymous_.pop_back();
     }
   }
@@ -192,6 +193,7 @@ class NaiveCache {
   std::list<int> queue_;
   std::vector<int> anonymous_;
   std::map<uint64_t, int> cached_;
+  bool anonymous_first_;
 };
 
 constexpr uint64_t kHashes = 40;
@@ -216,8 +218,9 @@ TEST(PrefixCacheTest, EqualsOneListElementPerBlock) {
   for (uint64_t seed = 0; seed < 60; ++seed) {
     RngStream rng(seed, "prefix cache");
     const auto blocks = static_cast<int>(1 + rng.Below(60));
-    PrefixCache cache(blocks);
-    NaiveCache naive(blocks);
+    const bool anonymous_first = seed % 2 == 1;
+    PrefixCache cache(blocks, anonymous_first);
+    NaiveCache naive(blocks, anonymous_first);
     const auto upto = [&](int64_t n) {
       return static_cast<int64_t>(rng.Below(static_cast<uint64_t>(std::min<int64_t>(n, 6)) + 1));
     };
@@ -260,6 +263,24 @@ TEST(PrefixCacheTest, EqualsOneListElementPerBlock) {
       naive.Take(1);
       ASSERT_NO_FATAL_FAILURE(ExpectEqual(cache, naive)) << "seed " << seed;
     }
+  }
+}
+
+// A text of its own is computed between two requests with a common beginning.
+TEST(PrefixCacheTest, WhatCannotBeFoundGoesFirstIfItIsToldSo) {
+  for (const bool first : {false, true}) {
+    PrefixCache cache(10, first);
+    const std::vector<BlockId> common = Compute(&cache, {101, 102, 103});
+    Finish(&cache, common);
+    cache.Take(6);
+    cache.Return(6);  // vLLM before 0.23: 4 3c 2b 1a and these; since: these first
+    cache.Take(2);
+    EXPECT_EQ(Has(cache, 103), first);
+    cache.Take(5);
+    EXPECT_EQ(Has(cache, 103), first);
+    EXPECT_EQ(Has(cache, 101), first);
+    cache.Take(1);
+    EXPECT_FALSE(Has(cache, 103));
   }
 }
 

@@ -57,6 +57,7 @@ struct LocalSchedulerConfig {
   std::shared_ptr<const QueueOrderFactory> queue_order;
   double watermark = 0;         // [0, 1): share of the blocks kept free at an admission
   double max_memory_ratio = 1;  // (0, 1]: of the blocks, for an admission of a new request
+  bool loading_takes_slot = true;  // of max_num_seqs, while a KV cache is on its way
   int32_t async_depth = 1;      // 1, or 2 with a policy that forms batches ahead
   PreemptionMode preemption = PreemptionMode::kRecompute;
   std::shared_ptr<const VictimFactory> victim;  // of a preemption
@@ -80,6 +81,7 @@ struct WorkerPlan {
   bool serving = true;             // from the start; else it waits for a scale-up
   int64_t kv_bytes_per_token = 0;  // over all devices; 0: unknown, transfers take latency only
   bool prefix_caching = false;
+  bool reuses_unfindable_first = false;  // free blocks without content, before those to be found
   int64_t host_blocks = 0;  // room for swapped KV caches, in KV blocks
   LinkConfig host_link;     // to that memory
   bool overlap_swap = false;

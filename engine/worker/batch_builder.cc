@@ -9,10 +9,13 @@ BatchBuilder::BatchBuilder(RequestSlab& slab, const WorkerStateConfig& config,
     : slab_(slab),
       config_(config),
       swaps_(scheduler.preemption == PreemptionMode::kSwap),
+      loading_takes_slot_(scheduler.loading_takes_slot),
+      max_num_seqs_(scheduler.max_num_seqs),
       kv_({.kv_blocks = config.kv_blocks,
            .block_size = config.block_size,
            .layout = config.layout,
            .prefix_caching = config.prefix_caching,
+           .reuses_unfindable_first = config.reuses_unfindable_first,
            .host_blocks = config.host_blocks,
            .watermark = scheduler.watermark,
            .max_memory_ratio = scheduler.max_memory_ratio}),
@@ -54,6 +57,7 @@ void BatchBuilder::Admit(RequestHandle handle, int32_t pending_tokens) {
 void BatchBuilder::Join(RequestHandle handle, bool first_gap_apart) {
   latency_.Join(handle, first_gap_apart);
   running_.Join(handle);
+  kv_.BeginDecode(&slab_[handle]);
 }
 
 Stay BatchBuilder::LeaveDecodes(RequestHandle handle) {
@@ -73,9 +77,8 @@ void BatchBuilder::Resume(RequestHandle handle) {
 // ---- Forming a batch
 
 void BatchBuilder::AdmitReady() {
-  for (RequestHandle handle = queues_.PopReady(); handle != kNoRequest;
-       handle = queues_.PopReady()) {
-    Resume(handle);
+  while (queues_.has_ready() && (loading_takes_slot_ || running_.places() < max_num_seqs_)) {
+    Resume(queues_.PopReady());
   }
 }
 
@@ -169,7 +172,7 @@ void BatchBuilder::AdmitFront(const Admission& admission, int32_t tokens) {
 std::optional<int32_t> BatchBuilder::AdmitRemoteFront() {
   const LiveRequest& next = front();
   const int32_t tokens = next.resumes() ? next.kv_tokens + 1 : next.prefill_target();
-  if (!kv_.HasRoom(kv_.BlocksToReach(next.kv_tokens, tokens), !next.ran_here, slots_used() == 0)) {
+  if (!kv_.HasRoom(kv_.BlocksToReach(next.kv_tokens, tokens), !next.ran_here, holders() == 0)) {
     return std::nullopt;
   }
   const RequestHandle handle = PopFront();

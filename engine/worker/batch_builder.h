@@ -38,6 +38,7 @@ struct WorkerStateConfig {
   const BlockLayout* layout = nullptr;   // outlives it; null: none but blocks of block_size
   std::vector<AttentionWindow> windows;  // that the compute model asks for
   bool prefix_caching = false;
+  bool reuses_unfindable_first = false;
   int64_t host_blocks = 0;
   bool overlap_swap = false;
   bool blocks_on_pool = false;     // what the memory pool has is fetched before the batch starts
@@ -64,7 +65,11 @@ class BatchBuilder {
     return kv_.BlocksToAdd(r.computed, r.computed + tokens);
   }
   // Requests that take a place of max_num_seqs.
-  [[nodiscard]] int32_t slots_used() const { return running_.places() + queues_.places(); }
+  [[nodiscard]] int32_t slots_used() const {
+    return loading_takes_slot_ ? holders() : running_.places();
+  }
+  // Requests that run, load, or are loaded to decode.
+  [[nodiscard]] int32_t holders() const { return running_.places() + queues_.places(); }
   [[nodiscard]] int32_t running_count() const { return running_.count(); }
   [[nodiscard]] int32_t decode_count() const { return running_.decodes().count(); }
   [[nodiscard]] int64_t decode_blocks_due() const { return running_.decodes().blocks_due(); }
@@ -91,7 +96,8 @@ class BatchBuilder {
     return running_.ProgressOf(slab_[handle]);
   }
 
-  // Takes the loaded requests into the running set. First of all.
+  // Takes the loaded requests into the running set; those that loaded without a slot, while there
+  // are any. First of all.
   void AdmitReady();
   // Preempts until the decodes have the blocks they need. True if any was preempted.
   bool PreemptForDecodes();
@@ -108,7 +114,7 @@ class BatchBuilder {
   // that did not run here yet, max_memory_ratio. A worker where nothing runs or loads admits what
   // fits.
   [[nodiscard]] bool Fits(const Admission& admission, int32_t tokens) const {
-    return kv_.Fits(front(), admission, tokens, slots_used() == 0);
+    return kv_.Fits(front(), admission, tokens, holders() == 0);
   }
   // Moves the front of the queue to the running set with the next `tokens` of its target.
   void AdmitFront(const Admission& admission, int32_t tokens);
@@ -211,6 +217,8 @@ class BatchBuilder {
   RequestSlab& slab_;
   const WorkerStateConfig config_;
   const bool swaps_;  // preempted decodes, to the host memory
+  const bool loading_takes_slot_;
+  const int32_t max_num_seqs_;
   KvManager kv_;
   Queues queues_;
   RunningSet running_;

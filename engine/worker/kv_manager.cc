@@ -15,14 +15,20 @@ KvManager::KvManager(const KvConfig& config)
     : config_(config),
       watermark_blocks_(Share(config.watermark, config.kv_blocks)),
       new_blocks_limit_(Share(config.max_memory_ratio, config.kv_blocks)),
-      pool_(config.kv_blocks, config.block_size, config.prefix_caching),
-      host_(config.host_blocks) {}
+      pool_(config.kv_blocks, config.block_size, config.prefix_caching,
+            config.reuses_unfindable_first),
+      host_(config.host_blocks) {
+  if (config.layout != nullptr && config.prefix_caching) {
+    groups_.emplace(*config.layout, config.block_size);
+  }
+}
 
 // ---- Admission
 
 Admission KvManager::Plan(const LiveRequest& r) {
   Admission admission{.target = r.prefill_target(), .cached = r.computed};
   hits_.clear();
+  window_hits_.clear();
   if (r.computed > 0) {  // its cached beginning was loaded
     admission.held_blocks = BlocksFor(r.computed);
     return admission;
@@ -33,16 +39,21 @@ Admission KvManager::Plan(const LiveRequest& r) {
   }
   if (pool_.cache() == nullptr) return admission;
   // The last token is computed in any case: its output is needed.
-  const int32_t most = (admission.target - 1) / config_.block_size;
+  const int32_t most = admission.target - 1;
   const PrefixCache& cache = *pool_.cache();
-  for (int32_t i = 0; i < most; ++i) {
-    const uint64_t hash = HashOf(r, i);
-    const BlockId id = hash == 0 ? kNoBlock : cache.Find(hash);
-    if (id == kNoBlock) break;
-    hits_.push_back(id);
-    if (cache.refs(id) == 0) ++admission.free_hits;
+  if (groups_) {
+    admission.cached = groups_->Find(cache, r, most, &hits_, &window_hits_);
+  } else {
+    for (int32_t i = 0; i < most / config_.block_size; ++i) {
+      const uint64_t hash = FindableHash(r, i, config_.block_size);
+      const BlockId id = hash == 0 ? kNoBlock : cache.Find(hash);
+      if (id == kNoBlock) break;
+      hits_.push_back(id);
+    }
+    admission.cached = static_cast<int32_t>(hits_.size()) * config_.block_size;
   }
-  admission.cached = static_cast<int32_t>(hits_.size()) * config_.block_size;
+  for (const BlockId id : hits_) admission.free_hits += cache.refs(id) == 0;
+  for (const WindowBlock& block : window_hits_) admission.free_hits += cache.refs(block.id) == 0;
   return admission;
 }
 
@@ -55,7 +66,7 @@ bool KvManager::HasRoom(int64_t blocks, bool is_new, bool alone) const {
 
 bool KvManager::Fits(const LiveRequest& r, const Admission& admission, int32_t tokens,
                      bool alone) const {
-  const int64_t hits = static_cast<int64_t>(hits_.size());
+  const auto hits = static_cast<int64_t>(hits_.size() + window_hits_.size());
   const int64_t blocks =
       BlocksToReach(admission.cached, tokens) - admission.held_blocks - hits + admission.free_hits;
   if (admission.held_blocks > 0) return blocks <= pool_.free();  // it has been admitted
@@ -63,42 +74,51 @@ bool KvManager::Fits(const LiveRequest& r, const Admission& admission, int32_t t
 }
 
 void KvManager::Admit(LiveRequest* r, const Admission& admission, int32_t tokens) {
-  if (!hits_.empty()) {
+  const auto hits = static_cast<int64_t>(hits_.size() + window_hits_.size());
+  if (hits > 0) {
     for (const BlockId id : hits_) pool_.cache()->Acquire(id);
+    for (const WindowBlock& block : window_hits_) pool_.cache()->Acquire(block.id);
     r->extras->shared = hits_;
-    r->registered_blocks = static_cast<int32_t>(hits_.size());
+    r->extras->windowed = window_hits_;
+    r->registered_tokens = admission.cached;
   }
-  const int64_t held = std::max(admission.held_blocks, static_cast<int64_t>(hits_.size()));
+  const int64_t held = std::max(admission.held_blocks, hits);
   pool_.Allocate(BlocksFor(admission.cached) +
                  BlocksToAdd(admission.cached, admission.cached + tokens) - held);
   r->computed = admission.cached;
 }
 
-uint64_t KvManager::HashOf(const LiveRequest& r, int32_t block) const {
-  // Of the output, only a conversation's is known.
-  if (r.extras == nullptr) return 0;
-  const PromptText& text = r.extras->text;
-  if (int64_t{block + 1} * config_.block_size > r.input_tokens && text.conversation < 0) return 0;
-  return BlockHash(text, block, config_.block_size);
+void KvManager::GiveUpBlocks(LiveRequest* r, int32_t computed, int64_t blocks) {
+  if (groups_) {
+    groups_->GiveUp(r, computed, blocks, &pool_);
+  } else {
+    pool_.Free(blocks);
+  }
 }
 
 void KvManager::Register(LiveRequest* r, int32_t tokens) {
   if (pool_.cache() == nullptr) return;
-  const int32_t full = tokens / config_.block_size;
-  for (; r->registered_blocks < full; ++r->registered_blocks) {
-    const uint64_t hash = HashOf(*r, r->registered_blocks);
-    if (hash == 0) continue;
-    const BlockId id = pool_.cache()->Insert(hash);
-    if (id != kNoBlock) r->extras->shared.push_back(id);
+  if (groups_) {
+    groups_->Register(pool_.cache(), r, tokens);
+  } else {
+    const int32_t full = tokens / config_.block_size;
+    for (int32_t i = r->registered_tokens / config_.block_size; i < full; ++i) {
+      const uint64_t hash = FindableHash(*r, i, config_.block_size);
+      if (hash == 0) continue;
+      const BlockId id = pool_.cache()->Insert(hash);
+      if (id != kNoBlock) r->extras->shared.push_back(id);
+    }
   }
+  r->registered_tokens = std::max(r->registered_tokens, tokens);
 }
 
 int32_t KvManager::HitTokens(const LiveRequest& r) const {
   if (pool_.cache() == nullptr) return 0;
-  const int32_t most = (r.prefill_target() - 1) / config_.block_size;
+  const int32_t most = r.prefill_target() - 1;
+  if (groups_) return groups_->Find(*pool_.cache(), r, most, nullptr, nullptr);
   int32_t block = 0;
-  for (; block < most; ++block) {
-    const uint64_t hash = HashOf(r, block);
+  for (; block < most / config_.block_size; ++block) {
+    const uint64_t hash = FindableHash(r, block, config_.block_size);
     if (hash == 0 || pool_.cache()->Find(hash) == kNoBlock) break;
   }
   return block * config_.block_size;
@@ -109,9 +129,14 @@ int32_t KvManager::HitTokens(const LiveRequest& r) const {
 Holdings KvManager::Take(LiveRequest* r) {
   Register(r, r->computed);
   Holdings holdings;
-  if (r->extras != nullptr) holdings.shared.swap(r->extras->shared);
+  if (r->extras != nullptr) {
+    holdings.shared.swap(r->extras->shared);
+    for (const WindowBlock& block : r->extras->windowed) holdings.shared.push_back(block.id);
+    r->extras->windowed.clear();
+    r->extras->window_owner = nullptr;
+  }
   holdings.blocks = BlocksFor(r->computed) - static_cast<int64_t>(holdings.shared.size());
-  r->registered_blocks = 0;
+  r->registered_tokens = 0;
   return holdings;
 }
 
@@ -165,8 +190,12 @@ void KvManager::ReleasePadding() {
 }
 
 void KvManager::Forget(LiveRequest* r) {
-  if (r->extras != nullptr) r->extras->shared.clear();
-  r->registered_blocks = 0;
+  if (r->extras != nullptr) {
+    r->extras->shared.clear();
+    r->extras->windowed.clear();
+    r->extras->window_owner = nullptr;
+  }
+  r->registered_tokens = 0;
   r->computed = 0;
   if (r->kv_source == KvSource::kHost) r->kv_source = KvSource::kNone;
 }
@@ -176,7 +205,9 @@ void KvManager::Clear() {
   promised_ = 0;
   outgoing_ = 0;
   host_.Free(host_.used());
-  pool_ = BlockPool(config_.kv_blocks, config_.block_size, config_.prefix_caching);
+  if (groups_) groups_->Clear();
+  pool_ = BlockPool(config_.kv_blocks, config_.block_size, config_.prefix_caching,
+                    config_.reuses_unfindable_first);
 }
 
 }  // namespace tokensim

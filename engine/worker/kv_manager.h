@@ -17,12 +17,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "engine/memory/block_layout.h"
 #include "engine/memory/block_pool.h"
 #include "engine/memory/host_tier.h"
+#include "engine/worker/group_cache.h"
 #include "engine/worker/live_request.h"
 
 namespace tokensim {
@@ -30,7 +32,7 @@ namespace tokensim {
 // The KV blocks of one request.
 struct Holdings {
   int64_t blocks = 0;           // without findable content
-  std::vector<BlockId> shared;  // findable, in order of the prompt
+  std::vector<BlockId> shared;  // findable: in order of the prompt, of windows behind the others
 };
 
 // What a request that waits needs to be admitted.
@@ -44,9 +46,10 @@ struct Admission {
 struct KvConfig {
   int64_t kv_blocks = 0;
   int32_t block_size = 16;
-  // Outlives the manager; null: none but blocks of block_size. With one, no prefix caching.
+  // Outlives the manager; null: none but blocks of block_size. With states, no prefix caching.
   const BlockLayout* layout = nullptr;
   bool prefix_caching = false;
+  bool reuses_unfindable_first = false;  // free blocks without content, before others
   int64_t host_blocks = 0;
   double watermark = 0;         // share of the blocks that stays free at an admission
   double max_memory_ratio = 1;  // share of the blocks that an admission of a new request may reach
@@ -91,12 +94,20 @@ class KvManager {
   void Extend(const LiveRequest& r, int32_t tokens) {
     pool_.Allocate(BlocksToAdd(r.computed, r.computed + tokens));
   }
-  // The tokens up to `computed` are computed, `tokens` of them last: what left a window is free.
-  void GiveUp(int32_t computed, int32_t tokens) {
-    if (config_.layout != nullptr) GiveUp(config_.layout->ToGiveUp(computed - tokens, computed));
+  // The next `tokens` of a prompt after the first `history` are computed: what left a window is
+  // free.
+  void GiveUp(LiveRequest* r, int32_t history, int32_t tokens) {
+    if (config_.layout == nullptr) return;
+    const int64_t blocks = config_.layout->ToGiveUp(history, history + tokens);
+    if (blocks > 0) GiveUpBlocks(r, history + tokens, blocks);
   }
-  // ... of decodes: so many blocks.
-  void GiveUp(int64_t blocks) {
+  // It decodes from the next iteration on.
+  void BeginDecode(LiveRequest* r) {
+    if (groups_) groups_->BeginDecode(r);
+  }
+  // An iteration with decodes ended, in which windows gave up so many blocks.
+  void EndDecodeIteration(int64_t blocks) {
+    if (groups_) return groups_->EndDecodeIteration(blocks, &pool_);
     if (blocks > 0) pool_.Free(blocks);
   }
   // The full blocks of its first `tokens` can be found from now on.
@@ -145,7 +156,7 @@ class KvManager {
   void Clear();
 
  private:
-  [[nodiscard]] uint64_t HashOf(const LiveRequest& r, int32_t block) const;
+  void GiveUpBlocks(LiveRequest* r, int32_t computed, int64_t blocks);
 
   const KvConfig config_;
   const int64_t watermark_blocks_;
@@ -155,7 +166,10 @@ class KvManager {
   int64_t promised_ = 0;
   int32_t outgoing_ = 0;
   std::vector<Holdings> padding_;
-  std::vector<BlockId> hits_;  // of the last Plan
+  std::optional<GroupCache> groups_;  // with a layout and prefix caching
+  // Of the last Plan.
+  std::vector<BlockId> hits_;
+  std::vector<WindowBlock> window_hits_;
 };
 
 }  // namespace tokensim

@@ -173,12 +173,12 @@ TEST(KvManagerTest, LayoutsTakeAndGiveBackByGroup) {
   kv.Admit(&r, admission, 8);
   EXPECT_EQ(kv.pool().used(), 2 + 2 + 2);
   r.computed = 8;
-  kv.GiveUp(r.computed, 8);  // tokens 0 to 2 left the window, their block is not all of them
+  kv.GiveUp(&r, r.computed - 8, 8);  // tokens 0 to 2 left the window, their block is not all of them
   EXPECT_EQ(kv.pool().used(), 6);
   kv.Extend(r, 8);
   EXPECT_EQ(kv.pool().used(), 10);
   r.computed = 16;
-  kv.GiveUp(r.computed, 8);  // 11 are not needed any more: two blocks
+  kv.GiveUp(&r, r.computed - 8, 8);  // 11 are not needed any more: two blocks
   EXPECT_EQ(kv.pool().used(), 8);
   EXPECT_EQ(kv.pool().used(), kv.BlocksFor(16));
   // To the host and back.

@@ -36,11 +36,23 @@ enum class KvSource : uint8_t {
   kWorker,  // on the worker that ran it before
 };
 
+class GroupCache;
+
+// A findable block that a request gives up when its window has moved on.
+struct WindowBlock {
+  BlockId id = kNoBlock;
+  int32_t leaves = 0;  // with so many tokens in the cache
+};
+
 // What a request has only if prompts have text that others share, if it changes workers, or if its
 // scheduler asks how long requests wait.
 struct RequestExtras {
   PromptText text;               // for prefix caches
   std::vector<BlockId> shared;   // findable blocks it holds, in order
+  std::vector<WindowBlock> windowed;  // ... of layers with windows
+  // As a decode that has some: the worker's, and a number there.
+  const GroupCache* window_owner = nullptr;
+  int64_t window_stay = 0;
   SimTime kv_transfer = kUnset;  // time the KV cache took to move after the prefill
   SimTime handed_on = kUnset;    // while awaits_decode: since when
   SimTime decode_queueing = kUnset;
@@ -86,7 +98,7 @@ struct alignas(64) LiveRequest {
   int32_t prefill_worker = -1;
   int32_t preemptions = 0;
   int32_t cached_tokens = 0;      // of the prompt, not computed when it was first scheduled
-  int32_t registered_blocks = 0;  // leading blocks that were offered to the prefix cache
+  int32_t registered_tokens = 0;  // whose full blocks were offered to the prefix cache
   uint32_t move = kNoMove;        // of its KV cache between workers, in Cluster
   int32_t turn = 0;
   int32_t priority = 0;       // of its class

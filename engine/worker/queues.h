@@ -9,7 +9,7 @@
 //   queues.PushBack(request);
 //   while (queues.has_waiting()) Admit(queues.PopFront());
 //
-// Loading and ready requests take places of max_num_seqs.
+// Loading and ready requests take places of max_num_seqs, unless the scheduler is told otherwise.
 #pragma once
 
 #include <cstdint>
@@ -71,7 +71,7 @@ class Queues {
   [[nodiscard]] bool has_ready() const { return !ready_.empty(); }
   // Somebody loads, or keeps blocks here while it still runs elsewhere.
   [[nodiscard]] bool has_loading() const { return !loading_.empty(); }
-  // Places of max_num_seqs that loading and ready requests take.
+  // Requests that load or are ready.
   [[nodiscard]] int32_t places() const { return places_; }
   // Requests that are here, or come here from nowhere else, and load.
   [[nodiscard]] int32_t loading_count() const {

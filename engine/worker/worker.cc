@@ -14,6 +14,7 @@ WorkerStateConfig StateConfig(const WorkerPlan& plan, const Worker::Context& con
           .layout = plan.layout.get(),
           .windows = plan.compute->Windows(),
           .prefix_caching = plan.prefix_caching,
+          .reuses_unfindable_first = plan.reuses_unfindable_first,
           .host_blocks = plan.host_blocks,
           .overlap_swap = plan.overlap_swap,
           .blocks_on_pool = context.pool != nullptr,

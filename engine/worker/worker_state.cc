@@ -21,7 +21,7 @@ void WorkerState::BeginBatch(Batch* batch, SimTime now, bool must_run) {
 
 void WorkerState::Advance(Batch* batch, SimTime end) {
   if (batch->decodes > 0) {
-    kv().GiveUp(running().Advance());
+    kv().EndDecodeIteration(running().Advance());
     const DecodeSet& decodes = running().decodes();
     for (RequestHandle handle = decodes.NextFinished(); handle != kNoRequest;
          handle = decodes.NextFinished()) {
@@ -33,10 +33,8 @@ void WorkerState::Advance(Batch* batch, SimTime end) {
     const RequestHandle handle = batch->chunk_requests[i];
     const PrefillChunk& chunk = batch->chunks[i];
     const bool complete = running().AddComputed(handle, chunk.new_tokens);
-    kv().GiveUp(chunk.history + chunk.new_tokens, chunk.new_tokens);
-    if (complete) {
-      CompletePrefill(handle, end, batch);
-    }
+    kv().GiveUp(&slab()[handle], chunk.history, chunk.new_tokens);
+    if (complete) CompletePrefill(handle, end, batch);
   }
 }
 
@@ -62,7 +60,7 @@ bool WorkerState::ReserveLoad(RequestHandle handle) {
   const LiveRequest& r = slab()[handle];
   if (has_waiting() || slots_used() >= max_num_seqs_ ||
       !kv().HasRoom(kv().BlocksToReach(r.kv_tokens, r.kv_tokens + 1), /*is_new=*/true,
-                    slots_used() == 0)) {
+                    holders() == 0)) {
     return false;
   }
   kv().ReserveLoad(r);

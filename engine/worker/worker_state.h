@@ -72,7 +72,7 @@ class WorkerState final : public BatchBuilder {
   // Takes note of the outcome of a batch that ends at `end`.
   void Advance(Batch* batch, SimTime end);
   // The same for a batch of decodes alone in which nobody finishes.
-  void AdvanceQuiet() { kv().GiveUp(running().Advance()); }
+  void AdvanceQuiet() { kv().EndDecodeIteration(running().Advance()); }
   // A request of batch.finishing or batch.prefilled gives up its slot.
   void Leave() { running().EndLeaving(); }
   // What a request holds; it holds nothing afterwards. Full blocks become findable.
@@ -109,11 +109,11 @@ class WorkerState final : public BatchBuilder {
   // Something other than an iteration of its own will change what fits.
   [[nodiscard]] bool expects_blocks() const { return kv().outgoing() + queues().places() > 0; }
   [[nodiscard]] bool idle() const {
-    return slots_used() + kv().outgoing() == 0 && !has_waiting() && !queues().has_ready();
+    return holders() + kv().outgoing() == 0 && !has_waiting() && !queues().has_ready();
   }
   [[nodiscard]] int32_t present_count() const { return running().places(); }
   // Requests that are here or come here with blocks reserved for them.
-  [[nodiscard]] int64_t requests() const { return slots_used() + queues().waiting_and_loaded(); }
+  [[nodiscard]] int64_t requests() const { return holders() + queues().waiting_and_loaded(); }
   [[nodiscard]] int32_t loading_count() const { return queues().loading_count(); }
   [[nodiscard]] int32_t outgoing_count() const { return kv().outgoing(); }
   // First iteration that a running request may still ask the latency log for.

@@ -397,12 +397,38 @@ TEST(RandomClusters, EngineEqualsReferenceWithLayouts) {
   EXPECT_GE(moved, 5'000);
 }
 
+// Prefix caches over windows: what is found, what windows leave behind, and what is reused first.
+TEST(RandomClusters, EngineEqualsReferenceWithCachedLayouts) {
+  int64_t windows = 0;  // requests on workers with them that found something
+  int64_t chunked = 0;
+  int64_t preempted = 0;
+  for (uint64_t seed = 1; seed <= Seeds(2000); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const auto plan = RandomCachedLayoutCluster(seed);
+    const ReferenceResults expected = RunReference(*plan);
+    ExpectSame(expected, RunEngine(plan));
+    if (testing::Test::HasFailure()) return;
+    for (const WorkerStats& stats : expected.workers) preempted += stats.preemptions;
+    for (const RequestRecord& r : expected.records) {
+      if (r.cached_tokens == 0 || r.prefill_worker < 0) continue;
+      const WorkerPlan& worker = plan->workers[static_cast<size_t>(r.prefill_worker)];
+      if (worker.layout == nullptr || !worker.prefix_caching) continue;
+      for (const BlockGroup& group : worker.layout->groups()) {
+        windows += group.window > 0 && !group.chunked;
+        chunked += group.chunked;
+      }
+    }
+  }
+  EXPECT_GE(windows, 2'000);
+  EXPECT_GE(chunked, 500);
+  EXPECT_GE(preempted, 2'000);
+}
+
 // A layout of one full group is what workers without one have, bit for bit.
 TEST(RandomClusters, OneFullGroupIsNoLayout) {
   for (uint64_t seed = 1; seed <= Seeds(300); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const auto plan = RandomCluster(seed);
-    for (WorkerPlan& worker : plan->workers) worker.prefix_caching = false;
     const auto same = std::make_shared<Plan>(*plan);
     for (WorkerPlan& worker : same->workers) {
       // What one may have at most is asked of a layout only up to the longest request.

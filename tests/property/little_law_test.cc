@@ -63,13 +63,20 @@ void AddDelays(uint64_t seed, Plan* plan) {
   plan->response_delay = draws.Between(0, 1000) * 1'007;
 }
 
+std::shared_ptr<Plan> AnyCluster(uint64_t seed) {
+  if (seed % 5 == 0) return RandomWaitingCluster(seed);
+  if (seed % 5 == 1) return RandomLayoutCluster(seed);
+  if (seed % 5 == 2) return RandomCachedLayoutCluster(seed);
+  return RandomCluster(seed);
+}
+
 TEST(LittlesLaw, HoldsInEveryCluster) {
   Integral loading = 0;
   Integral homeless = 0;
   int64_t rejected = 0;
   for (uint64_t seed = 1; seed <= Seeds(2500); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    const auto plan = seed % 5 == 0 ? RandomWaitingCluster(seed) : RandomCluster(seed);
+    const auto plan = AnyCluster(seed);
     AddDelays(seed, plan.get());
     const Results results = RunEngine(plan);
     ASSERT_TRUE(Same(InCluster(*plan, results), InStates(results)));

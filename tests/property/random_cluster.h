@@ -37,11 +37,17 @@ void AddLockstep(uint64_t seed, const std::vector<bool>& reserves, Plan* plan);
 // all: the layouts follow the schedulers.
 void AddLayouts(uint64_t seed, Plan* plan);
 
+// Layouts without states, most with a prefix cache; caches that reuse what cannot be found first;
+// loads that take no slot.
+void AddCachedLayouts(uint64_t seed, Plan* plan);
+
 // All of the above but layouts, more or less often, with local and global policies of every kind.
 [[nodiscard]] std::shared_ptr<Plan> RandomCluster(uint64_t seed);
 // The same cluster with static batches that wait until they are full, on most workers.
 [[nodiscard]] std::shared_ptr<Plan> RandomWaitingCluster(uint64_t seed);
 // One of these clusters with layouts.
 [[nodiscard]] std::shared_ptr<Plan> RandomLayoutCluster(uint64_t seed);
+// ... with layouts that prefix caches know.
+[[nodiscard]] std::shared_ptr<Plan> RandomCachedLayoutCluster(uint64_t seed);
 
 }  // namespace tokensim

@@ -22,32 +22,43 @@ void ReferenceBlocks::Take(int64_t blocks, ReferenceHoldings* holder) {
   holder->anonymous += blocks;
 }
 
-void ReferenceBlocks::Hit(const BlockName& name, ReferenceHoldings* holder) {
+void ReferenceBlocks::Hit(const BlockName& name, std::vector<BlockName>* names) {
   if (!Held(name)) free_.erase(std::find(free_.begin(), free_.end(), name));
   ++held_[name];
-  holder->named.push_back(name);
+  names->push_back(name);
 }
 
-void ReferenceBlocks::Name(const BlockName& name, ReferenceHoldings* holder) {
+void ReferenceBlocks::Name(const BlockName& name, ReferenceHoldings* holder,
+                           std::vector<BlockName>* names) {
   if (name.nobody() || Findable(name)) return;
   held_[name] = 1;
   --holder->anonymous;
-  holder->named.push_back(name);
+  names->push_back(name);
+}
+
+void ReferenceBlocks::GiveBackNameless(int64_t blocks) {
+  const auto place = nameless_first_ ? free_.begin() : free_.end();
+  free_.insert(place, static_cast<size_t>(blocks), BlockName{});
+}
+
+void ReferenceBlocks::GiveBackNames(const std::vector<BlockName>& names) {
+  for (auto name = names.rbegin(); name != names.rend(); ++name) {
+    if (--held_[*name] > 0) continue;
+    held_.erase(*name);
+    free_.push_back(*name);
+  }
 }
 
 void ReferenceBlocks::GiveBack(int64_t blocks, ReferenceHoldings* holder) {
   ASSERT_LE(blocks, holder->anonymous);
   holder->anonymous -= blocks;
-  free_.insert(free_.end(), static_cast<size_t>(blocks), BlockName{});
+  GiveBackNameless(blocks);
 }
 
 void ReferenceBlocks::GiveBack(ReferenceHoldings* holder) {
-  free_.insert(free_.end(), static_cast<size_t>(holder->anonymous), BlockName{});
-  for (auto name = holder->named.rbegin(); name != holder->named.rend(); ++name) {
-    if (--held_[*name] > 0) continue;
-    held_.erase(*name);
-    free_.push_back(*name);
-  }
+  GiveBackNameless(holder->anonymous);
+  GiveBackNames(holder->windowed);
+  GiveBackNames(holder->named);
   *holder = {};
 }
 

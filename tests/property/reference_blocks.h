@@ -19,6 +19,7 @@ struct BlockName {
   Source source = Source::kNobody;
   int64_t id = 0;
   int64_t block = 0;
+  int64_t group = 0;  // of layers, each with blocks of its own
 
   auto operator<=>(const BlockName&) const = default;
   [[nodiscard]] bool nobody() const { return source == Source::kNobody; }
@@ -26,15 +27,21 @@ struct BlockName {
 
 struct ReferenceHoldings {
   int64_t anonymous = 0;
-  std::vector<BlockName> named;  // in order of the prompt
+  std::vector<BlockName> named;     // in order of the prompt
+  std::vector<BlockName> windowed;  // the same, of layers with windows
 
-  [[nodiscard]] int64_t blocks() const { return anonymous + static_cast<int64_t>(named.size()); }
+  [[nodiscard]] int64_t blocks() const {
+    return anonymous + static_cast<int64_t>(named.size() + windowed.size());
+  }
 };
 
 class ReferenceBlocks {
  public:
-  explicit ReferenceBlocks(int64_t total)
-      : total_(total), free_(static_cast<std::size_t>(total), BlockName{}) {}
+  // `nameless_first`: blocks without a name are given back to the front of the list.
+  ReferenceBlocks(int64_t total, bool nameless_first)
+      : total_(total),
+        nameless_first_(nameless_first),
+        free_(static_cast<std::size_t>(total), BlockName{}) {}
 
   [[nodiscard]] int64_t free() const { return static_cast<int64_t>(free_.size()); }
   [[nodiscard]] int64_t used() const { return total_ - free(); }
@@ -45,16 +52,23 @@ class ReferenceBlocks {
 
   // Blocks from the front of the list; what they held is gone.
   void Take(int64_t blocks, ReferenceHoldings* holder);
-  void Hit(const BlockName& name, ReferenceHoldings* holder);
+  // `names`: the holder's list that it belongs to.
+  void Hit(const BlockName& name, std::vector<BlockName>* names);
   // One of the holder's anonymous blocks gets a name, unless another block has it.
-  void Name(const BlockName& name, ReferenceHoldings* holder);
+  void Name(const BlockName& name, ReferenceHoldings* holder, std::vector<BlockName>* names);
   // So many anonymous blocks, to the end of the list.
   void GiveBack(int64_t blocks, ReferenceHoldings* holder);
-  // To the end of the list: anonymous blocks, then the named ones, the last of the prompt first.
+  // To the end of the list: anonymous blocks, then the named ones, those of windows first, and of
+  // each the last of the prompt first.
   void GiveBack(ReferenceHoldings* holder);
+  // The named ones of them, the last first.
+  void GiveBackNames(const std::vector<BlockName>& names);
 
  private:
+  void GiveBackNameless(int64_t blocks);
+
   int64_t total_;
+  bool nameless_first_;
   std::deque<BlockName> free_;
   std::map<BlockName, int> held_;
 };

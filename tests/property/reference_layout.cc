@@ -1,6 +1,7 @@
 #include "tests/property/reference_layout.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tokensim {
 namespace {
@@ -23,6 +24,27 @@ int64_t BlocksOfGroup(const BlockGroup& group, int64_t from, int64_t to) {
 int64_t Attended(const AttentionWindow& window, int64_t position) {
   if (window.chunked) return position % window.tokens + 1;
   return std::min<int64_t>(position + 1, window.tokens);
+}
+
+std::vector<ReferenceGroup> GroupsOf(const WorkerPlan& plan) {
+  std::vector<ReferenceGroup> groups;
+  const BlockGroup plain{.block_size = plan.block_size};
+  const auto shapes = plan.layout == nullptr ? std::vector{plain} : plan.layout->config().groups;
+  for (BlockGroup shape : shapes) {
+    const int32_t count = std::exchange(shape.count, 1);
+    for (int32_t i = 0; i < count; ++i) {
+      groups.push_back({static_cast<int64_t>(groups.size()), shape});
+    }
+  }
+  return groups;
+}
+
+bool Keeps(const BlockGroup& group, int64_t block, int64_t tokens) {
+  const int64_t begin = block * group.block_size;
+  if (begin >= tokens) return false;
+  if (group.window == 0) return true;
+  const int64_t first = tokens + 1 - Attended({group.window, group.chunked}, tokens);
+  return begin + group.block_size > first;
 }
 
 int64_t BlocksInStep(const WorkerPlan& plan, int64_t from, int64_t to) {

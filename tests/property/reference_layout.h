@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "engine/run/plan.h"
 
@@ -18,6 +19,15 @@ namespace tokensim {
 // Of its KV cache, to be sent; of a block.
 [[nodiscard]] int64_t CacheBytes(const WorkerPlan& plan, int64_t tokens);
 [[nodiscard]] int64_t BlockBytes(const WorkerPlan& plan);
+// A kind of blocks that layers have.
+struct ReferenceGroup {
+  int64_t group = 0;  // number, beginning with 0
+  BlockGroup shape;   // a count of 1
+};
+// Those that keep tokens; one without a layout.
+[[nodiscard]] std::vector<ReferenceGroup> GroupsOf(const WorkerPlan& plan);
+// Whether it keeps the block, with so many tokens in the cache.
+[[nodiscard]] bool Keeps(const BlockGroup& group, int64_t block, int64_t tokens);
 // The tokens that the one at `position` attends to, itself included.
 [[nodiscard]] int64_t Attended(const AttentionWindow& window, int64_t position);
 

@@ -28,7 +28,7 @@ struct ReferenceRequest {
   int64_t computed = 0;  // tokens in the KV cache of its worker
   int64_t target = 0;    // tokens to be computed before the next token comes
   ReferenceHoldings held;
-  int64_t offered = 0;         // leading blocks that were offered to be found
+  int64_t offered = 0;         // tokens whose full blocks were offered to be found
   int64_t decodes_since = -1;  // place in the order in which requests began to decode
   int32_t at = -1;             // worker that answers for it
   int64_t sent_kv_tokens = 0;  // of its KV cache, or of its prompt, when it was sent there

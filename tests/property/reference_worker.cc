@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "engine/worker/local_scheduler.h"
@@ -14,10 +15,11 @@ ReferenceWorker::ReferenceWorker(const WorkerPlan& plan, int32_t index, FindTarg
     : plan_(plan),
       index_(index),
       most_tokens_(MostTokens(plan)),
+      groups_(GroupsOf(plan)),
       find_target_(std::move(find_target)),
       fetch_(std::move(fetch)),
       layerwise_(layerwise),
-      blocks_(plan.kv_blocks),
+      blocks_(plan.kv_blocks, plan.reuses_unfindable_first),
       waiting_(plan.scheduler) {}
 
 RejectReason ReferenceWorker::CheckFits(int64_t prompt, int64_t total) const {
@@ -229,7 +231,7 @@ std::vector<ReferenceRequest*> ReferenceWorker::Evacuate() {
     request->at = -1;
     if (request->home == CacheHome::kHost) request->home = CacheHome::kNowhere;
   }
-  blocks_ = ReferenceBlocks(plan_.kv_blocks);
+  blocks_ = ReferenceBlocks(plan_.kv_blocks, plan_.reuses_unfindable_first);
   padding_.clear();
   outgoing_ = host_used_ = swaps_left_ = 0;
   failing_ = warm_ = waits_ = false;
@@ -293,11 +295,18 @@ void ReferenceWorker::Reckon(Batch* batch, SimTime end) {
   }
 }
 
-// Of those that end together the last to have begun goes first.
+// What windows leave behind goes in the order in which the decodes began, behind what nobody can
+// find. Of those that end together the last to have begun goes first.
 void ReferenceWorker::ReckonDecodes(Batch* batch, SimTime end) {
+  std::map<int64_t, std::vector<BlockName>> left;  // by decodes_since
   for (const Step& step : batch->steps) {
     if (!step.decode) continue;
-    AddComputed(step.request, 1);
+    ++step.request->computed;
+    left[step.request->decodes_since] = GiveUpNameless(step.request);
+  }
+  for (const auto& [since, names] : left) blocks_.GiveBackNames(names);
+  for (const Step& step : batch->steps) {
+    if (!step.decode) continue;
     step.request->tokens.push_back(end);
     waiting_.Charge(step.request->input.client_class, 2);
     if (!step.request->complete()) continue;
@@ -375,10 +384,15 @@ int64_t ReferenceWorker::decodes() const {
 }
 
 int64_t ReferenceWorker::slots() const {
+  if (plan_.scheduler.loading_takes_slot) return holders();
+  return static_cast<int64_t>(running_.size() + leaving_.size());
+}
+
+int64_t ReferenceWorker::holders() const {
   return static_cast<int64_t>(running_.size() + leaving_.size() + loading_.size() + ready_.size());
 }
 
-bool ReferenceWorker::idle() const { return !iterating_ && slots() + waiting() + outgoing_ == 0; }
+bool ReferenceWorker::idle() const { return !iterating_ && holders() + waiting() + outgoing_ == 0; }
 
 int64_t ReferenceWorker::waiting() const {
   return waiting_.size() + static_cast<int64_t>(loaded_.size() + ready_.size());

@@ -105,7 +105,9 @@ class ReferenceWorker {
   [[nodiscard]] int64_t waiting() const;
   [[nodiscard]] int64_t pending_tokens() const;
   [[nodiscard]] int64_t decodes() const;
+  // Who takes a place of max_num_seqs; who runs or loads.
   [[nodiscard]] int64_t slots() const;
+  [[nodiscard]] int64_t holders() const;
   [[nodiscard]] bool has_waiting() const { return !loaded_.empty() || !waiting_.empty(); }
   [[nodiscard]] int64_t HitTokens(const ReferenceRequest& request) const;
 
@@ -166,6 +168,8 @@ class ReferenceWorker {
   void Grow(ReferenceRequest* request, int64_t tokens);
   // Tokens of its KV cache were computed: it keeps what the next one needs.
   void AddComputed(ReferenceRequest* request, int64_t tokens);
+  // The same in two steps: what nobody can find is given back, then those names.
+  std::vector<BlockName> GiveUpNameless(ReferenceRequest* request);
   void Compute(ReferenceRequest* request, int64_t tokens);
   void OfferBlocks(ReferenceRequest* request, int64_t tokens);
   // Admission of the front of the queue; false: there is no room.
@@ -178,17 +182,24 @@ class ReferenceWorker {
   }
   void Resume(ReferenceRequest* request);
   [[nodiscard]] bool HasRoom(int64_t blocks, bool is_new) const {
-    return HasRoom(blocks, is_new, slots() == 0);
+    return HasRoom(blocks, is_new, holders() == 0);
   }
   [[nodiscard]] bool HasRoom(int64_t blocks, bool is_new, bool alone) const;
 
-  [[nodiscard]] BlockName NameOf(const ReferenceRequest& request, int64_t block) const;
+  [[nodiscard]] BlockName NameOf(const ReferenceRequest& request, const ReferenceGroup& group,
+                                 int64_t block) const;
+  // The names of what is kept of its first tokens.
+  [[nodiscard]] std::vector<BlockName> NamesOf(const ReferenceRequest& request,
+                                               int64_t tokens) const;
+  [[nodiscard]] std::vector<BlockName>* ListOf(const BlockName& name,
+                                               ReferenceHoldings* holder) const;
   [[nodiscard]] int64_t Needs(const ReferenceRequest& request) const;
   [[nodiscard]] int64_t Cached(const ReferenceRequest& request) const;
 
   const WorkerPlan& plan_;
   const int32_t index_;
   const int64_t most_tokens_;
+  const std::vector<ReferenceGroup> groups_;
   const FindTarget find_target_;
   const FetchFromPool fetch_;
   const bool layerwise_;

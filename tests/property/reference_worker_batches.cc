@@ -42,7 +42,8 @@ void ReferenceWorker::FormChunked() {
     }
     const int64_t cached = Cached(front);
     const int64_t tokens = std::min(front.to_compute() - cached, budget);
-    const bool whole = plan_.scheduler.policy->values().flag("reserve_full_prompt") || slots() == 0;
+    const bool whole =
+        plan_.scheduler.policy->values().flag("reserve_full_prompt") || holders() == 0;
     const int64_t reserved = whole ? front.to_compute() : cached + tokens;
     if (!Admit(tokens, cached, reserved)) return;
     budget -= tokens;
@@ -88,7 +89,7 @@ bool ReferenceWorker::IsIncomplete() {
   while (has_waiting() && slots() < plan_.scheduler.max_num_seqs && FrontIsStored() &&
          (Front()->home != CacheHome::kHost || plan_.overlap_swap) && AdmitStored()) {
   }
-  if (slots() == 0 && !has_waiting()) return false;
+  if (holders() == 0 && !has_waiting()) return false;
   const SimTime due = TimeOut();
   if (!hurried_ && !draining_ && now_ < due && !IsFull()) {
     waits_ = true;
@@ -115,7 +116,7 @@ SimTime ReferenceWorker::TimeOut() const {
 }
 
 bool ReferenceWorker::IsFull() const {
-  int64_t requests = slots();
+  int64_t requests = holders();
   int64_t tokens = 0;
   int64_t blocks = 0;
   for (const ReferenceRequest* request : waiting_.requests()) {
@@ -159,8 +160,11 @@ bool ReferenceWorker::AdmitWholePrompts(bool stop_at_swapped) {
 }
 
 void ReferenceWorker::AdmitReady() {
-  for (ReferenceRequest* request : ready_) Resume(request);
-  ready_.clear();
+  const LocalSchedulerConfig& scheduler = plan_.scheduler;
+  while (!ready_.empty() && (scheduler.loading_takes_slot || slots() < scheduler.max_num_seqs)) {
+    Resume(ready_.front());
+    ready_.erase(ready_.begin());
+  }
 }
 
 void ReferenceWorker::Resume(ReferenceRequest* request) {

@@ -18,7 +18,19 @@ void ReferenceWorker::Grow(ReferenceRequest* request, int64_t tokens) {
 
 void ReferenceWorker::AddComputed(ReferenceRequest* request, int64_t tokens) {
   request->computed += tokens;
-  blocks_.GiveBack(request->held.blocks() - BlocksOf(request->computed), &request->held);
+  blocks_.GiveBackNames(GiveUpNameless(request));
+}
+
+std::vector<BlockName> ReferenceWorker::GiveUpNameless(ReferenceRequest* request) {
+  ReferenceHoldings& held = request->held;
+  const auto left =
+      std::stable_partition(held.windowed.begin(), held.windowed.end(), [&](const BlockName& name) {
+        return Keeps(groups_[static_cast<size_t>(name.group)].shape, name.block, request->computed);
+      });
+  const std::vector<BlockName> names(left, held.windowed.end());
+  held.windowed.erase(left, held.windowed.end());
+  blocks_.GiveBack(held.blocks() - BlocksOf(request->computed), &held);
+  return names;
 }
 
 // The next tokens of a prompt are in the batch.
@@ -32,7 +44,7 @@ bool ReferenceWorker::Admit(int64_t tokens, int64_t cached, int64_t reserved) {
   std::vector<BlockName> hits;
   const bool fetched = request->home == CacheHome::kPool;
   if (request->computed == 0 && !fetched) {
-    for (int64_t i = 0; i < cached / plan_.block_size; ++i) hits.push_back(NameOf(*request, i));
+    hits = NamesOf(*request, cached);
   }
   const int64_t held_by_others =
       std::count_if(hits.begin(), hits.end(), [this](const auto& b) { return blocks_.Held(b); });
@@ -48,8 +60,8 @@ bool ReferenceWorker::Admit(int64_t tokens, int64_t cached, int64_t reserved) {
   running_.push_back(request);
   request->ran_here = true;
   if (fetched) forming_->fetches.emplace_back(request, cached);
-  for (const BlockName& hit : hits) blocks_.Hit(hit, &request->held);
-  request->offered = static_cast<int64_t>(hits.size());
+  for (const BlockName& hit : hits) blocks_.Hit(hit, ListOf(hit, &request->held));
+  request->offered = hits.empty() ? 0 : cached;
   request->computed = cached;
   request->target = request->to_compute();
   if (request->record.scheduled == kUnset) {
@@ -150,23 +162,52 @@ bool ReferenceWorker::HasRoom(int64_t blocks, bool is_new, bool alone) const {
   return !is_new || blocks_.used() + blocks <= share(plan_.scheduler.max_memory_ratio);
 }
 
-// Full blocks among the first `tokens` may be found by others.
+// Full blocks among the first `tokens` may be found by others, if they are still kept.
 void ReferenceWorker::OfferBlocks(ReferenceRequest* request, int64_t tokens) {
   if (!plan_.prefix_caching) return;
-  for (; request->offered < tokens / plan_.block_size; ++request->offered) {
-    blocks_.Name(NameOf(*request, request->offered), &request->held);
+  for (const ReferenceGroup& group : groups_) {
+    const BlockGroup& shape = group.shape;
+    for (int64_t block = request->offered / shape.block_size; block < tokens / shape.block_size;
+         ++block) {
+      const bool computed = block * shape.block_size < request->computed;
+      if (computed && !Keeps(shape, block, request->computed)) continue;
+      const BlockName name = NameOf(*request, group, block);
+      blocks_.Name(name, &request->held, ListOf(name, &request->held));
+    }
   }
+  request->offered = std::max(request->offered, tokens);
 }
 
+std::vector<BlockName>* ReferenceWorker::ListOf(const BlockName& name,
+                                                ReferenceHoldings* holder) const {
+  const bool moves = groups_[static_cast<size_t>(name.group)].shape.window > 0;
+  return moves ? &holder->windowed : &holder->named;
+}
+
+std::vector<BlockName> ReferenceWorker::NamesOf(const ReferenceRequest& request,
+                                                int64_t tokens) const {
+  std::vector<BlockName> names;
+  for (const ReferenceGroup& group : groups_) {
+    for (int64_t block = 0; block < tokens / group.shape.block_size; ++block) {
+      if (Keeps(group.shape, block, tokens)) names.push_back(NameOf(request, group, block));
+    }
+  }
+  return names;
+}
+
+// The most tokens, in whole blocks of every group, of which all that is kept can be found. The last
+// token is computed in any case.
 int64_t ReferenceWorker::HitTokens(const ReferenceRequest& request) const {
   if (!plan_.prefix_caching) return 0;
-  // The last token is computed in any case.
-  int64_t block = 0;
-  while ((block + 1) * plan_.block_size < request.to_compute() &&
-         blocks_.Findable(NameOf(request, block))) {
-    ++block;
+  int64_t tokens = (request.to_compute() - 1) / plan_.block_size * plan_.block_size;
+  for (; tokens > 0; tokens -= plan_.block_size) {
+    const std::vector<BlockName> names = NamesOf(request, tokens);
+    if (std::all_of(names.begin(), names.end(),
+                    [this](const BlockName& name) { return blocks_.Findable(name); })) {
+      break;
+    }
   }
-  return block * plan_.block_size;
+  return tokens;
 }
 
 // Tokens of the front's prompt that need not be computed: they were loaded, or others have them.
@@ -176,21 +217,30 @@ int64_t ReferenceWorker::Cached(const ReferenceRequest& request) const {
 }
 
 // engine/memory/block_hash.h. Of the output, only a conversation's is known.
-BlockName ReferenceWorker::NameOf(const ReferenceRequest& request, int64_t block) const {
+BlockName ReferenceWorker::NameOf(const ReferenceRequest& request, const ReferenceGroup& group,
+                                  int64_t block) const {
   using Source = BlockName::Source;
   const RequestInput& input = request.input;
   const PromptContent& content = input.content;
-  const int64_t end = (block + 1) * plan_.block_size;
-  if (input.conversation < 0 && end > input.input_tokens) return {};
+  const int64_t end = (block + 1) * group.shape.block_size;
+  BlockName name{.block = block, .group = group.group};
+  if (input.conversation < 0 && end > input.input_tokens) return name;
   if (content.hash_block_tokens > 0) {
     const auto index = static_cast<size_t>((end - 1) / content.hash_block_tokens);
-    if (index < content.hash_ids.size()) return {Source::kTrace, content.hash_ids[index], block};
+    if (index < content.hash_ids.size()) {
+      name.source = Source::kTrace;
+      name.id = content.hash_ids[index];
+      return name;
+    }
   }
   if (end <= content.prefix_tokens) {
-    return {Source::kPrefixGroup, static_cast<int64_t>(content.prefix_group), block};
+    name.source = Source::kPrefixGroup;
+    name.id = static_cast<int64_t>(content.prefix_group);
+  } else if (input.conversation >= 0) {
+    name.source = Source::kConversation;
+    name.id = input.conversation;
   }
-  if (input.conversation >= 0) return {Source::kConversation, input.conversation, block};
-  return {};
+  return name;
 }
 
 int64_t ReferenceWorker::Needs(const ReferenceRequest& request) const {

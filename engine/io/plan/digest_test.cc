@@ -32,7 +32,7 @@ workload:
 )"),
                                             TracePolicy::NoPaths());
   EXPECT_EQ(prepared.digest,
-            "sha256:951a7a17c8fcd71ee9d6a2d7c53aa22b87c181e45af4c821da37f82b08bc6818");
+            "sha256:9ae6d00eb7a72a22aa596f94dbd2b69a690e6321195084844260e9ca59644890");
 }
 
 TEST(DigestTest, NamesAndDescriptionsDoNotCount) {

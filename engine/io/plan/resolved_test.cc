@@ -136,6 +136,19 @@ const std::set<std::string>& MayBeAbsent() {
       "workers.hardware.driver_memory_bytes", "workers.hardware.scale_up_devices",
       "workers.hardware.scale_out_bandwidth_bytes_per_second", "workers.hardware.watts",
       "workers.hardware.price", "workers.hardware.kernels.dtype",
+      // Of another kind of attention or MLP; what layers say is not said of the model as well.
+      "model.head_dim", "model.intermediate_size", "model.num_attention_heads",
+      "model.num_kv_heads",
+      "model.layers.attention.chunk", "model.layers.attention.compression",
+      "model.layers.attention.direct", "model.layers.attention.head_dim",
+      "model.layers.attention.kv_rank", "model.layers.attention.num_attention_heads",
+      "model.layers.attention.num_kv_heads", "model.layers.attention.output_gate",
+      "model.layers.attention.output_groups", "model.layers.attention.output_rank",
+      "model.layers.attention.query_rank", "model.layers.attention.rope_dim",
+      "model.layers.attention.sliding_window", "model.layers.attention.value_head_dim",
+      "model.layers.attention.values_are_keys", "model.layers.mlp.moe.latent_size",
+      "model.layers.mlp.moe.shared_intermediate_size", "model.weight_dtypes.mlp",
+      "model.weight_dtypes.shared_experts",
       // No limit, no objective.
       "memory_pool.capacity_bytes", "stop.max_events", "stop.max_simulated_seconds",
       // An engine is done with once what it decides has been filled in.
@@ -151,6 +164,7 @@ const std::set<std::string>& MayBeAbsent() {
       "workload.trace.limit",
       // Of another mode, policy or part of the specification.
       "workers.parallelism.micro_batches", "workers.memory.overlap_swap",
+      "workers.memory.reuse_unfindable_first",
       "workers.local_scheduler.reserve_full_prompt", "workers.local_scheduler.oracle_output_length",
       "global_scheduler.intra_node_first", "global_scheduler.affinity_load_factor",
       "global_scheduler.weights.queue_depth", "network.kv_transfer.groups",

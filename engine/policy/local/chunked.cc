@@ -61,7 +61,7 @@ class ChunkedScheduler final : public LocalScheduler {
       }
       const Admission admission = builder.PlanFront();
       const int32_t tokens = std::min(admission.target - admission.cached, budget);
-      const bool whole = reserve_full_prompt_ || builder.slots_used() == 0;
+      const bool whole = reserve_full_prompt_ || builder.holders() == 0;
       const int32_t held = whole ? admission.target : admission.cached + tokens;
       if (!builder.Fits(admission, held)) break;
       builder.AdmitFront(admission, tokens);

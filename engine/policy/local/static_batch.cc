@@ -51,7 +51,7 @@ class StaticScheduler final : public LocalScheduler {
     while (builder->has_waiting() && builder->slots_used() < limits_.max_num_seqs &&
            builder->front_loads_ahead() && builder->AdmitRemoteFront()) {
     }
-    if (builder->slots_used() == 0 && !builder->has_waiting()) return false;
+    if (builder->holders() == 0 && !builder->has_waiting()) return false;
     const SimTime due = SaturatingAdd(builder->waiting_since(), timeout_);
     if (!builder->must_run() && builder->now() < due && !IsFull(*builder)) {
       builder->Wait(due);
@@ -61,7 +61,7 @@ class StaticScheduler final : public LocalScheduler {
   }
 
   [[nodiscard]] bool IsFull(const BatchBuilder& builder) const {
-    return builder.slots_used() + builder.queued_count() >= limits_.max_num_seqs ||
+    return builder.holders() + builder.queued_count() >= limits_.max_num_seqs ||
            (limits_.max_num_batched_tokens > 0 &&
             builder.queued_tokens() >= limits_.max_num_batched_tokens) ||
            !builder.QueueFits();

@@ -28,6 +28,8 @@ TEST(EngineTest, DecidesWhatTheSpecLeavesOut) {
   EXPECT_EQ(group.local_scheduler().async_scheduling_depth(), 2);
   EXPECT_TRUE(group.local_scheduler().reserve_full_prompt());
   EXPECT_TRUE(group.memory().prefix_caching());
+  EXPECT_TRUE(group.memory().reuse_unfindable_first());
+  EXPECT_FALSE(group.local_scheduler().loading_takes_slot());
   EXPECT_EQ(group.memory().gpu_memory_utilization(), 0.92);
   ASSERT_EQ(group.calibration().capture_sizes_size(), 51);
   EXPECT_EQ(group.calibration().capture_sizes(50), 512);
@@ -51,6 +53,7 @@ TEST(EngineTest, WhatTheSpecSaysHolds) {
   EXPECT_EQ(group.local_scheduler().max_num_seqs(), 8);
   EXPECT_EQ(group.local_scheduler().async_scheduling_depth(), 1);
   EXPECT_FALSE(group.memory().prefix_caching());
+  EXPECT_FALSE(group.memory().has_reuse_unfindable_first());
   EXPECT_THAT(group.calibration().capture_sizes(), ElementsAre(4, 8));
 }
 
@@ -78,6 +81,16 @@ TEST(EngineTest, OfAnotherPolicyItKnowsNothing) {
   EXPECT_EQ(group.local_scheduler().max_num_seqs(), 256);
   EXPECT_EQ(group.local_scheduler().async_scheduling_depth(), 1);
   EXPECT_TRUE(group.memory().prefix_caching());
+}
+
+// Windows are cached, states are not.
+TEST(EngineTest, CachesPrefixesOfModelsThatCan) {
+  const auto group = [](const char* model) {
+    return GroupOf({{"engine", "vllm-0.23"}, {"model", model}, {"workers[0].hardware", "h200"}});
+  };
+  EXPECT_TRUE(group("gpt-oss-20b").memory().prefix_caching());
+  EXPECT_FALSE(group("qwen3.5-27b").memory().prefix_caching());
+  EXPECT_FALSE(group("qwen3.5-27b").memory().has_reuse_unfindable_first());
 }
 
 TEST(EngineTest, V0TakesWholePrompts) {

@@ -26,7 +26,7 @@ constexpr FieldRule kBudget[] = {Integer("max_num_batched_tokens", 1, kMaxBatche
 constexpr FieldRule kOptionalBudget[] = {Integer("max_num_batched_tokens", 0, kMaxBatchedTokens)};
 constexpr FieldRule kAdmission[] = {Positive("max_memory_ratio", 1).Default(1)};
 constexpr FieldRule kModes[] = {
-    Integer("async_scheduling_depth", 1, 2).Default(1),
+    Integer("async_scheduling_depth", 1, 2).Default(1), Flag("loading_takes_slot").Default(1),
     Enumeration("preemption_mode", "a preemption mode").Default(v1::PREEMPTION_MODE_RECOMPUTE)};
 
 void ResolveModelLen(const Checker& check, const v1::Model& model, v1::LocalScheduler* s) {
@@ -175,6 +175,7 @@ LocalSchedulerConfig CompileLocalScheduler(const v1::LocalScheduler& scheduler) 
   config.max_num_batched_tokens = scheduler.max_num_batched_tokens();
   config.watermark = scheduler.watermark();
   config.max_memory_ratio = scheduler.max_memory_ratio();
+  config.loading_takes_slot = scheduler.loading_takes_slot();
   config.async_depth = scheduler.async_scheduling_depth();
   if (scheduler.preemption_mode() == v1::PREEMPTION_MODE_SWAP) {
     config.preemption = PreemptionMode::kSwap;

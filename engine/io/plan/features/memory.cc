@@ -31,6 +31,9 @@ constexpr FieldRule kFields[] = {
 // With host memory.
 constexpr FieldRule kSwapping[] = {Flag("overlap_swap").Default(0)};
 
+// With prefix caching.
+constexpr FieldRule kCaching[] = {Flag("reuse_unfindable_first").Default(0)};
+
 // Blocks of a KV cache are a token wide.
 bool IsKvType(v1::DataType type) {
   return type <= v1::DATA_TYPE_INT4 || type == v1::DATA_TYPE_NVFP4;
@@ -57,15 +60,36 @@ void ResolveHostMemory(const Checker& check, bool swaps, v1::Memory* m) {
   }
 }
 
+void ResolveReuse(const Checker& check, v1::Memory* m) {
+  if (m->prefix_caching()) {
+    ResolveFields(check, kCaching, m);
+  } else {
+    RemoveUnused(check, kCaching, "it needs prefix_caching", m);
+  }
+}
+
+// Full blocks of a request of max_model_len.
+int64_t LongestBlocks(const WorkerCapacity& capacity, const v1::WorkerGroup& group) {
+  const int64_t tokens = group.local_scheduler().max_model_len();
+  if (capacity.layout == nullptr) return tokens / group.memory().block_size();
+  int64_t blocks = 0;
+  for (const BlockGroup& kept : capacity.layout->groups()) {
+    blocks += kept.count * (tokens / kept.block_size);
+  }
+  return blocks;
+}
+
 // A prefix cache has an entry for every full block.
-void CheckFindableBlocks(const Checker& check, int64_t kv_blocks, const v1::WorkerGroup& group) {
+void CheckFindableBlocks(const Checker& check, const WorkerCapacity& capacity,
+                         const v1::WorkerGroup& group) {
   if (!group.memory().prefix_caching()) return;
+  const int64_t kv_blocks = capacity.kv_blocks;
   if (kv_blocks > kMaxFindable) {
     check.Error("kv_blocks", absl::StrCat("makes ", Grouped(kv_blocks), " blocks; at most ",
                                           Grouped(kMaxFindable),
                                           " are allowed with prefix_caching: take larger blocks"));
   }
-  const int64_t longest = group.local_scheduler().max_model_len() / group.memory().block_size();
+  const int64_t longest = LongestBlocks(capacity, group);
   if (std::min(longest, kv_blocks) > kMaxFindablePerRequest) {
     check.Error("block_size", absl::StrCat("is ", group.memory().block_size(),
                                            ": a request of max_model_len has ", Grouped(longest),
@@ -76,13 +100,20 @@ void CheckFindableBlocks(const Checker& check, int64_t kv_blocks, const v1::Work
 
 }  // namespace
 
-void ResolvePrefixCaching(const Checker& group_check, bool given, const v1::Model& model,
-                          v1::Memory* memory) {
-  if (!memory->prefix_caching() || !ModelIsKnown(model)) return;
-  if (!KeepsLess(ToModel(model, v1::DATA_TYPE_BF16))) return;
-  if (!given) return memory->set_prefix_caching(false);
-  group_check.Error("memory.prefix_caching",
-                    "does not go with a model whose layers have windows or states");
+void ResolvePrefixCaching(const Checker& group_check, const v1::Memory& given,
+                          const v1::Model& model, v1::Memory* memory) {
+  if (memory->prefix_caching() && ModelIsKnown(model) &&
+      KeepsStates(ToModel(model, v1::DATA_TYPE_BF16))) {
+    if (given.prefix_caching()) {
+      group_check.Error("memory.prefix_caching",
+                        "does not go with a model whose layers keep states: what they were at the "
+                        "end of a beginning is not kept (vLLM has none before 0.27 either)");
+    }
+    memory->set_prefix_caching(false);
+  }
+  if (!memory->prefix_caching() && !given.has_reuse_unfindable_first()) {
+    memory->clear_reuse_unfindable_first();
+  }
 }
 
 void ResolveMemory(const Checker& group_check, v1::WorkerGroup* group) {
@@ -102,6 +133,7 @@ void ResolveMemory(const Checker& group_check, v1::WorkerGroup* group) {
   }
   const bool swaps = group->local_scheduler().preemption_mode() == v1::PREEMPTION_MODE_SWAP;
   ResolveHostMemory(check, swaps, m);
+  ResolveReuse(check, m);
 }
 
 void CheckKvBytes(const v1::Spec& spec, const std::vector<WorkerCapacity>& capacities,
@@ -112,7 +144,7 @@ void CheckKvBytes(const v1::Spec& spec, const std::vector<WorkerCapacity>& capac
     if (!capacities[i].known) continue;
     const v1::WorkerGroup& group = spec.workers(static_cast<int>(i));
     const Checker check(findings, absl::StrCat("workers[", i, "]"));
-    CheckFindableBlocks(Checker(findings, check.Path("memory")), capacities[i].kv_blocks, group);
+    CheckFindableBlocks(Checker(findings, check.Path("memory")), capacities[i], group);
     const int64_t token_bytes = capacities[i].kv_bytes_per_token;
     if (token_bytes > kMaxTokenBytes) {
       findings->Error(group.has_model() ? check.Path("model") : "model",

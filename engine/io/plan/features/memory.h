@@ -10,8 +10,9 @@
 
 namespace tokensim {
 
-// Of an engine that caches prefixes where it can, whether it can. `given`: the specification says it.
-void ResolvePrefixCaching(const Checker& check, bool given, const v1::Model& model,
+// Of an engine that caches prefixes where it can, whether it can. `given`: what the specification
+// says itself.
+void ResolvePrefixCaching(const Checker& check, const v1::Memory& given, const v1::Model& model,
                           v1::Memory* memory);
 // `check` is the group's, whose local scheduler is resolved.
 void ResolveMemory(const Checker& check, v1::WorkerGroup* group);

@@ -58,6 +58,40 @@ TEST(PrepareMemoryTest, WhatAPrefixCacheRemembersIsBounded) {
   EXPECT_THAT(findings(100'000'001, 2'000'000), Not(Contains(HasSubstr("ERROR"))));
 }
 
+// Blocks of every group of layers: of 16 tokens, half of them of a window.
+TEST(PrepareMemoryTest, APrefixCacheRemembersEveryGroup) {
+  const auto findings = [](const std::string& longest) {
+    return FindingsOf({{"model", "gpt-oss-20b"},
+                       {"workers[0].hardware", "h100"},
+                       {"memory.prefix_caching", "true"},
+                       {"memory.block_size", "1"},
+                       {"local_scheduler.max_model_len", longest}});
+  };
+  EXPECT_THAT(findings("1000000"), Not(Contains(HasSubstr("ERROR"))));
+  EXPECT_THAT(findings("1000001"),
+              Contains(HasSubstr("a request of max_model_len has 2,000,002 blocks; at most")));
+}
+
+TEST(PrepareMemoryTest, StatesAreNotCached) {
+  const auto findings = [](const std::string& memory) {
+    return FindingsOf(
+        {{"model", "qwen3.5-27b"}, {"workers[0].hardware", "h200"}, {"memory", memory}});
+  };
+  EXPECT_THAT(findings("{prefix_caching: true}"),
+              ElementsAre(HasSubstr("ERROR memory.prefix_caching: does not go with a model whose "
+                                    "layers keep states")));
+  EXPECT_THAT(findings("{prefix_caching: false}"), IsEmpty());
+}
+
+TEST(PrepareMemoryTest, ReuseIsOfAPrefixCache) {
+  EXPECT_FALSE(Compiled({{"memory.prefix_caching", "true"}}).reuses_unfindable_first);
+  EXPECT_TRUE(Compiled({{"memory", "{prefix_caching: true, reuse_unfindable_first: true}"}})
+                  .reuses_unfindable_first);
+  EXPECT_THAT(FindingsOf({{"memory.reuse_unfindable_first", "true"}}),
+              ElementsAre("WARNING memory.reuse_unfindable_first: is not used: it needs "
+                          "prefix_caching"));
+}
+
 // LLaMA2-7B: 512 KiB a token, 8 MiB a block.
 TEST(PrepareMemoryTest, HostMemoryIsCountedInBlocks) {
   const WorkerPlan worker = Compiled({{"memory.host_memory_bytes", "1GiB"}});

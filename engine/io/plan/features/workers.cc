@@ -124,7 +124,7 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
   Inherit(spec->memory(), group->mutable_memory());
   if (group->has_engine()) ResolveEngine(check, group->mutable_engine());
   const v1::Engine& engine = group->has_engine() ? group->engine() : spec->engine();
-  const bool caching_given = group->memory().has_prefix_caching();
+  const v1::Memory given = group->memory();
   ApplyEngineMemory(engine, group->mutable_memory());
   if (group->compute().backend_case() == v1::Compute::BACKEND_NOT_SET) {
     group->mutable_compute()->mutable_roofline();
@@ -133,7 +133,7 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
   const bool known =
       !check.Broken("compute") && !check.Broken("memory") && !findings->Broken("memory");
   ResolveDevices(policy, check, *spec, known, group);
-  ResolvePrefixCaching(check, caching_given, ModelOf(*spec, *group), group->mutable_memory());
+  ResolvePrefixCaching(check, given, ModelOf(*spec, *group), group->mutable_memory());
   ApplyEngineScheduler(engine, ModelOf(*spec, *group), group);
   ResolveLocalScheduler(check.Path("local_scheduler"), ModelOf(*spec, *group),
                         group->mutable_local_scheduler(), findings);
@@ -234,6 +234,7 @@ WorkerPlan CompileWorker(const v1::Spec& spec, const v1::WorkerGroup& group,
   worker.role = ToRole(group.role());
   worker.kv_bytes_per_token = capacity.kv_bytes_per_token;
   worker.prefix_caching = memory.prefix_caching();
+  worker.reuses_unfindable_first = memory.reuse_unfindable_first();
   if (memory.host_memory_bytes() > 0) {
     worker.host_blocks = memory.host_memory_bytes() / capacity.block_bytes(group);
     worker.host_link = CompileHostLink(group);
