@@ -19,6 +19,7 @@ void AddVerifyCommand(CLI::App& app, ExitCode* exit_code);
 void AddSubmitCommand(CLI::App& app, ExitCode* exit_code);
 void AddWatchCommand(CLI::App& app, ExitCode* exit_code);
 void AddEventsCommand(CLI::App& app, ExitCode* exit_code);
+void AddTraceCommand(CLI::App& app, ExitCode* exit_code);
 void AddRequestsCommand(CLI::App& app, ExitCode* exit_code);
 void AddReportCommand(CLI::App& app, ExitCode* exit_code);
 void AddGetCommand(CLI::App& app, ExitCode* exit_code);

@@ -45,9 +45,7 @@ struct EventsOptions {
   int64_t after = 0;
   int64_t until = 0;
   std::vector<std::string> kinds;
-  std::vector<int32_t> workers;
-  std::vector<int64_t> requests;
-  std::optional<double> sample;
+  EventSelection selection;
   ServerOptions server;
   TalkOptions talk;
 };
@@ -59,12 +57,7 @@ ExitCode RunEvents(const EventsOptions& options) {
   request.set_until_sequence(options.until);
   v1::EventFilter* filter = request.mutable_filter();
   if (!SetKinds(options.kinds, filter)) return ExitCode::kUsage;
-  filter->mutable_workers()->Assign(options.workers.begin(), options.workers.end());
-  if (!options.requests.empty() || options.sample) {
-    v1::RequestSelector* selector = filter->mutable_requests();
-    selector->mutable_ids()->Assign(options.requests.begin(), options.requests.end());
-    if (options.sample) selector->set_sample_fraction(*options.sample);
-  }
+  SetSelection(options.selection, filter);
   std::ios::sync_with_stdio(false);
   RemoteSession session(options.server, options.talk);
   const auto stream = session.client.StreamEvents(request);
@@ -100,18 +93,7 @@ void AddEventsCommand(CLI::App& app, ExitCode* exit_code) {
       ->check(WholeNumber())
       ->option_text("N");
   AddKindsOption(command, &options->kinds);
-  command->add_option("--workers", options->workers, "Only events of these workers")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->option_text("N,...");
-  command->add_option("--requests", options->requests, "Only events of these request ids")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->option_text("ID,...");
-  command->add_option("--sample", options->sample, "Only this share of the requests, whole")
-      ->check(
-          RealNumber("a number above 0 and at most 1", [](double s) { return s > 0 && s <= 1; }))
-      ->option_text("FRACTION");
+  AddSelectionOptions(command, &options->selection);
   AddServerOptions(command, &options->server);
   AddTalkOptions(command, &options->talk);
   command->callback([options, exit_code] { *exit_code = RunEvents(*options); });

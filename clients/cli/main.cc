@@ -40,12 +40,12 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
   ExitCode exit_code = ExitCode::kOk;
   for (auto* add :
-       {AddRunCommand,        AddSweepCommand,    AddCapacityCommand,  AddOptimizeCommand,
-        AddCompareCommand,    AddVerifyCommand,   AddSubmitCommand,    AddWatchCommand,
-        AddEventsCommand,     AddRequestsCommand, AddReportCommand,    AddGetCommand,
-        AddListCommand,       AddCancelCommand,   AddDeleteCommand,    AddValidateCommand,
-        AddCatalogCommand,    AddAccuracyCommand, AddCalibrateCommand, AddModelCommand,
-        AddServerInfoCommand, AddVersionCommand}) {
+       {AddRunCommand,     AddSweepCommand,      AddCapacityCommand,  AddOptimizeCommand,
+        AddCompareCommand, AddVerifyCommand,     AddSubmitCommand,    AddWatchCommand,
+        AddEventsCommand,  AddRequestsCommand,   AddReportCommand,    AddGetCommand,
+        AddListCommand,    AddCancelCommand,     AddDeleteCommand,    AddValidateCommand,
+        AddCatalogCommand, AddAccuracyCommand,   AddCalibrateCommand, AddModelCommand,
+        AddTraceCommand,   AddServerInfoCommand, AddVersionCommand}) {
     add(app, &exit_code);
   }
   try {

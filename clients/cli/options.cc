@@ -9,6 +9,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_join.h"
 #include "clients/cli/printable.h"
 #include "clients/cli/talk.h"
 #include "engine/base/nearest.h"
@@ -53,22 +54,29 @@ CLI::Validator RealNumber(std::string expected, std::function<bool(double)> good
   return CLI::Validator(check, "");
 }
 
+namespace {
+
+// -o with any of the names, which are told in their order.
+void AddOutputOption(CLI::App* command, const std::vector<std::string>& names,
+                     const std::string& description,
+                     const std::function<void(const std::string&)>& take) {
+  command->add_option_function<std::string>("-o,--output", take, description)
+      ->option_text(absl::StrJoin(names, "|"))
+      ->check(CLI::IsMember(names).description(""));
+}
+
+}  // namespace
+
 void AddFormatOption(CLI::App* command, Format* format, const std::vector<Format>& formats) {
   *format = formats.front();
   std::vector<std::string> names;
-  std::string list;
   for (const Format each : formats) {
     for (const auto& [name, value] : kFormatNames) {
       if (value == each) names.push_back(name);
     }
-    list += (list.empty() ? "" : "|") + names.back();
   }
-  command
-      ->add_option_function<std::string>(
-          "-o,--output", [format](const std::string& name) { *format = kFormatNames.at(name); },
-          "Format of stdout; default: the first")
-      ->option_text(list)
-      ->check(CLI::IsMember(names).description(""));
+  AddOutputOption(command, names, "Format of stdout; default: the first",
+                  [format](const std::string& name) { *format = kFormatNames.at(name); });
 }
 
 void AddTalkOptions(CLI::App* command, TalkOptions* options) {
@@ -168,18 +176,54 @@ bool SetKinds(const std::vector<std::string>& kinds, v1::EventFilter* filter) {
   return true;
 }
 
+void AddSelectionOptions(CLI::App* command, EventSelection* selection) {
+  command->add_option("--workers", selection->workers, "Only events of these workers")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->option_text("N,...");
+  command->add_option("--requests", selection->requests, "Only events of these request ids")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->option_text("ID,...");
+  command->add_option("--sample", selection->sample, "Only this share of the requests, whole")
+      ->check(
+          RealNumber("a number above 0 and at most 1", [](double s) { return s > 0 && s <= 1; }))
+      ->option_text("FRACTION");
+}
+
+void SetSelection(const EventSelection& selection, v1::EventFilter* filter) {
+  filter->mutable_workers()->Assign(selection.workers.begin(), selection.workers.end());
+  if (selection.requests.empty() && !selection.sample) return;
+  v1::RequestSelector* selector = filter->mutable_requests();
+  selector->mutable_ids()->Assign(selection.requests.begin(), selection.requests.end());
+  if (selection.sample) selector->set_sample_fraction(*selection.sample);
+}
+
+namespace {
+
+std::vector<std::string> ReportFormatNames() {
+  std::vector<std::string> names;
+  for (const ReportFormat& format : kReportFormats) names.emplace_back(format.name);
+  return names;
+}
+
+}  // namespace
+
+void AddReportFormatOption(CLI::App* command, const ReportFormat** format) {
+  AddOutputOption(command, ReportFormatNames(), "Format of stdout; default: the first",
+                  [format](const std::string& name) { *format = FindReportFormat(name); });
+}
+
 void AddResultOptions(CLI::App* command, ResultOptions* options) {
-  static constexpr char kVllmBench[] = "vllm-bench";
-  command
-      ->add_option_function<std::string>(
-          "-o,--output",
-          [options](const std::string& name) {
-            options->vllm_bench = name == kVllmBench;
-            if (!options->vllm_bench) options->format = kFormatNames.at(name);
-          },
-          "Format of stdout; default: the first. vllm-bench: the JSON of `vllm bench serve`")
-      ->option_text("table|json|csv|vllm-bench")
-      ->check(CLI::IsMember({"table", "json", "csv", kVllmBench}).description(""));
+  std::vector<std::string> names = ReportFormatNames();
+  for (const BenchOutput& bench : kBenchOutputs) names.emplace_back(bench.name);
+  AddOutputOption(command, names,
+                  "Format of stdout; default: the first. vllm-bench, guidellm: the JSON of those "
+                  "load generators",
+                  [options](const std::string& name) {
+                    options->bench = FindBenchWriter(name);
+                    if (options->bench == nullptr) options->format = FindReportFormat(name);
+                  });
   command->add_option("--requests", options->requests_file, "Write one row per request")
       ->option_text("FILE.csv|.jsonl");
   CLI::Option* events =
@@ -193,6 +237,10 @@ void AddResultOptions(CLI::App* command, ResultOptions* options) {
       ->option_text("EXPR");
   command->add_option("--junit", options->junit_file, "Write the assertions as a JUnit report")
       ->option_text("FILE.xml");
+  command
+      ->add_option("--summary", options->summary_file,
+                   "Append report and assertions as Markdown, as to $GITHUB_STEP_SUMMARY")
+      ->option_text("FILE.md");
 }
 
 void AddNameOption(CLI::App* command, std::string* name) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "clients/cli/bench_output.h"
+#include "clients/cli/report_output.h"
 #include "clients/cpp/client.h"
 #include "tokensim/v1/events.pb.h"
 #include "tokensim/v1/simulation.pb.h"
@@ -61,15 +63,29 @@ CLI::Option* AddServerFilesOption(CLI::App* command, bool* server_files);
 CLI::Option* AddKindsOption(CLI::App* command, std::vector<std::string>* kinds);
 [[nodiscard]] bool SetKinds(const std::vector<std::string>& kinds, v1::EventFilter* filter);
 
+// Which events are wanted: of which workers, and of which requests. SetSelection needs the options
+// to be parsed.
+struct EventSelection {
+  std::vector<int32_t> workers;
+  std::vector<int64_t> requests;
+  std::optional<double> sample;
+};
+void AddSelectionOptions(CLI::App* command, EventSelection* selection);
+void SetSelection(const EventSelection& selection, v1::EventFilter* filter);
+
+// -o of a report.
+void AddReportFormatOption(CLI::App* command, const ReportFormat** format);
+
 // What to do with the results of a run.
 struct ResultOptions {
-  Format format = Format::kTable;
-  bool vllm_bench = false;  // instead of the format: as `vllm bench serve` writes its results
+  const ReportFormat* format = &kReportFormats[0];
+  BenchWriter bench = nullptr;  // instead of the format: as a load generator writes its results
   std::string requests_file;
   std::string events_file;
   std::vector<std::string> kinds;  // of the events in the file; none: all
   std::vector<std::string> assertions;
   std::string junit_file;
+  std::string summary_file;
 };
 void AddResultOptions(CLI::App* command, ResultOptions* options);
 

@@ -16,7 +16,7 @@ constexpr char kExamples[] = R"(Examples:
 
 struct ReportOptions {
   std::string name;
-  Format format = Format::kTable;
+  const ReportFormat* format = &kReportFormats[0];
   ServerOptions server;
   TalkOptions talk;
 };
@@ -27,7 +27,7 @@ ExitCode RunReport(const ReportOptions& options) {
   request.set_name(FullName(options.name));
   const client::Result<v1::Report> report = client.GetReport(request);
   if (!report.ok()) return PrintServerError(report.error(), options.server.server);
-  PrintReport(report.value(), options.format);
+  options.format->print(report.value());
   return ExitCode::kOk;
 }
 
@@ -38,7 +38,7 @@ void AddReportCommand(CLI::App& app, ExitCode* exit_code) {
   CLI::App* command = app.add_subcommand("report", "Print the report of an ended simulation");
   command->footer(kExamples);
   AddNameOption(command, &options->name);
-  AddFormatOption(command, &options->format, {Format::kTable, Format::kJson, Format::kCsv});
+  AddReportFormatOption(command, &options->format);
   AddServerOptions(command, &options->server);
   AddTalkOptions(command, &options->talk);
   command->callback([options, exit_code] { *exit_code = RunReport(*options); });

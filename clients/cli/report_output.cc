@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "clients/cli/json.h"
+#include "clients/cli/markdown_output.h"
 #include "clients/cli/metrics.h"
+#include "clients/cli/openmetrics_output.h"
 #include "clients/cli/printable.h"
 #include "clients/cli/sparkline.h"
 #include "clients/cli/terminal.h"
@@ -451,18 +453,22 @@ void WriteReportCsv(const v1::Report& report, std::ostream& out) {
   }
 }
 
-void PrintReport(const v1::Report& report, Format format) {
-  switch (format) {
-    case Format::kTable:
-      WriteReportTable(report, {StdoutHasColor(), StdoutHasUtf8()}, std::cout);
-      break;
-    case Format::kJson:
-      PrintJson(report);
-      break;
-    case Format::kCsv:
-      WriteReportCsv(report, std::cout);
-      break;
-  }
+void PrintReportTable(const v1::Report& report) {
+  WriteReportTable(report, {StdoutHasColor(), StdoutHasUtf8()}, std::cout);
+}
+
+void PrintReportJson(const v1::Report& report) { PrintJson(report); }
+
+void PrintReportCsv(const v1::Report& report) { WriteReportCsv(report, std::cout); }
+
+void PrintReportMarkdown(const v1::Report& report) { WriteReportMarkdown(report, std::cout); }
+
+void PrintReportOpenMetrics(const v1::Report& report) { WriteOpenMetrics(report, std::cout); }
+
+const ReportFormat* FindReportFormat(std::string_view name) {
+  const auto* found = std::find_if(std::begin(kReportFormats), std::end(kReportFormats),
+                                   [name](const ReportFormat& f) { return name == f.name; });
+  return found == std::end(kReportFormats) ? nullptr : found;
 }
 
 }  // namespace tokensim::cli

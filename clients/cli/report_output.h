@@ -3,8 +3,8 @@
 #pragma once
 
 #include <iosfwd>
+#include <string_view>
 
-#include "clients/cli/options.h"
 #include "tokensim/v1/report.pb.h"
 
 namespace tokensim::cli {
@@ -14,7 +14,23 @@ struct ReportStyle {
   bool utf8 = false;
 };
 
-void PrintReport(const v1::Report& report, Format format);
+void PrintReportTable(const v1::Report& report);
+void PrintReportJson(const v1::Report& report);
+void PrintReportCsv(const v1::Report& report);
+void PrintReportMarkdown(const v1::Report& report);
+void PrintReportOpenMetrics(const v1::Report& report);
+
+struct ReportFormat {
+  const char* name;  // of -o
+  void (*print)(const v1::Report& report);
+};
+inline constexpr ReportFormat kReportFormats[] = {{"table", PrintReportTable},
+                                                  {"json", PrintReportJson},
+                                                  {"csv", PrintReportCsv},
+                                                  {"markdown", PrintReportMarkdown},
+                                                  {"openmetrics", PrintReportOpenMetrics}};
+// Null when there is none.
+[[nodiscard]] const ReportFormat* FindReportFormat(std::string_view name);
 
 void WriteReportTable(const v1::Report& report, const ReportStyle& style, std::ostream& out);
 // Rows of metric,stat,value.

@@ -1,10 +1,5 @@
 #include "clients/cli/result_files.h"
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
-
 #include "absl/strings/ascii.h"
 #include "clients/cli/json.h"
 #include "clients/cli/options.h"
@@ -13,45 +8,6 @@
 #include "engine/report/export.h"
 
 namespace tokensim::cli {
-
-namespace {
-constexpr size_t kBufferBytes = 1 << 20;
-}
-
-bool ResultFiles::File::Open(const std::string& name) {
-  path = name;
-  if (path.empty()) return true;
-  buffer.resize(kBufferBytes);
-  stream.rdbuf()->pubsetbuf(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-  std::error_code error;
-  const std::filesystem::file_status status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status) || std::filesystem::is_regular_file(status)) {
-    // Of a link, the file it leads to is replaced.
-    target =
-        std::filesystem::exists(status) ? std::filesystem::canonical(path, error).string() : path;
-    part = target + ".part";
-  }
-  stream.open(part.empty() ? path : part, std::ios::binary | std::ios::trunc);
-  if (!stream) PrintError((part.empty() ? path : part) + ": " + std::strerror(errno));
-  return stream.is_open();
-}
-
-ResultFiles::File::~File() {
-  if (!stream.is_open() || part.empty()) return;
-  stream.close();
-  std::remove(part.c_str());
-}
-
-bool ResultFiles::File::Close() {
-  if (!stream.is_open()) return true;
-  stream.close();
-  const bool written = !stream.fail();
-  if (!part.empty() && written && std::rename(part.c_str(), target.c_str()) == 0) return true;
-  if (part.empty() && written) return true;
-  PrintError(path + ": cannot write: " + std::strerror(errno));
-  if (!part.empty()) std::remove(part.c_str());
-  return false;
-}
 
 bool ResultFiles::Open(const std::string& requests_file, const std::string& events_file,
                        const std::vector<std::string>& kinds) {

@@ -6,12 +6,12 @@
 //   if (!files.Close(report)) return ExitCode::kRunFailed;
 #pragma once
 
-#include <fstream>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "clients/cli/output_file.h"
 #include "engine/run/results.h"
 #include "tokensim/v1/events.pb.h"
 
@@ -44,26 +44,8 @@ class ResultFiles {
   [[nodiscard]] bool Close(const v1::Report& report);
 
  private:
-  // Written as FILE.part, which replaces FILE when it is complete: a run that fails leaves the older
-  // file alone. What is no plain file, as /dev/stdout, is written in place.
-  struct File {
-    std::string path;
-    std::string target;        // what the part replaces
-    std::string part;          // empty: written in place
-    std::vector<char> buffer;  // outlives stream
-    std::ofstream stream;
-
-    File() = default;
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-    ~File();
-
-    [[nodiscard]] bool Open(const std::string& name);
-    [[nodiscard]] bool Close();
-  };
-
-  File requests_;
-  File events_;
+  OutputFile requests_;
+  OutputFile events_;
   v1::EventFilter filter_;
   std::set<int> written_;  // members of Event that the events file gets; none: all
   RequestTable records_;

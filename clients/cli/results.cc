@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "clients/cli/junit.h"
+#include "clients/cli/markdown_output.h"
 #include "clients/cli/report_output.h"
 #include "clients/cli/talk.h"
-#include "clients/cli/vllm_bench_output.h"
 
 namespace tokensim::cli {
 
@@ -22,16 +22,16 @@ bool RunResults::Open() {
     }
     assertions_.push_back(*std::move(assertion));
   }
-  if (options_.vllm_bench) files_.KeepRecords();
+  if (options_.bench != nullptr) files_.KeepRecords();
   return files_.Open(options_.requests_file, options_.events_file, options_.kinds);
 }
 
 ExitCode RunResults::Finish(const v1::Report& report) {
   const bool files_written = files_.Close(report);
-  if (options_.vllm_bench) {
-    WriteVllmBench(files_.records(), report.spec_name(), std::cout);
+  if (options_.bench != nullptr) {
+    options_.bench(files_.records(), report.spec_name(), std::cout);
   } else {
-    PrintReport(report, options_.format);
+    options_.format->print(report);
   }
   std::cout.flush();
   std::vector<AssertionResult> results;
@@ -44,9 +44,11 @@ ExitCode RunResults::Finish(const v1::Report& report) {
     std::cerr << (result.holds ? "holds:  " : "MISSED: ") << result.text << "  (" << result.measured
               << ")\n";
   }
+  const bool summary_written = WriteSummaryFile(report, results);
   const bool junit_written =
       WriteJunitFile(report.spec_name(), report.execution().wall_seconds(), "", std::move(results));
-  if (!files_written || !junit_written || !std::cout) return ExitCode::kRunFailed;
+  if (!files_written || !summary_written || !junit_written || !std::cout)
+    return ExitCode::kRunFailed;
   return all_hold ? ExitCode::kOk : ExitCode::kAssertionMissed;
 }
 
@@ -54,6 +56,16 @@ ExitCode RunResults::Fail(const std::string& spec_name, const std::string& error
   PrintError(error);
   (void)WriteJunitFile(spec_name, 0, error, {});
   return ExitCode::kRunFailed;
+}
+
+bool RunResults::WriteSummaryFile(const v1::Report& report,
+                                  const std::vector<AssertionResult>& assertions) {
+  if (options_.summary_file.empty()) return true;
+  std::ofstream out(options_.summary_file, std::ios::app);
+  WriteMarkdownSummary(report, assertions, out);
+  out.close();
+  if (!out) PrintError(options_.summary_file + ": " + std::strerror(errno));
+  return !out.fail();
 }
 
 bool RunResults::WriteJunitFile(const std::string& suite, double wall_seconds,

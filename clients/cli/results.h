@@ -31,6 +31,8 @@ class RunResults {
   [[nodiscard]] ExitCode Fail(const std::string& spec_name, const std::string& error);
 
  private:
+  [[nodiscard]] bool WriteSummaryFile(const v1::Report& report,
+                                      const std::vector<AssertionResult>& assertions);
   [[nodiscard]] bool WriteJunitFile(const std::string& suite, double wall_seconds,
                                     const std::string& run_error,
                                     std::vector<AssertionResult> assertions);

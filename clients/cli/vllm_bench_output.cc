@@ -1,12 +1,10 @@
-#include "clients/cli/vllm_bench_output.h"
-
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <ostream>
 #include <vector>
 
+#include "clients/cli/bench_output.h"
+#include "clients/cli/bench_samples.h"
 #include "engine/base/time.h"
 
 namespace tokensim::cli {
@@ -15,33 +13,13 @@ namespace {
 
 using nlohmann::ordered_json;
 
-double Mean(const std::vector<double>& values) {
-  if (values.empty()) return 0;
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
-double Deviation(const std::vector<double>& values) {
-  const double mean = Mean(values);
-  double sum = 0;
-  for (const double value : values) sum += (value - mean) * (value - mean);
-  return values.empty() ? 0 : std::sqrt(sum / static_cast<double>(values.size()));
-}
-
-// numpy's default: linear between the two nearest ranks. `sorted` is not empty.
-double Percentile(const std::vector<double>& sorted, double share) {
-  const double rank = share * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<size_t>(rank);
-  const size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (rank - static_cast<double>(below)) * (sorted[above] - sorted[below]);
-}
-
 // mean_ttft_ms, median_ttft_ms, std_ttft_ms, p99_ttft_ms; of nothing all are 0, as there.
 void AddStatistics(const std::string& name, std::vector<double> seconds, ordered_json* run) {
   std::sort(seconds.begin(), seconds.end());
-  const auto at = [&](double share) { return seconds.empty() ? 0 : Percentile(seconds, share); };
-  (*run)["mean_" + name + "_ms"] = 1e3 * Mean(seconds);
+  const auto at = [&](double share) { return seconds.empty() ? 0 : PercentileOf(seconds, share); };
+  (*run)["mean_" + name + "_ms"] = 1e3 * MeanOf(seconds);
   (*run)["median_" + name + "_ms"] = 1e3 * at(0.5);
-  (*run)["std_" + name + "_ms"] = 1e3 * Deviation(seconds);
+  (*run)["std_" + name + "_ms"] = 1e3 * DeviationOf(seconds);
   (*run)["p99_" + name + "_ms"] = 1e3 * at(0.99);
 }
 
@@ -83,20 +61,16 @@ struct Sent {
   }
 };
 
-Sent InOrderOfArrival(const RequestTable& records) {
-  std::vector<RequestRecord> rows(records.begin(), records.end());
-  std::sort(rows.begin(), rows.end(), [](const RequestRecord& a, const RequestRecord& b) {
-    return a.request_id < b.request_id;
-  });
+Sent InOrder(const RequestTable& records) {
   Sent sent;
-  for (const RequestRecord& row : rows) sent.Add(row);
+  for (const RequestRecord& row : InOrderOfArrival(records)) sent.Add(row);
   return sent;
 }
 
 }  // namespace
 
 void WriteVllmBench(const RequestTable& records, const std::string& label, std::ostream& out) {
-  const Sent sent = InOrderOfArrival(records);
+  const Sent sent = InOrder(records);
   const double duration = std::max(ToSeconds(sent.last - std::max<SimTime>(sent.first, 0)), 1e-9);
   const auto completed = static_cast<double>(sent.good_ttfts.size());
   ordered_json run;

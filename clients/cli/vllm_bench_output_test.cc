@@ -1,38 +1,19 @@
-#include "clients/cli/vllm_bench_output.h"
-
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "clients/cli/bench_output.h"
+#include "clients/cli/bench_output_test_records.h"
 #include "engine/base/time.h"
 #include "engine/io/measured/bench_formats.h"
 
 namespace tokensim::cli {
 namespace {
 
-RequestRecord Record(int64_t id, double arrival, double first, double finish, int32_t output) {
-  RequestRecord record;
-  record.request_id = id;
-  record.arrival = FromSeconds(arrival);
-  record.first_token = FromSeconds(first);
-  record.finish = FromSeconds(finish);
-  record.input_tokens = 100 + static_cast<int32_t>(id);
-  record.output_tokens = output;
-  return record;
-}
-
-// In order of completion: the second request ends first, the third was rejected.
 nlohmann::json Example() {
-  RequestTable records;
-  records.Add(Record(1, 1, 1.5, 2, 3));
-  records.Add(Record(0, 0, 0.25, 4, 6));
-  RequestRecord rejected = Record(2, 3, 0, 3, 9);
-  rejected.first_token = kUnset;
-  rejected.reject_reason = RejectReason::kMaxModelLen;
-  records.Add(rejected);
   std::ostringstream out;
-  WriteVllmBench(records, "a \xff label", out);
+  WriteVllmBench(BenchRecords(), "a \xff label", out);
   return nlohmann::json::parse(out.str());
 }
 

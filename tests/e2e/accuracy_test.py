@@ -85,6 +85,14 @@ class AccuracyTest(TestCase):
         self.write("short.json", json.dumps({"duration": 1, "request_throughput": 2}))
         self.assertIn("--save-detailed", self.accuracy(truth="short.json", code=2).stderr)
 
+    def test_a_result_of_guidellm_is_a_truth(self):
+        self.write("guide.json",
+                   self.run_cli("run", self.host, "--local", "-q", "-o", "guidellm").stdout)
+        found = self.figures(truth="guide.json", spec=self.host)["comparisons"][0]
+        self.assertEqual((found["requests"], found["not_simulated"]), (2000, 0))
+        self.assertAlmostEqual(found["metrics"]["ttft"]["p99"]["error"], 0, 6)
+        self.assertAlmostEqual(found["metrics"]["e2e"]["p99"]["error"], 0, 6)
+
     def test_another_system_has_errors_with_their_sign(self):
         run = self.figures()["comparisons"][0]["metrics"]
         mean = run["tpot"]["mean"]

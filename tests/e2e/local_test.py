@@ -14,7 +14,7 @@ from harness import CLI, EXAMPLE, SMALL_SPEC, TIMEOUT_SECONDS, TestCase, without
 
 COMMANDS = ["run", "submit", "watch", "events", "requests", "report", "get", "list", "cancel",
             "delete", "validate", "catalog", "sweep", "capacity", "optimize", "compare",
-            "verify", "server-info", "version"]
+            "verify", "trace", "server-info", "version"]
 COLUMNS = ("request_id,arrival_s,queued_s,scheduled_s,first_token_s,finish_s,input_tokens,"
            "output_tokens,cached_tokens,preemptions,worker,ttft_s,tpot_s,e2e_s,max_itl_s")
 
