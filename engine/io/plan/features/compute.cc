@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/compute/backend_registry.h"
+#include "engine/io/plan/features/kernels.h"
 #include "engine/io/plan/features/profile.h"
 #include "engine/io/plan/policy_fields.h"
 #include "google/protobuf/descriptor.h"
@@ -30,6 +31,16 @@ const google::protobuf::Message& BackendSection(const v1::Compute& compute) {
 BackendTraits TraitsOf(const v1::Compute& compute) {
   const BackendEntry* entry = Backends().Find(BackendName(compute));
   return entry == nullptr ? BackendTraits{} : entry->traits;
+}
+
+void ChooseBackend(v1::WorkerGroup* group) {
+  v1::Compute* compute = group->mutable_compute();
+  if (BackendField(*compute) != nullptr) return;
+  if (HasSurfaces(group->hardware())) {
+    compute->mutable_kernels();
+  } else {
+    compute->mutable_roofline();
+  }
 }
 
 bool PricesOperators(const v1::Compute& compute) { return TraitsOf(compute).prices_operators; }

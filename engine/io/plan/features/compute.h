@@ -10,6 +10,10 @@
 
 namespace tokensim {
 
+// A group that names no backend gets the best that its hardware has: measured kernels where a preset
+// or the spec holds their surfaces, else the roofline. The hardware may be unresolved.
+void ChooseBackend(v1::WorkerGroup* group);
+
 // `check` is the group's, whose model, hardware and local scheduler are resolved. Reads the profile
 // bundle, if it names one.
 void ResolveCompute(const TracePolicy& policy, const Checker& check, v1::WorkerGroup* group);

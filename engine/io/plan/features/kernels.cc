@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "engine/io/plan/features/model_plan.h"
 #include "engine/io/plan/fields.h"
+#include "engine/io/presets/catalog.h"
 
 namespace tokensim {
 namespace {
@@ -83,6 +84,10 @@ void CheckSurfaces(const Checker& check, const v1::Hardware& hardware) {
 }
 
 }  // namespace
+
+bool HasSurfaces(const v1::Hardware& hardware) {
+  return hardware.kernels_size() > 0 || FindKernelPreset(hardware.preset()) != nullptr;
+}
 
 void ResolveKernels(const Checker& check, bool used, v1::Hardware* hardware) {
   if (hardware->kernels_size() > 0) {

@@ -9,6 +9,9 @@
 
 namespace tokensim {
 
+// Whether kernels of the hardware were measured: surfaces of its own or of the preset it names.
+[[nodiscard]] bool HasSurfaces(const v1::Hardware& hardware);
+
 // Hardware.kernels, which apply to that compute model only. `check` is the hardware's.
 void ResolveKernels(const Checker& check, bool used, v1::Hardware* hardware);
 

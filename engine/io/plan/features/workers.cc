@@ -126,9 +126,7 @@ void ResolveGroup(const TracePolicy& policy, int index, v1::Spec* spec, Findings
   const v1::Engine& engine = group->has_engine() ? group->engine() : spec->engine();
   const v1::Memory given = group->memory();
   ApplyEngineMemory(engine, group->mutable_memory());
-  if (group->compute().backend_case() == v1::Compute::BACKEND_NOT_SET) {
-    group->mutable_compute()->mutable_roofline();
-  }
+  ChooseBackend(group);
   // What a compute model that could not be read would need is not known.
   const bool known =
       !check.Broken("compute") && !check.Broken("memory") && !findings->Broken("memory");
