@@ -22,7 +22,8 @@ std::vector<std::string> Findings(const std::string& fields) {
   return FindingsOf({{"model", "{" + (kEnds + fields) + "}"}});
 }
 PreparedSpec Prepare(const std::string& fields) {
-  return PrepareChanged({{"model", "{" + (kEnds + fields) + "}"}});
+  return PrepareChanged(
+      {{"model", "{" + (kEnds + fields) + "}"}, {"workers[0].compute.roofline", "{}"}});
 }
 
 constexpr char kMla[] =

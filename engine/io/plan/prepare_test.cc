@@ -32,7 +32,7 @@ TEST(PrepareTest, FillsInEveryDefault) {
   EXPECT_EQ(group.hardware().preset(), "");
   EXPECT_EQ(group.hardware().memory_bytes(), int64_t{80} << 30);
   EXPECT_EQ(group.parallelism().tensor(), 1);
-  EXPECT_TRUE(group.compute().has_roofline());
+  EXPECT_TRUE(group.compute().has_kernels());
   EXPECT_EQ(group.local_scheduler().policy(), "chunked");
   EXPECT_EQ(group.local_scheduler().max_num_seqs(), 256);
   EXPECT_EQ(group.local_scheduler().max_num_batched_tokens(), 2048);

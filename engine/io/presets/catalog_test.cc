@@ -16,6 +16,8 @@ namespace tokensim {
 namespace {
 
 using ::testing::Contains;
+using ::testing::Each;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::IsSupersetOf;
 
@@ -91,16 +93,19 @@ TEST(CatalogTest, TheModelsHardwareAndLengthsOfTheProjectAreThere) {
   EXPECT_EQ(FindModelPreset("llama"), nullptr);
 }
 
+// Not every kernel was measured on every device.
+const auto kNothingButGaps = Each(HasSubstr("has no measurement of"));
+
 TEST(CatalogTest, EveryModelResolvesWithoutFindings) {
   for (const std::string& name : ModelPresetNames()) {
     v1::Spec spec = SpecOf(name, "h200", "sharegpt");
     // Of one device that has room for any of them.
     spec.mutable_workers(0)->mutable_hardware()->set_memory_bytes(int64_t{8} << 40);
     const PreparedSpec prepared = PrepareSpec(spec, TracePolicy::NoPaths());
-    EXPECT_THAT(Messages(prepared), IsEmpty()) << name;
+    EXPECT_THAT(Messages(prepared), kNothingButGaps) << name;
     // The resolved one is its own resolution.
     const PreparedSpec again = PrepareSpec(prepared.resolved, TracePolicy::NoPaths());
-    EXPECT_THAT(Messages(again), IsEmpty()) << name;
+    EXPECT_THAT(Messages(again), kNothingButGaps) << name;
     EXPECT_EQ(again.digest, prepared.digest) << name;
   }
 }
@@ -116,7 +121,7 @@ TEST(CatalogTest, EveryHardwareResolvesWithoutFindings) {
     if (FindHardwarePreset(name)->memory_bytes() < int64_t{20} << 30) {
       spec.mutable_model()->set_weight_dtype(v1::DATA_TYPE_FP8);
     }
-    EXPECT_THAT(Messages(PrepareSpec(spec, TracePolicy::NoPaths())), IsEmpty()) << name;
+    EXPECT_THAT(Messages(PrepareSpec(spec, TracePolicy::NoPaths())), kNothingButGaps) << name;
   }
 }
 

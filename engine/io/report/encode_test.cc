@@ -149,7 +149,9 @@ TEST(EncodeTest, FeaturesThatAreOffLeaveNoTrace) {
       "workers.block_size workers.mean_kv_utilization workers.max_kv_blocks_used "
       "workers.timeline workers.timeline.interval_seconds workers.timeline.running "
       "workers.timeline.waiting workers.timeline.kv_utilization workers.timeline.busy "
-      "workers.operators workers.operators.name workers.operators.source workers.operators.confidence "
+      "workers.operators workers.operators.name workers.operators.source "
+      "workers.operators.confidence "
+      "workers.operators.error "
       "energy energy.max_watts energy.max_kilowatt_hours energy.max_joules_per_output_token");
   const std::set<std::string> expected{std::istream_iterator<std::string>(words), {}};
   std::set<std::string> beyond_distributions;

@@ -13,8 +13,10 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+// Priced by the figures of the hardware alone.
 WorkerPlan WorkerOn(const std::string& hardware, Changes changes = {}) {
   changes.emplace_back("workers[0].hardware", hardware);
+  changes.emplace_back("workers[0].compute.roofline", "{}");
   const PreparedSpec prepared = PrepareChanged(changes);
   EXPECT_THAT(Texts(prepared), IsEmpty());
   return prepared.ok() ? prepared.plan->workers.at(0) : WorkerPlan();
@@ -123,7 +125,7 @@ TEST(PrepareHardwareTest, SurfacesComeWithTheComputeModelThatUsesThem) {
     EXPECT_TRUE(prepared.ok());
     return prepared.resolved.workers(0).hardware().kernels_size();
   };
-  EXPECT_EQ(surfaces({{"workers[0].hardware", "h100"}}), 0);
+  EXPECT_EQ(surfaces({{"workers[0].hardware", "h100"}, {"workers[0].compute.roofline", "{}"}}), 0);
   EXPECT_EQ(surfaces({{"workers[0].hardware", "h100"}, {"workers[0].compute.kernels", "{}"}}),
             FindKernelPreset("h100")->kernels_size());
   const std::string own =
@@ -132,6 +134,24 @@ TEST(PrepareHardwareTest, SurfacesComeWithTheComputeModelThatUsesThem) {
   EXPECT_EQ(surfaces({{"workers[0].hardware", own}, {"workers[0].compute.kernels", "{}"}}), 1);
   EXPECT_THAT(FindingsOf({{"workers[0].hardware", "l4"}, {"workers[0].compute.kernels", "{}"}}),
               ElementsAre(HasSubstr("workers[0].hardware.kernels: is missing")));
+}
+
+TEST(PrepareHardwareTest, MeasuredKernelsPriceAGroupThatNamesNoComputeModel) {
+  const auto backend = [](const Changes& changes) {
+    const PreparedSpec prepared = PrepareChanged(changes);
+    EXPECT_TRUE(prepared.ok());
+    return prepared.resolved.workers(0).compute().backend_case();
+  };
+  EXPECT_EQ(backend({{"workers[0].hardware", "h100"}}), v1::Compute::kKernels);
+  EXPECT_EQ(backend({{"workers[0].hardware", "{preset: h100, peak_flops: 500e12}"}}),
+            v1::Compute::kKernels);
+  EXPECT_EQ(backend({{"workers[0].hardware", "l4"}}), v1::Compute::kRoofline);
+  EXPECT_EQ(backend({{"workers[0].hardware", "h100"}, {"workers[0].compute.roofline", "{}"}}),
+            v1::Compute::kRoofline);
+  const std::string own =
+      "{preset: l4, kernels: [{kernel: all_reduce, axes: [{name: devices, values: [2]}, "
+      "{name: bytes, values: [1]}], efficiency: [0.5]}]}";
+  EXPECT_EQ(backend({{"workers[0].hardware", own}}), v1::Compute::kKernels);
 }
 
 TEST(PrepareHardwareTest, MoreDevicesThanTheLinkJoinsAreAWarning) {

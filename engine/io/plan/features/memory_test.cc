@@ -74,8 +74,10 @@ TEST(PrepareMemoryTest, APrefixCacheRemembersEveryGroup) {
 
 TEST(PrepareMemoryTest, StatesAreNotCached) {
   const auto findings = [](const std::string& memory) {
-    return FindingsOf(
-        {{"model", "qwen3.5-27b"}, {"workers[0].hardware", "h200"}, {"memory", memory}});
+    return FindingsOf({{"model", "qwen3.5-27b"},
+                       {"workers[0].hardware", "h200"},
+                       {"workers[0].compute.roofline", "{}"},
+                       {"memory", memory}});
   };
   EXPECT_THAT(findings("{prefix_caching: true}"),
               ElementsAre(HasSubstr("ERROR memory.prefix_caching: does not go with a model whose "
@@ -272,7 +274,7 @@ TEST(PrepareMemoryPoolTest, IsSharedByWorkersWithOneModel) {
                    {"workers[1]", "{hardware: a100-80g, memory: {kv_cache_dtype: fp8}}"},
                    {"workers[2]", "{hardware: a100-80g, model: llama2-13b}"},
                    {"workers[3]",
-                    "{hardware: a100-80g, model: {preset: llama2-7b, "
+                    "{hardware: a100-80g, compute: {roofline: {}}, model: {preset: llama2-7b, "
                     "weight_dtype: int8}}"}})),
               ElementsAre("ERROR workers[1].memory.kv_cache_dtype: differs from that of "
                           "workers[0], but the memory pool is shared",

@@ -66,8 +66,8 @@ TEST(PrepareRolesTest, KvCachesMoveBetweenEqualModels) {
   // Quantized weights do not change the KV cache.
   EXPECT_THAT(FindingsOf({{"workers[0]", kPrefillGroup},
                           {"workers[1]",
-                           "{hardware: a100-80g, role: decode, model: {preset: llama2-7b, "
-                           "weight_dtype: fp8}}"}}),
+                           "{hardware: a100-80g, compute: {roofline: {}}, role: decode, "
+                           "model: {preset: llama2-7b, weight_dtype: fp8}}"}}),
               IsEmpty());
   // Without transfers groups may differ.
   EXPECT_THAT(FindingsOf({{"workers[1]", "{hardware: a100-80g, model: llama2-13b}"}}), IsEmpty());
