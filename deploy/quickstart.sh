@@ -26,6 +26,7 @@ work=$root/build/quickstart
 mkdir -p "$work"
 rm -f "$work/ports.json"
 "$bin/tokensimd" --listen 127.0.0.1:0 --admin 127.0.0.1:0 --port-file "$work/ports.json" \
+  --store "sqlite:$work/tokensimd.db" \
   2> "$work/tokensimd.log" &
 server=$!
 stop_server() {

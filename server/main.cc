@@ -16,6 +16,7 @@
 
 #include "engine/base/version.h"
 #include "server/rpc/server.h"
+#include "server/store/open_store.h"
 
 namespace tokensim {
 namespace {
@@ -73,6 +74,12 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->check(CLI::Range(1, 1024));
   Add(app, "max-queued", server.max_queued, "simulations that may wait")
       ->check(CLI::PositiveNumber);
+  Add(app, "store", server.store,
+      "where simulations are kept: sqlite:PATH, which survives this process, or memory");
+  Add(app, "max-stored-bytes", server.max_stored_bytes,
+      "bytes of specs and reports kept, as 4GB; the oldest ended simulations are dropped")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::PositiveNumber);
   Add(app, "max-stored", server.max_stored, "simulations kept; the oldest ended ones are dropped")
       ->check(CLI::PositiveNumber);
   Add(app, "max-event-streams", server.max_event_streams, "event streams open at once")
@@ -101,14 +108,16 @@ void LogConfig(const Flags& flags) {
   const ServerOptions& server = flags.server;
   spdlog::info("tokensimd {} (engine {})", kReleaseVersion, kEngineVersion);
   spdlog::info(
-      "config: listen={} admin={} insecure_bind={} threads={} stream_threads={} max_running={} "
-      "max_queued={} max_stored={} max_event_streams={} max_requests={} max_workers={} "
+      "config: listen={} admin={} insecure_bind={} store={} threads={} stream_threads={} "
+      "max_running={} max_queued={} max_stored={} max_stored_bytes={} max_event_streams={} "
+      "max_requests={} max_workers={} "
       "data_dir={} drain_delay={}s shutdown_timeout={}s stream_stall_timeout={}s",
       server.listen, server.admin.empty() ? "none" : server.admin, server.insecure_bind,
-      server.threads, server.stream_threads, server.max_running, server.max_queued,
-      server.max_stored, server.max_event_streams, server.max_requests, server.max_workers,
-      server.data_dir.empty() ? "none" : server.data_dir, flags.drain_delay_seconds,
-      flags.shutdown_timeout_seconds, flags.stream_stall_timeout_seconds);
+      server.store, server.threads, server.stream_threads, server.max_running, server.max_queued,
+      server.max_stored, server.max_stored_bytes, server.max_event_streams, server.max_requests,
+      server.max_workers, server.data_dir.empty() ? "none" : server.data_dir,
+      flags.drain_delay_seconds, flags.shutdown_timeout_seconds,
+      flags.stream_stall_timeout_seconds);
 }
 
 // Complete or absent: a reader never sees half of it.
@@ -172,6 +181,7 @@ int Run(const Flags& flags) {
 int main(int argc, char** argv) {
   tokensim::Flags flags;
   flags.server.threads = flags.server.stream_threads = tokensim::DefaultThreads();
+  flags.server.store = tokensim::DefaultStore();
   CLI::App app(tokensim::kDescription, "tokensimd");
   app.set_version_flag("--version", tokensim::kReleaseVersion);
   tokensim::AddFlags(app, flags);

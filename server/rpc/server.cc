@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/base/version.h"
+#include "server/store/open_store.h"
 
 namespace tokensim {
 namespace {
@@ -54,14 +55,14 @@ void SetChannelArguments(size_t max_send_bytes, grpc::ServerBuilder* builder) {
 
 }  // namespace
 
-Server::Server(const ServerOptions& options)
+Server::Server(const ServerOptions& options, std::unique_ptr<Store> store)
     : options_(options),
       start_time_(clock_.Now()),
       started_(clock_.Steady()),
-      store_({.max_records = options.max_stored}),
+      store_(std::move(store)),
       calls_("calls", kCallThreads, 1'000),
       streams_("streams", options.stream_threads),
-      sessions_(ToSessionOptions(options), store_, calls_, clock_, metrics_),
+      sessions_(ToSessionOptions(options), *store_, calls_, clock_, metrics_),
       event_streams_(options.max_event_streams, "max_event_streams"),
       watch_streams_(options.max_watch_streams, "max_watch_streams"),
       simulation_service_({sessions_,
@@ -80,7 +81,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   absl::Status bad = CheckAddress(options.listen, options.insecure_bind);
   if (bad.ok() && !options.admin.empty()) bad = CheckAddress(options.admin, options.insecure_bind);
   if (!bad.ok()) return bad;
-  std::unique_ptr<Server> server(new Server(options));
+  auto store = OpenStore(
+      options.store, {.max_records = options.max_stored, .max_bytes = options.max_stored_bytes});
+  if (!store.ok()) return store.status();
+  std::unique_ptr<Server> server(new Server(options, *std::move(store)));
   if (absl::Status status = server->sessions_.Recover(); !status.ok()) return status;
   if (absl::Status status = server->StartGrpc(); !status.ok()) return status;
   if (absl::Status status = server->StartAdmin(); !status.ok()) return status;
@@ -206,6 +210,7 @@ v1::ServerInfo Server::Info() {
   limits->set_max_event_streams(options_.max_event_streams);
   limits->set_max_requests_per_simulation(options_.max_requests);
   limits->set_max_workers_per_simulation(options_.max_workers);
+  info.mutable_capabilities()->set_durable(IsDurable(options_.store));
   info.mutable_capabilities()->set_data_dir(!options_.data_dir.empty());
   info.set_simulation_threads(options_.threads);
   info.set_active_simulations(sessions_.running());
@@ -216,7 +221,7 @@ v1::ServerInfo Server::Info() {
 
 GaugeValues Server::Gauges() {
   GaugeValues values;
-  values.simulations = store_.CountByState().value_or(std::map<SimulationState, int64_t>());
+  values.simulations = store_->CountByState().value_or(std::map<SimulationState, int64_t>());
   values.queue_depth = sessions_.queued();
   values.event_streams = event_streams_.size();
   values.watch_streams = watch_streams_.size();

@@ -23,7 +23,7 @@
 #include "server/rpc/simulation_service.h"
 #include "server/rpc/stream_registry.h"
 #include "server/session/session_manager.h"
-#include "server/store/memory_store.h"
+#include "server/store/store.h"
 
 namespace tokensim {
 
@@ -37,7 +37,9 @@ struct ServerOptions {
   int64_t max_running = 16;  // simulations that take turns on them
   int stream_threads = 1;
   int64_t max_queued = 1'000;
-  int64_t max_stored = 10'000;
+  std::string store = "memory";  // open_store.h
+  int64_t max_stored = StoreLimits().max_records;
+  int64_t max_stored_bytes = StoreLimits().max_bytes;
   int64_t max_event_streams = 256;
   int64_t max_watch_streams = 10'000;
   int64_t max_requests = 10'000'000;  // per simulation
@@ -52,8 +54,8 @@ struct ServerOptions {
 
 class Server {
  public:
-  // INVALID_ARGUMENT for bad options, UNAVAILABLE when a port is in use, the store's error when
-  // what it has left unfinished cannot be taken up.
+  // INVALID_ARGUMENT for bad options, UNAVAILABLE when a port is in use, the store's error when it
+  // cannot be opened or what it has left unfinished cannot be taken up.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options);
   ~Server();  // Shutdown
   Server(const Server&) = delete;
@@ -69,7 +71,7 @@ class Server {
   void Hurry();
 
  private:
-  explicit Server(const ServerOptions& options);
+  Server(const ServerOptions& options, std::unique_ptr<Store> store);
   absl::Status StartGrpc();
   absl::Status StartAdmin();
   void CheckStreams();
@@ -84,7 +86,7 @@ class Server {
   const WallTime start_time_;
   const SteadyTime started_;
   ServerMetrics metrics_;
-  MemoryStore store_;
+  const std::unique_ptr<Store> store_;
   Executor calls_;
   Executor streams_;
   SessionManager sessions_;

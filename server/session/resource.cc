@@ -45,7 +45,7 @@ v1::Simulation ToResource(const SimulationRecord& record, const v1::Progress* li
   for (const auto& [key, value] : record.labels) (*out.mutable_labels())[key] = value;
   out.set_etag(Etag(record));
   out.set_cancel_reason(record.cancel_reason);
-  out.set_spec_name(record.spec->name());
+  out.set_spec_name(record.spec_name);
   if (view == ResourceView::kBasic) return out;
   SetSpec(*record.spec, view, &out);
   if (record.report != nullptr) {

@@ -24,6 +24,7 @@ SimulationRecord RecordWithTrace(int rows) {
   report->add_workers()->mutable_timeline()->add_running(1);
   SimulationRecord record;
   record.name = {"default", "a"};
+  record.spec_name = "traced";
   record.spec = spec;
   record.report = report;
   record.state = v1::Simulation::SUCCEEDED;

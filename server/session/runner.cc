@@ -27,6 +27,12 @@ auto Insist(Work work) {
   }
 }
 
+// Errors that go away by themselves.
+bool IsOfTheDisk(const absl::Status& status) {
+  const std::string why = ErrorReason(status);
+  return why == reason::kStoreUnavailable || why == reason::kStorageFull;
+}
+
 }  // namespace
 
 Runner::Runner(RunnerOptions options, Store& store, PlanCache& plans, Watchers& watchers,
@@ -187,8 +193,20 @@ bool Runner::Begin(Run& run) {
   return true;
 }
 
+absl::StatusOr<SimulationRecord> Runner::UpdateWhenPossible(const SimulationName& name,
+                                                            const Store::Change& change) {
+  while (true) {
+    absl::StatusOr<SimulationRecord> updated = store_.Update(name, change);
+    if (updated.ok() || !IsOfTheDisk(updated.status())) return updated;
+    std::unique_lock lock(mutex_);
+    if (wake_.wait_for(lock, options_.store_retry, [this] { return stopping_.load(); })) {
+      return updated;
+    }
+  }
+}
+
 std::optional<SimulationRecord> Runner::Claim(const FairQueue::Entry& entry) {
-  const auto claimed = store_.Update(entry.name, [&](SimulationRecord& record) {
+  const auto claimed = UpdateWhenPossible(entry.name, [&](SimulationRecord& record) {
     if (record.uid != entry.uid || record.state != v1::Simulation::PENDING) {
       return absl::AbortedError("not waiting any more");
     }
@@ -268,7 +286,7 @@ SimulationState Runner::Keep(const Run& run, const Outcome& outcome) {
   }
   if (outcome.state == v1::Simulation::SUCCEEDED) progress.set_fraction(1);
   SimulationState state = outcome.state;
-  const auto updated = store_.Update(run.entry.name, [&](SimulationRecord& record) {
+  const auto updated = UpdateWhenPossible(run.entry.name, [&](SimulationRecord& record) {
     if (record.uid != run.entry.uid) return absl::AbortedError("deleted");
     // A cancellation that was accepted is kept even if the run ended first.
     if (record.state == v1::Simulation::CANCELLING && state != v1::Simulation::FAILED) {
@@ -283,7 +301,9 @@ SimulationState Runner::Keep(const Run& run, const Outcome& outcome) {
     if (state == v1::Simulation::FAILED) record.error = outcome.error;
     return absl::OkStatus();
   });
-  return updated.ok() ? state : v1::Simulation::CANCELLED;  // deleted while it ran
+  if (updated.ok()) return state;
+  // Not kept as the server stops: the next one runs it again. Else it was deleted while it ran.
+  return IsOfTheDisk(updated.status()) ? v1::Simulation::PENDING : v1::Simulation::CANCELLED;
 }
 
 void Runner::Finish(const Run& run, const Outcome& outcome) {

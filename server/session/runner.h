@@ -36,6 +36,7 @@ struct RunnerOptions {
   int64_t max_queued = 1'000;
   int64_t slice_events = 20'000;                     // a few milliseconds
   std::chrono::milliseconds progress_interval{100};  // at least, between notifications of a watcher
+  std::chrono::milliseconds store_retry{1'000};      // when the store's disk is full or away
 };
 
 class Runner {
@@ -109,6 +110,10 @@ class Runner {
   bool Begin(Run& run);
   // One slice; false when the run ended.
   bool Turn(Run& run);
+  // As Store::Update, until the store can: a disk that is full or away loses no state of a run. An error
+  // of that kind is returned only when the server stops.
+  absl::StatusOr<SimulationRecord> UpdateWhenPossible(const SimulationName& name,
+                                                      const Store::Change& change);
   // The simulation is now RUNNING, or nullopt when it is not waiting any more.
   std::optional<SimulationRecord> Claim(const FairQueue::Entry& entry);
   Outcome Failed(const Run& run, const absl::Status& status, int64_t events) const;

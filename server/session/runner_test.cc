@@ -70,6 +70,45 @@ TEST_F(RunnerTest, ARunLeavesTheNextOfItsNameAlone) {
   EXPECT_EQ(memory_.Get(next.name)->state, State::PENDING);
 }
 
+// A disk that is full or away: neither the claim nor the result is lost, and the run is not failed.
+TEST_F(RunnerTest, ARunWaitsForTheStore) {
+  const SimulationRecord record = Store("a", MakeTestSpec(10));
+  int calls = 0;
+  store_.before_update = [&calls](const SimulationName&) {
+    ++calls;
+    // The claim fails twice, then the result does.
+    if (calls <= 2) return MakeError(absl::StatusCode::kUnavailable, reason::kStoreUnavailable, "");
+    if (calls == 4 || calls == 5) {
+      return MakeError(absl::StatusCode::kResourceExhausted, reason::kStorageFull, "");
+    }
+    return absl::OkStatus();
+  };
+  Start({.store_retry = std::chrono::milliseconds(1)});
+  Queue(record);
+  const SimulationRecord ended = WaitForEnd(record);
+  EXPECT_EQ(ended.state, State::SUCCEEDED);
+  EXPECT_NE(ended.report, nullptr);
+  EXPECT_EQ(ended.attempt, 1);
+  EXPECT_EQ(calls, 6);
+  EXPECT_EQ(journal_.Count("SUCCEEDED"), 1);
+}
+
+// The server need not wait for the disk to end; the next one runs it again.
+TEST_F(RunnerTest, AServerStopsWithoutItsStore) {
+  const SimulationRecord record = Store("a", MakeTestSpec(10));
+  std::atomic<int> calls = 0;
+  store_.before_update = [&calls](const SimulationName&) {
+    if (++calls == 1) return absl::OkStatus();
+    return MakeError(absl::StatusCode::kUnavailable, reason::kStoreUnavailable, "");
+  };
+  Start({.store_retry = std::chrono::hours(1)});
+  Queue(record);
+  while (calls < 2) std::this_thread::yield();
+  runner_->Stop();
+  EXPECT_EQ(memory_.Get(record.name)->state, State::RUNNING);
+  EXPECT_EQ(journal_.Count("CANCELLED") + journal_.Count("SUCCEEDED"), 0);
+}
+
 // One thread, four runs waiting: it begins one (and gives it its first turn), gives a turn to one
 // that has begun, begins the next, and so on; new ones never shut out those under way.
 TEST_F(RunnerTest, BeginsAndTurnsAlternate) {

@@ -52,10 +52,7 @@ absl::Status SessionManager::Recover() {
   if (!unfinished.ok()) return unfinished.status();
   for (const SimulationName& name : *unfinished) {
     const auto record = store_.Update(name, [this](SimulationRecord& found) {
-      const bool cancelled = found.state == v1::Simulation::CANCELLING;
-      found.state = cancelled ? v1::Simulation::CANCELLED : v1::Simulation::PENDING;
-      found.update_time = clock_.Now();
-      if (cancelled) found.end_time = found.update_time;
+      TakeUp(&found);
       return absl::OkStatus();
     });
     if (!record.ok()) return record.status();
@@ -64,6 +61,22 @@ absl::Status SessionManager::Recover() {
     runner_.Enqueue(Runner::Place(), name, record->uid);
   }
   return absl::OkStatus();
+}
+
+void SessionManager::TakeUp(SimulationRecord* found) const {
+  // A server that shuts down leaves it PENDING: only one that was ended leaves it RUNNING.
+  const bool crashed = found->state == v1::Simulation::RUNNING;
+  const bool cancelled = found->state == v1::Simulation::CANCELLING;
+  found->update_time = clock_.Now();
+  found->state = cancelled ? v1::Simulation::CANCELLED : v1::Simulation::PENDING;
+  if (crashed && found->attempt >= options_.max_attempts) {
+    found->state = v1::Simulation::FAILED;
+    found->error = ToRpcStatus(MakeError(absl::StatusCode::kInternal, reason::kAttemptsExhausted,
+                                         "it was running each time the server ended, in " +
+                                             std::to_string(found->attempt) + " attempts",
+                                         {{"attempts", std::to_string(found->attempt)}}));
+  }
+  if (IsTerminal(found->state)) found->end_time = found->update_time;
 }
 
 absl::Status SessionManager::CheckParams(const CreateParams& params) const {
@@ -129,6 +142,7 @@ absl::StatusOr<v1::Simulation> SessionManager::Create(const CreateParams& params
   record.request_id = params.request_id;
   record.request_digest = params.request_digest;
   record.labels = params.labels;
+  record.spec_name = prepared.resolved.name();
   record.spec = std::make_shared<const v1::Spec>(std::move(prepared.resolved));
   record.spec_digest = prepared.digest;
   record.engine_version = kEngineVersion;

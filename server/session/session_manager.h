@@ -33,6 +33,8 @@ struct SessionOptions {
   RunnerOptions runner;
   SpecLimits spec_limits;
   size_t report_page_bytes = 2 << 20;
+  // A simulation that was running whenever the server ended is not run again after so many attempts.
+  int32_t max_attempts = 5;
 };
 
 struct ReportPart {
@@ -100,6 +102,8 @@ class SessionManager {
   void Stop();
 
  private:
+  // What an earlier server left unfinished is PENDING again, or at its end.
+  void TakeUp(SimulationRecord* found) const;
   [[nodiscard]] absl::Status CheckParams(const CreateParams& params) const;
   // Answers from what is stored; nullopt when the simulation has to be made.
   absl::StatusOr<std::optional<v1::Simulation>> FindEarlier(const CreateParams& params,

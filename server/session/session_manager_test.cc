@@ -303,6 +303,33 @@ TEST_F(SessionManagerTest, AnErrorOfTheStoreAtTheStartIsReturned) {
   EXPECT_EQ(manager_->Recover().code(), absl::StatusCode::kDataLoss);
 }
 
+// One that ends the server whenever it runs must not do so for ever.
+TEST_F(SessionManagerTest, ARunThatEndsTheServerIsNotTriedForEver) {
+  Start({.runner = {.max_running = 1}, .max_attempts = 3});
+  const SimulationName crasher = CreateOk(MakeEndlessSpec());
+  const SimulationName unlucky = CreateOk(MakeTestSpec(10));
+  manager_->Stop();
+  const auto crash = [&](const SimulationName& name, int32_t attempt) {
+    ASSERT_TRUE(memory_
+                    .Update(name,
+                            [attempt](SimulationRecord& record) {
+                              record.state = State::RUNNING;
+                              record.attempt = attempt;
+                              return absl::OkStatus();
+                            })
+                    .ok());
+  };
+  crash(crasher, 3);
+  crash(unlucky, 2);
+  Start({.max_attempts = 3});
+  const auto failed = manager_->Get(crasher);
+  ASSERT_TRUE(failed.ok());
+  EXPECT_EQ(failed->state(), State::FAILED);
+  EXPECT_NE(failed->error().message().find("in 3 attempts"), std::string::npos);
+  EXPECT_TRUE(failed->has_end_time());
+  EXPECT_EQ(WaitFor(unlucky, State::SUCCEEDED).attempt(), 3);
+}
+
 TEST_F(SessionManagerTest, AReportIsReadInPages) {
   Start({.report_page_bytes = 4'000});
   v1::Spec spec = MakeTestSpec(100);

@@ -81,7 +81,7 @@ absl::StatusOr<RecordFilter> MakeCondition(const std::string& field, const std::
     return RecordFilter([state](const SimulationRecord& r) { return r.state == state; });
   }
   if (field == "spec.name") {
-    return RecordFilter([value](const SimulationRecord& r) { return r.spec->name() == value; });
+    return RecordFilter([value](const SimulationRecord& r) { return r.spec_name == value; });
   }
   if (field.starts_with(kLabels) && field.size() > kLabels.size()) {
     return RecordFilter([key = field.substr(kLabels.size()), value](const SimulationRecord& r) {

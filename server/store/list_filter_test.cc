@@ -10,6 +10,7 @@ SimulationRecord Record(const std::string& name, SimulationState state,
   SimulationRecord record;
   auto spec = std::make_shared<v1::Spec>();
   spec->set_name(name);
+  record.spec_name = name;
   record.spec = spec;
   record.state = state;
   record.labels = std::move(labels);

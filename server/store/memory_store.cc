@@ -145,8 +145,8 @@ void MemoryStore::Replace(Entry& entry, SimulationRecord record) {
 }
 
 bool MemoryStore::Fits(int64_t records, int64_t bytes) const {
-  return static_cast<int64_t>(entries_.size()) + records <= options_.max_records &&
-         bytes_ + bytes <= options_.max_bytes;
+  return static_cast<int64_t>(entries_.size()) + records <= limits_.max_records &&
+         bytes_ + bytes <= limits_.max_bytes;
 }
 
 bool MemoryStore::CanMakeRoom(int64_t records, int64_t bytes) const {
@@ -160,18 +160,7 @@ void MemoryStore::MakeRoom(int64_t records, int64_t bytes) {
 }
 
 absl::Status MemoryStore::Full(int64_t bytes) const {
-  const bool by_bytes = bytes_ - terminal_bytes_ + bytes > options_.max_bytes;
-  const int64_t limit = by_bytes ? options_.max_bytes : options_.max_records;
-  absl::Status status = MakeError(
-      absl::StatusCode::kResourceExhausted, reason::kStorageFull,
-      by_bytes ? "the specs of simulations that have not ended leave no room for this one of " +
-                     std::to_string(bytes) + " bytes"
-               : "the server keeps as many simulations as it may, and none of them has ended",
-      {{"limit", by_bytes ? "max_stored_bytes" : "max_stored_simulations"},
-       {"value", std::to_string(limit)},
-       {"scope", "server"}});
-  AddRetryInfo(std::chrono::seconds(5), &status);
-  return status;
+  return StorageFull(limits_, bytes_ - terminal_bytes_ + bytes > limits_.max_bytes, bytes);
 }
 
 }  // namespace tokensim

@@ -11,14 +11,9 @@
 
 namespace tokensim {
 
-struct MemoryStoreOptions {
-  int64_t max_records = 10'000;
-  int64_t max_bytes = int64_t{2} << 30;  // of specs and reports
-};
-
 class MemoryStore final : public Store {
  public:
-  explicit MemoryStore(MemoryStoreOptions options = {}) : options_(options) {}
+  explicit MemoryStore(const StoreLimits& limits = {}) : limits_(limits) {}
 
   absl::StatusOr<Created> Create(SimulationRecord record) override;
   absl::StatusOr<SimulationRecord> Get(const SimulationName& name) override;
@@ -52,7 +47,7 @@ class MemoryStore final : public Store {
   void MakeRoom(int64_t records, int64_t bytes);
   [[nodiscard]] absl::Status Full(int64_t bytes) const;
 
-  const MemoryStoreOptions options_;
+  const StoreLimits limits_;
   std::mutex mutex_;  // guards all below
   Entries entries_;
   std::map<int64_t, SimulationName> by_order_;

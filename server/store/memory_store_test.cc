@@ -2,14 +2,11 @@
 
 #include "google/rpc/error_details.pb.h"
 #include "gtest/gtest.h"
-#include "server/store/store_conformance_test.h"
+#include "server/base/error.h"
+#include "server/store/test_records.h"
 
 namespace tokensim {
 namespace {
-
-INSTANTIATE_TEST_SUITE_P(Memory, StoreConformance, ::testing::Values(StoreFactory([] {
-                           return std::make_unique<MemoryStore>();
-                         })));
 
 void End(Store& store, const std::string& id) {
   ASSERT_TRUE(store

@@ -45,4 +45,18 @@ absl::Status RequestIdReused(const SimulationRecord& first) {
       {{"first_name", first.name.ToString()}});
 }
 
+absl::Status StorageFull(const StoreLimits& limits, bool by_bytes, int64_t bytes) {
+  const int64_t limit = by_bytes ? limits.max_bytes : limits.max_records;
+  absl::Status status = MakeError(
+      absl::StatusCode::kResourceExhausted, reason::kStorageFull,
+      by_bytes ? "the specs of simulations that have not ended leave no room for this one of " +
+                     std::to_string(bytes) + " bytes"
+               : "the server keeps as many simulations as it may, and none of them has ended",
+      {{"limit", by_bytes ? "max_stored_bytes" : "max_stored_simulations"},
+       {"value", std::to_string(limit)},
+       {"scope", "server"}});
+  AddRetryInfo(std::chrono::seconds(5), &status);
+  return status;
+}
+
 }  // namespace tokensim

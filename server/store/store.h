@@ -9,7 +9,7 @@
 //   });
 //
 // Errors carry the reasons of docs/errors.md. Thread-safe; methods may block on I/O, so they are
-// never called from a gRPC thread. Every implementation passes store_conformance_test.h.
+// never called from a gRPC thread. Every implementation passes store_conformance_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,8 @@ struct SimulationRecord {
   std::string request_id;      // of the call that created it; may be empty
   std::string request_digest;  // of that call's body
   std::map<std::string, std::string> labels;
-  std::shared_ptr<const v1::Spec> spec;  // resolved; not null
+  std::string spec_name;
+  std::shared_ptr<const v1::Spec> spec;  // resolved; null only where List leaves it out
   std::string spec_digest;
   std::string engine_version;
 
@@ -61,6 +62,12 @@ struct SimulationRecord {
 
 // Decides whether a record is listed. An empty function: every record.
 using RecordFilter = std::function<bool(const SimulationRecord&)>;
+
+// What a store may hold. Ended simulations make room for new ones.
+struct StoreLimits {
+  int64_t max_records = 10'000;
+  int64_t max_bytes = int64_t{2} << 30;  // of specs and reports, as the store keeps them
+};
 
 class Store {
  public:
@@ -97,7 +104,7 @@ class Store {
   virtual absl::Status Delete(const SimulationName& name, const Check& check) = 0;
 
   // At most `limit` records of the tenant that pass the filter, newest first, with an order below
-  // `before_order`.
+  // `before_order`. Specs and reports may be left out, also for the filter.
   virtual absl::StatusOr<std::vector<SimulationRecord>> List(std::string_view tenant,
                                                              const RecordFilter& filter,
                                                              int64_t before_order, int limit) = 0;
@@ -114,5 +121,7 @@ class Store {
 [[nodiscard]] absl::Status SimulationNotFound(const SimulationName& name);
 [[nodiscard]] absl::Status SimulationExists(const SimulationRecord& existing);
 [[nodiscard]] absl::Status RequestIdReused(const SimulationRecord& first);
+// No room for a spec of `bytes`, whatever is dropped; `by_bytes`: too many bytes, not records.
+[[nodiscard]] absl::Status StorageFull(const StoreLimits& limits, bool by_bytes, int64_t bytes);
 
 }  // namespace tokensim

@@ -66,12 +66,12 @@ def environment(**extra):
 class Server:
     """A tokensimd of one's own, on free ports of the loopback interface."""
 
-    def __init__(self, directory, listen="127.0.0.1:0", flags=()):
+    def __init__(self, directory, listen="127.0.0.1:0", flags=(), store="memory"):
         self.port_file = pathlib.Path(directory) / f"ports-{time.monotonic_ns()}.json"
         self.log = open(pathlib.Path(directory) / "tokensimd.log", "ab")
         self.process = subprocess.Popen(
             [SERVER, "--listen", listen, "--admin", "127.0.0.1:0",
-             "--port-file", str(self.port_file), *flags],
+             "--store", store, "--port-file", str(self.port_file), *flags],
             stdout=self.log, stderr=self.log, env=environment())
         ports = self._wait_for_ports()
         self.address = f"127.0.0.1:{ports['grpc_port']}"
@@ -95,6 +95,12 @@ class Server:
                 return reply.status, reply.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+
+    def kill(self):
+        """Ends it as a crash would."""
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
 
     def stop(self):
         """Ends it as an operator would; the exit code."""

@@ -54,7 +54,7 @@ ServerProcess::ServerProcess() {
   pid_ = fork();
   if (pid_ == 0) {
     execl(binary.c_str(), binary.c_str(), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",
-          "--port-file", port_file.c_str(), nullptr);
+          "--store", "memory", "--port-file", port_file.c_str(), nullptr);
     _exit(127);
   }
   WaitForPort(port_file);

@@ -45,7 +45,8 @@ class Shutdown(TestCase):
 
     def test_a_taken_port_is_an_error(self):
         server = self.start_server()
-        second = subprocess.run([SERVER, "--listen", server.address, "--admin", "127.0.0.1:0"],
+        second = subprocess.run([SERVER, "--listen", server.address, "--admin", "127.0.0.1:0",
+                                 "--store", "memory"],
                                 capture_output=True, text=True, env=environment(),
                                 timeout=TIMEOUT_SECONDS)
         self.assertNotEqual(second.returncode, 0)
