@@ -25,7 +25,7 @@ step "Start tokensimd on loopback"
 work=$root/build/quickstart
 mkdir -p "$work"
 rm -f "$work/ports.json"
-"$bin/tokensimd" --listen 127.0.0.1:0 --admin 127.0.0.1:0 --port-file "$work/ports.json" \
+"$bin/tokensimd" --listen 127.0.0.1:0 --http 127.0.0.1:0 --admin 127.0.0.1:0 --port-file "$work/ports.json" \
   --store "sqlite:$work/tokensimd.db" \
   2> "$work/tokensimd.log" &
 server=$!

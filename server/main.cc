@@ -22,7 +22,7 @@ namespace tokensim {
 namespace {
 
 constexpr char kDescription[] =
-    "tokensimd runs simulations of LLM serving and answers the TokenSim gRPC API.\n"
+    "tokensimd runs simulations of LLM serving and answers the TokenSim API, by gRPC and HTTP.\n"
     "It needs no flags. Try:\n"
     "  tokensimd &\n"
     "  tokensim run configs/examples/llama2-7b-a100-sharegpt.yaml\n"
@@ -33,12 +33,27 @@ struct Flags {
   double drain_delay_seconds = 0;
   double shutdown_timeout_seconds = 10;
   double stream_stall_timeout_seconds = 300;
+  double http_request_timeout_seconds = 20;
+  std::string web_dir;
   std::string log_level = "info";
   std::string port_file;
 };
 
 int DefaultThreads() {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - 1);
+}
+
+// Where an installation and a build have the dashboard; empty when neither does.
+std::filesystem::path FindWebDir() {
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return {};
+  const std::filesystem::path folder = program.parent_path();
+  for (const char* place : {"../share/tokensim/web", "../../../clients/web/dist"}) {
+    const std::filesystem::path candidate = (folder / place).lexically_normal();
+    if (std::filesystem::exists(candidate / "index.html", error)) return candidate;
+  }
+  return {};
 }
 
 std::chrono::milliseconds Milliseconds(double seconds) {
@@ -64,6 +79,18 @@ CLI::Option* Add(CLI::App& app, const std::string& flag, T& value, const std::st
 void AddFlags(CLI::App& app, Flags& flags) {
   ServerOptions& server = flags.server;
   Add(app, "listen", server.listen, "gRPC address, host:port; port 0: any");
+  Add(app, "http", server.http,
+      "HTTP address of the API (Connect protocol) and the dashboard; 'off' or '': none");
+  Add(app, "web-dir", flags.web_dir, "files of the dashboard; default: beside the program");
+  Add(app, "http-allow-origin", server.site.allowed_origins,
+      "origin whose pages may call the API, as https://lab.example; repeatable");
+  Add(app, "http-allow-host", server.site.allowed_hosts,
+      "host that requests may name besides localhost, as behind a proxy; repeatable");
+  Add(app, "http-max-connections", server.http_limits.max_connections, "HTTP connections at once")
+      ->check(CLI::PositiveNumber);
+  Add(app, "http-request-timeout", flags.http_request_timeout_seconds,
+      "seconds for an HTTP request to come whole")
+      ->check(CLI::Range(0.1, 3600.0));
   Add(app, "admin", server.admin, "address of /metrics, /livez, /readyz, /version; '': none");
   Add(app, "insecure-bind", server.insecure_bind,
       "allow addresses that other machines can reach (there is no authentication)");
@@ -108,12 +135,15 @@ void LogConfig(const Flags& flags) {
   const ServerOptions& server = flags.server;
   spdlog::info("tokensimd {} (engine {})", kReleaseVersion, kEngineVersion);
   spdlog::info(
-      "config: listen={} admin={} insecure_bind={} store={} threads={} stream_threads={} "
+      "config: listen={} http={} web_dir={} admin={} insecure_bind={} store={} threads={} "
+      "stream_threads={} "
       "max_running={} max_queued={} max_stored={} max_stored_bytes={} max_event_streams={} "
       "max_requests={} max_workers={} "
       "data_dir={} drain_delay={}s shutdown_timeout={}s stream_stall_timeout={}s",
-      server.listen, server.admin.empty() ? "none" : server.admin, server.insecure_bind,
-      server.store, server.threads, server.stream_threads, server.max_running, server.max_queued,
+      server.listen, server.http.empty() ? "none" : server.http,
+      server.site.web_dir.empty() ? "none" : server.site.web_dir.string(),
+      server.admin.empty() ? "none" : server.admin, server.insecure_bind, server.store,
+      server.threads, server.stream_threads, server.max_running, server.max_queued,
       server.max_stored, server.max_stored_bytes, server.max_event_streams, server.max_requests,
       server.max_workers, server.data_dir.empty() ? "none" : server.data_dir,
       flags.drain_delay_seconds, flags.shutdown_timeout_seconds,
@@ -125,8 +155,8 @@ bool WritePortFile(const std::string& path, const Server& server) {
   const std::string temporary = path + ".tmp";
   {
     std::ofstream out(temporary);
-    out << "{\"grpc_port\":" << server.grpc_port() << ",\"admin_port\":" << server.admin_port()
-        << "}\n";
+    out << "{\"grpc_port\":" << server.grpc_port() << ",\"http_port\":" << server.http_port()
+        << ",\"admin_port\":" << server.admin_port() << "}\n";
     if (!out.flush()) return false;
   }
   std::error_code error;
@@ -150,11 +180,15 @@ int Run(const Flags& flags) {
     return 1;
   }
   Server& server = **started;
+  if (!flags.server.http.empty() && server.http_port() == 0) {
+    spdlog::warn("no HTTP port: {} is in use; --http chooses another", flags.server.http);
+  }
   if (!flags.port_file.empty() && !WritePortFile(flags.port_file, server)) {
     spdlog::error("cannot write {}", flags.port_file);
     return 1;
   }
-  spdlog::info("ready: grpc port {}, admin port {}", server.grpc_port(), server.admin_port());
+  spdlog::info("ready: grpc port {}, http port {}, admin port {}", server.grpc_port(),
+               server.http_port(), server.admin_port());
 
   int signal_number = 0;
   sigwait(&signals, &signal_number);
@@ -188,6 +222,13 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   flags.server.drain_delay = tokensim::Milliseconds(flags.drain_delay_seconds);
   flags.server.shutdown_timeout = tokensim::Milliseconds(flags.shutdown_timeout_seconds);
+  flags.server.http_limits.request_timeout =
+      tokensim::Milliseconds(flags.http_request_timeout_seconds);
+  // A default must not keep the server from starting; what was asked for must be there.
+  flags.server.http_if_free = app.get_option("--http")->empty();
+  if (flags.server.http == "off") flags.server.http.clear();
+  flags.server.site.web_dir =
+      flags.web_dir.empty() ? tokensim::FindWebDir() : std::filesystem::path(flags.web_dir);
   flags.server.stream_stall_timeout = tokensim::Milliseconds(flags.stream_stall_timeout_seconds);
   spdlog::set_default_logger(spdlog::stderr_logger_mt("tokensimd"));
   spdlog::set_level(spdlog::level::from_str(flags.log_level));

@@ -56,6 +56,7 @@ ServerMetrics::ServerMetrics() {
       .Set(1);
   AddSimulationMetrics();
   AddStreamMetrics();
+  AddHttpMetrics();
 }
 
 void ServerMetrics::AddSimulationMetrics() {
@@ -109,6 +110,26 @@ void ServerMetrics::AddStreamMetrics() {
                         .Add({});
 }
 
+void ServerMetrics::AddHttpMetrics() {
+  auto& answers = BuildCounter()
+                      .Name("tokensim_http_answers_total")
+                      .Help("Answers of the HTTP port, by class of the status.")
+                      .Register(registry_);
+  for (size_t i = 0; i < http_answers_.size(); ++i) {
+    http_answers_[i] = &answers.Add({{"code", std::to_string(i + 1) + "xx"}});
+  }
+  http_connections_ = &BuildGauge()
+                           .Name("tokensim_http_connections")
+                           .Help("Open connections of the HTTP port.")
+                           .Register(registry_)
+                           .Add({});
+}
+
+void ServerMetrics::OnHttpAnswer(int status) {
+  const size_t index = static_cast<size_t>(status / 100) - 1;
+  if (index < http_answers_.size()) http_answers_[index]->Increment();
+}
+
 MethodMetrics ServerMetrics::AddMethod(const std::string& service, const std::string& method,
                                        bool streaming) {
   prometheus::Labels labels = {{"grpc_type", streaming ? "server_stream" : "unary"},
@@ -150,6 +171,7 @@ std::string ServerMetrics::Scrape() {
     queue_depth_->Set(static_cast<double>(values.queue_depth));
     event_streams_->Set(static_cast<double>(values.event_streams));
     watch_streams_->Set(static_cast<double>(values.watch_streams));
+    http_connections_->Set(static_cast<double>(values.http_connections));
   }
   return prometheus::TextSerializer().Serialize(registry_.Collect());
 }

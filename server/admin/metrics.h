@@ -37,6 +37,7 @@ struct GaugeValues {
   int64_t queue_depth = 0;
   int64_t event_streams = 0;
   int64_t watch_streams = 0;
+  int64_t http_connections = 0;
 };
 
 class ServerMetrics final : public SessionMetrics {
@@ -47,6 +48,7 @@ class ServerMetrics final : public SessionMetrics {
   MethodMetrics AddMethod(const std::string& service, const std::string& method, bool streaming);
   // Before the first scrape.
   void SetGaugeSource(std::function<GaugeValues()> source) { gauges_source_ = std::move(source); }
+  void OnHttpAnswer(int status);
   void OnStreamStalled() { stream_stalls_->Increment(); }
 
   void OnAccepted() override { accepted_->Increment(); }
@@ -61,6 +63,7 @@ class ServerMetrics final : public SessionMetrics {
  private:
   void AddSimulationMetrics();
   void AddStreamMetrics();
+  void AddHttpMetrics();
 
   prometheus::Registry registry_;
   std::function<GaugeValues()> gauges_source_;
@@ -83,6 +86,8 @@ class ServerMetrics final : public SessionMetrics {
   prometheus::Gauge* event_streams_ = nullptr;
   prometheus::Gauge* watch_streams_ = nullptr;
   prometheus::Counter* stream_stalls_ = nullptr;
+  std::array<prometheus::Counter*, 5> http_answers_{};  // by the first digit of the status
+  prometheus::Gauge* http_connections_ = nullptr;
 };
 
 }  // namespace tokensim

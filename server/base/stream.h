@@ -26,6 +26,8 @@ class StreamSink {
 class OpenStream {
  public:
   virtual ~OpenStream() = default;
+  // Once, before anything but Abort.
+  virtual void Start() = 0;
   virtual void OnWriteDone(bool ok) = 0;
   // Ends the stream with `status` as soon as no write is under way.
   virtual void Abort(const absl::Status& status) = 0;

@@ -65,20 +65,22 @@ Server::Server(const ServerOptions& options, std::unique_ptr<Store> store)
       sessions_(ToSessionOptions(options), *store_, calls_, clock_, metrics_),
       event_streams_(options.max_event_streams, "max_event_streams"),
       watch_streams_(options.max_watch_streams, "max_watch_streams"),
-      simulation_service_({sessions_,
-                           {calls_, clock_, options.max_send_bytes},
-                           streams_,
-                           event_streams_,
-                           watch_streams_},
-                          metrics_),
-      catalog_service_({calls_, clock_, options.max_send_bytes}, metrics_),
-      server_service_(
-          {calls_, clock_, options.max_send_bytes}, [this] { return Info(); }, metrics_) {
+      api_({sessions_,
+            {calls_, clock_, options.max_send_bytes},
+            streams_,
+            event_streams_,
+            watch_streams_,
+            [this] { return Info(); }},
+           metrics_),
+      simulation_service_(api_),
+      catalog_service_(api_),
+      server_service_(api_) {
   metrics_.SetGaugeSource([this] { return Gauges(); });
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options) {
   absl::Status bad = CheckAddress(options.listen, options.insecure_bind);
+  if (bad.ok() && !options.http.empty()) bad = CheckAddress(options.http, options.insecure_bind);
   if (bad.ok() && !options.admin.empty()) bad = CheckAddress(options.admin, options.insecure_bind);
   if (!bad.ok()) return bad;
   auto store = OpenStore(
@@ -87,6 +89,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   std::unique_ptr<Server> server(new Server(options, *std::move(store)));
   if (absl::Status status = server->sessions_.Recover(); !status.ok()) return status;
   if (absl::Status status = server->StartGrpc(); !status.ok()) return status;
+  if (absl::Status status = server->StartHttp(); !status.ok()) return status;
   if (absl::Status status = server->StartAdmin(); !status.ok()) return status;
   server->stream_checks_ = std::thread([raw = server.get()] { raw->CheckStreams(); });
   server->SetServing(true);
@@ -108,6 +111,26 @@ absl::Status Server::StartGrpc() {
   }
   SetServing(false);
   return absl::OkStatus();
+}
+
+absl::Status Server::StartHttp() {
+  if (options_.http.empty()) return absl::OkStatus();
+  const absl::StatusOr<HostPort> address = ParseHostPort(options_.http);
+  if (!address.ok()) return address.status();
+  http::SiteOptions site = options_.site;
+  site.local_only = IsLoopback(*address);
+  site_ = std::make_unique<http::Site>(api_, calls_, std::move(site));
+  http::HttpServerOptions limits = options_.http_limits;
+  limits.max_body_bytes = kMaxReceiveBytes;
+  limits.on_answer = [this](int status) { metrics_.OnHttpAnswer(status); };
+  auto started =
+      http::HttpServer::Start(address->host, address->port, std::move(limits),
+                              [site = site_.get()](auto exchange) { site->Serve(exchange); });
+  if (started.ok()) {
+    http_ = *std::move(started);
+    return absl::OkStatus();
+  }
+  return options_.http_if_free ? absl::OkStatus() : started.status();
 }
 
 absl::Status Server::StartAdmin() {
@@ -155,6 +178,7 @@ void Server::Shutdown() {
     event_streams_.AbortStalled(SteadyTime::max());
     watch_streams_.AbortStalled(SteadyTime::max());
     grpc_->Shutdown(clock_.Now() + std::chrono::seconds(1));
+    if (http_ != nullptr) http_->Drain(std::chrono::seconds(1));
   }
   {
     const std::lock_guard lock(mutex_);
@@ -164,6 +188,7 @@ void Server::Shutdown() {
   if (stream_checks_.joinable()) stream_checks_.join();
   streams_.Stop();
   calls_.Stop();
+  http_.reset();  // what the last calls left to send went nowhere
   admin_.reset();
 }
 
@@ -225,6 +250,7 @@ GaugeValues Server::Gauges() {
   values.queue_depth = sessions_.queued();
   values.event_streams = event_streams_.size();
   values.watch_streams = watch_streams_.size();
+  values.http_connections = http_ == nullptr ? 0 : http_->connections();
   return values;
 }
 

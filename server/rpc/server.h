@@ -1,4 +1,4 @@
-// The whole server: store, sessions, gRPC and admin ports, put together and taken down in order.
+// The whole server: store, sessions, gRPC, HTTP and admin ports, put together and taken down in order.
 //
 //   auto server = Server::Start(options);
 //   ...
@@ -19,9 +19,10 @@
 #include "absl/status/statusor.h"
 #include "server/admin/admin_server.h"
 #include "server/admin/metrics.h"
-#include "server/rpc/info_services.h"
-#include "server/rpc/simulation_service.h"
-#include "server/rpc/stream_registry.h"
+#include "server/api/api.h"
+#include "server/http/http_server.h"
+#include "server/http/site.h"
+#include "server/rpc/services.h"
 #include "server/session/session_manager.h"
 #include "server/store/store.h"
 
@@ -31,6 +32,8 @@ namespace tokensim {
 struct ServerOptions {
   std::string listen = "127.0.0.1:50051";  // host:port; port 0: any
   std::string admin = "127.0.0.1:9464";    // host:port; empty: no admin port
+  std::string http = "127.0.0.1:8080";     // host:port; empty: no HTTP port
+  bool http_if_free = false;               // no error when that port is in use: no HTTP port
   bool insecure_bind = false;              // allow addresses other than loopback
 
   int threads = 1;           // that run simulations
@@ -47,6 +50,9 @@ struct ServerOptions {
   size_t max_send_bytes = 64 << 20;   // of one message
   std::string data_dir;               // traces below it may be named in specs; empty: none
 
+  http::SiteOptions site;  // local_only is set by the address
+  http::HttpServerOptions http_limits;
+
   std::chrono::milliseconds drain_delay{0};            // from "not ready" to refusing work
   std::chrono::milliseconds shutdown_timeout{10'000};  // for open calls to end
   std::chrono::milliseconds stream_stall_timeout{300'000};
@@ -62,6 +68,8 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   [[nodiscard]] int grpc_port() const { return grpc_port_; }
+  // 0: none.
+  [[nodiscard]] int http_port() const { return http_ == nullptr ? 0 : http_->port(); }
   [[nodiscard]] int admin_port() const { return admin_ == nullptr ? 0 : admin_->port(); }
 
   // Not ready; drain_delay; no new work; runs stop and are PENDING again; streams end with
@@ -73,6 +81,7 @@ class Server {
  private:
   Server(const ServerOptions& options, std::unique_ptr<Store> store);
   absl::Status StartGrpc();
+  absl::Status StartHttp();
   absl::Status StartAdmin();
   void CheckStreams();
   void SetServing(bool serving);
@@ -92,11 +101,14 @@ class Server {
   SessionManager sessions_;
   StreamRegistry event_streams_;
   StreamRegistry watch_streams_;
+  const Api api_;
   SimulationServiceImpl simulation_service_;
   CatalogServiceImpl catalog_service_;
   ServerServiceImpl server_service_;
   std::unique_ptr<grpc::Server> grpc_;
   int grpc_port_ = 0;
+  std::unique_ptr<http::Site> site_;
+  std::unique_ptr<http::HttpServer> http_;
   std::unique_ptr<AdminServer> admin_;
   std::atomic<bool> ready_ = false;
 

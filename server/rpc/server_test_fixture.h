@@ -52,6 +52,7 @@ class ServerTest : public ::testing::Test {
     ServerOptions options;
     options.listen = "127.0.0.1:0";
     options.admin = "127.0.0.1:0";
+    options.http = "127.0.0.1:0";
     options.threads = 1;
     options.max_running = 1;
     options.stream_threads = 2;

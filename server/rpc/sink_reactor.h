@@ -12,10 +12,7 @@
 #include <mutex>
 #include <utility>
 
-#include "server/base/error.h"
-#include "server/base/stream.h"
-#include "server/rpc/call_guard.h"
-#include "server/rpc/stream_registry.h"
+#include "server/api/call.h"
 #include "server/rpc/to_grpc_status.h"
 
 namespace tokensim {
@@ -23,32 +20,19 @@ namespace tokensim {
 template <typename Message>
 class SinkReactor final : public grpc::ServerWriteReactor<Message>, public StreamSink<Message> {
  public:
-  // Makes the stream that writes to `sink`; starts nothing.
-  //   std::shared_ptr<Stream> make(std::shared_ptr<StreamSink<Message>> sink)
-  // The stream has a method Start.
-  template <typename MakeStream>
-  static SinkReactor* Serve(StreamRegistry& registry, const MethodMetrics& metrics,
-                            const Clock& clock, grpc::CallbackServerContext* context,
-                            MakeStream make) {
-    const std::shared_ptr<SinkReactor> reactor = Make(metrics, clock, context);
-    auto place = registry.Enter();
-    if (!place.ok()) {
-      reactor->End(place.status());
+  template <typename Request>
+  static SinkReactor* Serve(const StreamMethod<Request, Message>& method,
+                            grpc::CallbackServerContext* context, const Request& request) {
+    auto reactor = std::shared_ptr<SinkReactor>(new SinkReactor(method, context));
+    reactor->self_ = reactor;  // lives until OnDone
+    auto opened = OpenPlaced<Request, Message>(method, request, reactor);
+    if (!opened.ok()) {
+      reactor->End(opened.status());
       return reactor.get();
     }
-    auto stream = make(reactor);
-    reactor->place_ = *std::move(place);
-    reactor->stream_ = stream;
-    registry.Attach(*reactor->place_, stream);
-    stream->Start();
-    return reactor.get();
-  }
-
-  // A stream that ends with `status` at once.
-  static SinkReactor* Refuse(const MethodMetrics& metrics, const Clock& clock,
-                             grpc::CallbackServerContext* context, const absl::Status& status) {
-    const std::shared_ptr<SinkReactor> reactor = Make(metrics, clock, context);
-    reactor->End(status);
+    reactor->place_ = std::move(opened->place);
+    reactor->stream_ = opened->stream;
+    opened->stream->Start();
     return reactor.get();
   }
 
@@ -68,17 +52,8 @@ class SinkReactor final : public grpc::ServerWriteReactor<Message>, public Strea
   }
 
  private:
-  SinkReactor(const MethodMetrics& metrics, const Clock& clock,
-              grpc::CallbackServerContext* context)
-      : guard_(metrics, clock), context_(context) {}
-
-  // Lives until OnDone.
-  static std::shared_ptr<SinkReactor> Make(const MethodMetrics& metrics, const Clock& clock,
-                                           grpc::CallbackServerContext* context) {
-    auto reactor = std::shared_ptr<SinkReactor>(new SinkReactor(metrics, clock, context));
-    reactor->self_ = reactor;
-    return reactor;
-  }
+  SinkReactor(const MethodInfo& method, grpc::CallbackServerContext* context)
+      : guard_(method.metrics, method.environment.clock), context_(context) {}
 
   // ServerWriteReactor, called by gRPC.
   void OnWriteDone(bool ok) override {
@@ -87,7 +62,7 @@ class SinkReactor final : public grpc::ServerWriteReactor<Message>, public Strea
   }
   void OnCancel() override {
     if (stream_ == nullptr) return;
-    stream_->Abort(MakeError(absl::StatusCode::kCancelled, reason::kCancelled, "cancelled"));
+    stream_->Abort(CallCancelled());
   }
   void OnDone() override {
     {

@@ -18,7 +18,7 @@ class WatchDriver final : public DrivenStream<v1::Simulation>,
   WatchDriver(SimulationName name, SessionManager& manager, Executor& executor, const Clock& clock,
               std::shared_ptr<StreamSink<v1::Simulation>> sink);
 
-  void Start();
+  void Start() override;
 
  private:
   void AfterWrite() override;

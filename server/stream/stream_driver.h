@@ -34,7 +34,7 @@ class StreamDriver final : public DrivenStream<v1::EventBatch>,
   StreamDriver(Open open, StreamOptions options, Executor& executor, const Clock& clock,
                std::shared_ptr<StreamSink<v1::EventBatch>> sink);
 
-  void Start();
+  void Start() override;
 
  private:
   void AfterWrite() override;

@@ -58,7 +58,7 @@ echo
 echo "## Events through gRPC (server and client on this machine)"
 ports=$(mktemp)
 rm -f "$ports"
-"$bin/tokensimd" --listen 127.0.0.1:0 --admin 127.0.0.1:0 --store memory --port-file "$ports" 2> /dev/null &
+"$bin/tokensimd" --listen 127.0.0.1:0 --http 127.0.0.1:0 --admin 127.0.0.1:0 --store memory --port-file "$ports" 2> /dev/null &
 server=$!
 trap 'kill -TERM $server 2> /dev/null; rm -f "$ports"' EXIT
 for _ in $(seq 100); do [[ -s $ports ]] && break; sleep 0.1; done

@@ -69,12 +69,14 @@ class Server:
     def __init__(self, directory, listen="127.0.0.1:0", flags=(), store="memory"):
         self.port_file = pathlib.Path(directory) / f"ports-{time.monotonic_ns()}.json"
         self.log = open(pathlib.Path(directory) / "tokensimd.log", "ab")
+        http = [] if "--http" in flags else ["--http", "127.0.0.1:0"]
         self.process = subprocess.Popen(
-            [SERVER, "--listen", listen, "--admin", "127.0.0.1:0",
+            [SERVER, "--listen", listen, *http, "--admin", "127.0.0.1:0",
              "--store", store, "--port-file", str(self.port_file), *flags],
             stdout=self.log, stderr=self.log, env=environment())
         ports = self._wait_for_ports()
         self.address = f"127.0.0.1:{ports['grpc_port']}"
+        self.http_port = ports["http_port"]
         self.admin = f"http://127.0.0.1:{ports['admin_port']}"
 
     def _wait_for_ports(self):

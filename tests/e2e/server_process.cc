@@ -53,8 +53,8 @@ ServerProcess::ServerProcess() {
   close(mkstemp(port_file.data()));
   pid_ = fork();
   if (pid_ == 0) {
-    execl(binary.c_str(), binary.c_str(), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",
-          "--store", "memory", "--port-file", port_file.c_str(), nullptr);
+    execl(binary.c_str(), binary.c_str(), "--listen", "127.0.0.1:0", "--http", "off", "--admin",
+          "127.0.0.1:0", "--store", "memory", "--port-file", port_file.c_str(), nullptr);
     _exit(127);
   }
   WaitForPort(port_file);

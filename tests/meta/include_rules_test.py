@@ -32,6 +32,7 @@ PROTOBUF = re.compile(r"^google/|\.pb\.h$")
 # Files, and formats of files.
 FILES = re.compile(r"^(fstream|filesystem|nlohmann/.*|yaml-cpp/.*)$")
 GRPC = re.compile(r"^grpc|\.grpc\.pb\.h$")
+HTTP = re.compile(r"^boost/(asio|beast)")
 # Functions whose last bit depends on the C library: engine/base/math.h has them. Square roots,
 # roundings and std::fmod are exact by IEEE 754.
 INEXACT = re.compile(
@@ -72,6 +73,8 @@ def server_problem(parts, target, test):
         return "the server does not know its clients"
     if GRPC.search(target) and parts[1] != "rpc" and not test:
         return "in the server only server/rpc includes gRPC"
+    if HTTP.search(target) and parts[1] != "http":
+        return "in the server only server/http includes Boost.Asio and Boost.Beast"
     return None
 
 
@@ -132,6 +135,8 @@ def self_test():
         "engine/new/a.cc": '#include "engine/base/time.h"\n',
         "server/store/a.cc": "#include <grpcpp/grpcpp.h>\n",
         "server/rpc/a.cc": '#include "clients/cpp/client.h"\n',
+        "server/rpc/b.cc": "#include <boost/asio/post.hpp>\n",
+        "server/http/a.cc": "#include <grpcpp/grpcpp.h>\n",
         "clients/cli/a.cc": '#include "tokensim/v1/simulation_service.grpc.pb.h"\n',
         "clients/cli/b.cc": '#include "server/stream/stream_driver.h"\n',
     }
@@ -139,6 +144,7 @@ def self_test():
         "engine/io/a.cc": '#include "tokensim/v1/spec.pb.h"\n#include "engine/run/plan.h"\n',
         "engine/run/a.cc": "y = math::Log(std::sqrt(x));  // std::log(x)\nz = b.log(x) + Flog(x);\n",
         "server/rpc/a.cc": "#include <grpcpp/grpcpp.h>\n",
+        "server/http/a.cc": "#include <boost/beast/http.hpp>\n",
         "clients/cpp/a.h": "// A.\n#pragma once\n#include <grpcpp/channel.h>\n",
         "clients/cli/a.cc": '#include "engine/io/events/replay_reader.h"\n',
     }

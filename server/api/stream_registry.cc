@@ -1,4 +1,4 @@
-#include "server/rpc/stream_registry.h"
+#include "server/api/stream_registry.h"
 
 #include "server/base/error.h"
 

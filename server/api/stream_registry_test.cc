@@ -1,4 +1,4 @@
-#include "server/rpc/stream_registry.h"
+#include "server/api/stream_registry.h"
 
 #include "gtest/gtest.h"
 #include "server/base/error.h"
@@ -8,6 +8,7 @@ namespace {
 
 class FakeStream final : public OpenStream {
  public:
+  void Start() override {}
   void OnWriteDone(bool) override {}
   void Abort(const absl::Status& status) override { aborted = status; }
   bool AbortIfStalled(SteadyTime before) override { return write_begun < before; }

@@ -1,4 +1,4 @@
-#include "server/rpc/unary_call.h"
+#include "server/api/call.h"
 
 #include <new>
 #include <stdexcept>
