@@ -21,7 +21,7 @@
 namespace tokensim::http {
 
 struct HttpServerOptions {
-  int64_t max_connections = 1'024;  // more are answered with 503
+  int64_t max_connections = 512;  // more are answered with 503
   uint32_t max_header_bytes = 16 << 10;
   uint64_t max_body_bytes = 8 << 20;
   // From the first byte of a request to its last: a client that trickles is cut.

@@ -76,7 +76,7 @@ std::string HeadOf(const Response& response, Framing framing, size_t length, boo
   for (const auto& [name, value] : response.headers) add(name, value);
   add("X-Content-Type-Options", "nosniff");
   if (framing == Framing::kLength) add("Content-Length", std::to_string(length));
-  if (framing == Framing::kChunked) add("Transfer-Encoding", "chunked");
+  if (framing == Framing::kChunked) out += "\r\nTransfer-Encoding: chunked";
   add("Connection", keep_alive ? "keep-alive" : "close");
   out += "\r\n\r\n";
   return out;
