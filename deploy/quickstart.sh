@@ -21,6 +21,9 @@ cmake --preset release > /dev/null
 cmake --build --preset release --target tokensim tokensimd
 bin=$root/build/release/bin
 
+step "Dashboard (clients/web/dist)"
+"$root/clients/web/build.sh" >&2 || [[ $? -eq 77 ]]  # 77: there is no Node.js 20
+
 step "Start tokensimd on loopback"
 work=$root/build/quickstart
 mkdir -p "$work"
@@ -61,7 +64,8 @@ Next:
   build/release/bin/tokensim run $spec --local --set workload.arrival.poisson.rate_per_second=16
   build/release/bin/tokensim run $spec --local --assert 'ttft.p99 <= 500ms'
   build/release/bin/tokensim catalog            # models, hardware, schedulers to choose from
-  build/release/bin/tokensimd &                 # a server on 127.0.0.1:50051, metrics on :9464
+  build/release/bin/tokensimd &                 # a server on 127.0.0.1:50051, metrics on :9464,
+                                                # its dashboard at http://127.0.0.1:8080
   build/release/bin/tokensim run $spec          # ... and runs through it
   docs/spec.md explains the configuration file; docs/cli.md the commands.
 NEXT

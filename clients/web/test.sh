@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 [[ -f dist/index.html ]] || { echo "the dashboard is not built" >&2; exit 77; }
 case ${1:?check, unit or browser} in
   check) exec npx tsc --noEmit ;;
-  unit) exec npx vitest run test ;;
+  unit) exec npx vitest run --dir test --testTimeout 60000 ;;
   browser)
     chromium=${CHROMIUM:-/usr/bin/chromium}
     [[ -x $chromium ]] || { echo "there is no $chromium" >&2; exit 77; }

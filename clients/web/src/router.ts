@@ -18,7 +18,6 @@ export function useRoute(): Route {
       const link = (event.target as Element).closest("a");
       const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
       if (!link || !plain || link.target || link.hasAttribute("download") || link.origin !== window.location.origin) return;
-      if (link.pathname.startsWith("/v1/")) return;
       event.preventDefault();
       navigate(link.pathname + link.search);
       window.scrollTo(0, 0);

@@ -7,7 +7,7 @@ import { starts } from "../src/spec/presets";
 import { lineOf, readSpec } from "../src/spec/reader";
 import { toYaml } from "../src/spec/writer";
 
-const examples = join(__dirname, "../../../configs/examples");
+const examples = join(import.meta.dirname, "../../../configs/examples");
 
 describe("every example", () => {
   for (const file of readdirSync(examples).filter((name) => name.endsWith(".yaml"))) {

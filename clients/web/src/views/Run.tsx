@@ -1,6 +1,7 @@
 // One run, while it runs and after: why are its latencies what they are?
+import { toJsonString } from "@bufbuild/protobuf";
 import { useMemo, useState } from "preact/hooks";
-import { idOf, isOver, nameOf, problemOf, type Problem, simulations } from "../api";
+import { isOver, nameOf, problemOf, type Problem, simulations } from "../api";
 import { HeatMap } from "../charts/HeatMap";
 import { LifeBars } from "../charts/LifeBars";
 import { Plot } from "../charts/Plot";
@@ -8,7 +9,7 @@ import type { RunData } from "../data/runData";
 import { cdf, percentile } from "../data/samples";
 import { type Run as Live, useRun } from "../data/useRun";
 import { count, number, percent, seconds } from "../format";
-import type { Distribution, Report, WorkerReport } from "../gen/tokensim/v1/report_pb";
+import { type Distribution, type Report, ReportSchema, type WorkerReport } from "../gen/tokensim/v1/report_pb";
 import { Card, Empty, Notice, Progress, State } from "../ui/parts";
 
 type Percentiles = { mean: number; p50: number; p90: number; p99: number };
@@ -220,6 +221,15 @@ function Charts({ live }: { live: Live }) {
   );
 }
 
+// As a file of the browser.
+function save(name: string, text: string) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
 export function Run({ id }: { id: string }) {
   const live = useRun(nameOf(id));
   const [failed, setFailed] = useState<Problem | undefined>();
@@ -232,7 +242,6 @@ export function Run({ id }: { id: string }) {
       setFailed(problemOf(error));
     }
   };
-  const download = `/v1/simulations/${id}`;
   return (
     <>
       <header class="bar-top">
@@ -307,22 +316,21 @@ export function Run({ id }: { id: string }) {
       ))}
       {data.version === 0 && !report && following && !problem && <Empty>Waiting for events…</Empty>}
       {(data.version > 0 || report) && <Charts live={live} />}
-      {share < 1 && <p class="note">Curves and points are of {percent(share)} of the requests, chosen at random; the figures above are of all.</p>}
+      {share < 1 && (
+        <p class="note">
+          Curves and points are of {percent(share)} of the requests, chosen at random{report ? "; the figures above are of all" : ", and so are the figures until the run has ended"}.
+        </p>
+      )}
       {report && <Workers report={report} />}
       {report && <Operators report={report} />}
       {report && (
         <p class="downloads">
-          Download{" "}
-          <a href={`${download}/report.json`} download={`${idOf(id)}.json`}>
-            report.json
-          </a>{" "}
-          <a href={`${download}/requests.csv`} download={`${idOf(id)}.csv`}>
-            requests.csv
-          </a>{" "}
-          <a href={`${download}/events.jsonl`} download={`${idOf(id)}.jsonl`}>
-            events.jsonl
-          </a>
-          , or <code>tokensim trace {id} -o run.pftrace</code> for Perfetto.
+          <button type="button" onClick={() => save(`${id}.json`, toJsonString(ReportSchema, report, { useProtoFieldName: true, prettySpaces: 2 }))}>
+            Save the report
+          </button>{" "}
+          <span class="quiet">
+            More on the command line: <code>tokensim requests {id}</code>, <code>tokensim events {id}</code>, <code>tokensim trace {id} -o run.pftrace</code>
+          </span>
         </p>
       )}
     </>
