@@ -2,10 +2,12 @@
 //
 //   TOKENSIM_BIN_DIR=build/release/bin node --test clients/web/e2e/
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { call, shots, startBrowser, startServer } from "./server.mjs";
+import { gzipSync } from "node:zlib";
+import { call, shots, startBrowser, startServer, web } from "./server.mjs";
 
 const spec = (rate, more = {}) => ({
   name: `chat at ${rate}/s`,
@@ -90,6 +92,15 @@ test("a specification is written, corrected, run and looked at", async () => {
   await shot("run");
 });
 
+test("plots are read where the pointer is, and slow requests by what they waited for", async () => {
+  const plot = page.getByRole("img", { name: /Share of requests within a latency/ });
+  await plot.hover({ position: { x: 200, y: 100 } });
+  await page.locator(".legend .at").waitFor();
+  await page.mouse.move(0, 0);
+  await page.getByLabel("Slowest by").selectOption("ttft");
+  await page.getByRole("img", { name: /^queued .*prefill [^,]*$/ }).first().waitFor();
+});
+
 test("a link to a run opens it again", async () => {
   await page.reload();
   await page.locator(".state.succeeded").waitFor();
@@ -101,6 +112,7 @@ test("runs are compared by a link", async () => {
   await create("fast", spec(8));
   await Promise.all([ended("slow"), ended("fast")]);
   await page.goto(`${server.url}/`);
+  await page.locator("tr", { hasText: "slow" }).getByText(/ ms$/).first().waitFor();
   await page.getByLabel("Choose slow").check();
   await page.getByLabel("Choose fast").check();
   await shot("simulations");
@@ -178,6 +190,35 @@ test("a server that goes away and comes back is told", async () => {
   server = await startServer({ http: `127.0.0.1:${port}` });
   await text("Nothing has run here yet.").waitFor({ timeout: 20000 });
   assert.equal(await page.getByText("Not connected.").count(), 0);
+});
+
+test("a run that is watched goes on when a server that keeps its simulations comes back", async () => {
+  await server.stop();
+  const folder = mkdtempSync(join(tmpdir(), "tokensim-web-store-"));
+  const store = `sqlite:${join(folder, "simulations.db")}`;
+  server = await startServer({ store });
+  await create("kept", long);
+  await page.goto(`${server.url}/runs/kept`);
+  await page.getByRole("img", { name: /KV memory in use/ }).waitFor();
+  const simulated = () => page.locator(".heat-axis span").last().textContent();
+  await server.stop("SIGKILL");
+  await text("Not connected.").waitFor();
+  const before = await simulated();
+  server = await startServer({ store, http: `127.0.0.1:${server.port}` });
+  await text("attempt 2").waitFor({ timeout: 20000 });
+  await page.waitForFunction((was) => [...document.querySelectorAll(".heat-axis span")].at(-1).textContent !== was, before, { timeout: 60000 });
+  assert.equal(await page.getByText("Not connected.").count(), 0);
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.locator(".state.cancelled").waitFor();
+  await server.stop();
+  server = undefined;
+  rmSync(folder, { recursive: true });
+});
+
+test("all scripts and styles together stay small", () => {
+  const assets = join(web, "dist/assets");
+  const bytes = readdirSync(assets).reduce((sum, file) => sum + gzipSync(readFileSync(join(assets, file))).length, 0);
+  assert.ok(bytes < 400_000, `${bytes} bytes compressed`);
 });
 
 test("no script failed on any page", () => assert.deepEqual(errors, []));

@@ -10,12 +10,12 @@ export const web = join(dirname(fileURLToPath(import.meta.url)), "..");
 const bin = process.env.TOKENSIM_BIN_DIR ?? join(web, "../../build/release/bin");
 export const shots = process.env.TOKENSIM_SHOTS ?? join(bin, "../dashboard");
 
-export async function startServer({ http = "127.0.0.1:0" } = {}) {
+export async function startServer({ http = "127.0.0.1:0", store = "memory" } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "tokensim-web-"));
   const ports = join(folder, "ports.json");
   const process_ = spawn(
     join(bin, "tokensimd"),
-    ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--http", http, "--store", "memory", "--web-dir", join(web, "dist"), "--port-file", ports, "--log-level", "warn"],
+    ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--http", http, "--store", store, "--web-dir", join(web, "dist"), "--port-file", ports, "--log-level", "warn"],
     { stdio: ["ignore", "ignore", "inherit"] },
   );
   for (let i = 0; !existsSync(ports); ++i) {

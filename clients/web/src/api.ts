@@ -32,6 +32,12 @@ export const isOver = (s: Simulation) =>
   s.state === Simulation_State.SUCCEEDED || s.state === Simulation_State.FAILED || s.state === Simulation_State.CANCELLED;
 export const stateName = (s: Simulation) => Simulation_State[s.state]?.toLowerCase() ?? "unknown";
 
+// Of a request that may be sent twice. crypto.randomUUID is only there over https and on loopback.
+export function newRequestId(): string {
+  const hex = Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
 // The whole report, timelines included, whatever its size.
 export async function wholeReport(name: string, signal: AbortSignal): Promise<Report> {
   const report = create(ReportSchema);

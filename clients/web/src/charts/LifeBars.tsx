@@ -1,21 +1,34 @@
-// The lives of requests as bars: queued, prefill, decode, all on one scale.
+// The lives of requests as bars: what it did when, all on one scale.
+import { useState } from "preact/hooks";
+import { lifeOf, parts } from "../data/life";
 import type { RequestRecord } from "../gen/tokensim/v1/report_pb";
 import { count, seconds } from "../format";
+import { colorOf } from "./palette";
 
-const parts = [
-  { name: "queued", color: "#e69f00" },
-  { name: "prefill", color: "#0072b2" },
-  { name: "decode", color: "#009e73" },
-];
+const colors = [4, 0, 3, 2].map(colorOf);
 
-export function LifeBars({ records, workers }: { records: RequestRecord[]; workers: string[] }) {
-  const longest = Math.max(1, ...records.map((r) => Number(r.finishNs - r.arrivalNs)));
+type Props = { toEnd: RequestRecord[]; toStart: RequestRecord[]; workers: string[] };
+
+// The slowest to their end, or to their first token: then bars end there.
+export function LifeBars({ toEnd, toStart, workers }: Props) {
+  const [start, setStart] = useState(false);
+  const records = start ? toStart : toEnd;
+  const ends = (r: RequestRecord) => Number((start ? r.firstTokenNs : r.finishNs) - r.arrivalNs) / 1e9;
+  const longest = Math.max(1e-9, ...records.map(ends));
+  const lives = records.map((r) => lifeOf(r).slice(0, start ? 2 : parts.length));
+  const shown = parts.map((name, i) => ({ name, color: colors[i]! })).filter((_, i) => lives.some((life) => (life[i] ?? 0) > 0));
   return (
     <figure class="plot">
       <figcaption>
-        <span class="plot-title">Slowest requests</span>
+        <span class="plot-title">
+          Slowest requests{" "}
+          <select aria-label="Slowest by" value={start ? "ttft" : "e2e"} onChange={(e) => setStart(e.currentTarget.value === "ttft")}>
+            <option value="e2e">to their end</option>
+            <option value="ttft">to their first token</option>
+          </select>
+        </span>
         <span class="legend">
-          {parts.map((p) => (
+          {shown.map((p) => (
             <span key={p.name}>
               <i style={{ background: p.color }} />
               {p.name}
@@ -37,20 +50,16 @@ export function LifeBars({ records, workers }: { records: RequestRecord[]; worke
             </tr>
           </thead>
           <tbody>
-            {records.map((r) => {
-              const spans = [
-                Number(r.scheduledNs - r.arrivalNs),
-                Number(r.firstTokenNs - r.scheduledNs),
-                Number(r.finishNs - r.firstTokenNs),
-              ];
-              const told = spans.map((s, i) => `${parts[i]!.name} ${seconds(s / 1e9)}`).join(", ");
+            {records.map((r, row) => {
+              const spans = lives[row]!;
+              const told = spans.flatMap((s, i) => (s > 0 ? [`${parts[i]} ${seconds(s)}`] : [])).join(", ");
               return (
                 <tr key={String(r.requestId)}>
                   <td>{count(r.requestId)}</td>
                   <td class="wide">
                     <div class="bar" role="img" aria-label={told} title={told}>
                       {spans.map((s, i) => (
-                        <span key={i} style={{ width: `${(100 * s) / longest}%`, background: parts[i]!.color }} />
+                        <span key={i} style={{ width: `${(100 * s) / longest}%`, background: colors[i]! }} />
                       ))}
                     </div>
                   </td>

@@ -1,12 +1,21 @@
-// Colours that people with any colour vision tell apart (Okabe and Ito), and those of the theme.
-export const series = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a6d00", "#7f7f7f"];
-export const colorOf = (i: number) => series[i % series.length]!;
+// Colours of lines and bars: those of style.css, lighter on a dark page, which people with any colour vision tell apart
+// (after Okabe and Ito).
+const series = 8;
+const variable = (i: number) => `--s${i % series}`;
+
+export const colorOf = (i: number) => `var(${variable(i)})`;
+// The same as a canvas wants it.
+export const inkOf = (i: number) => themeColor(variable(i));
+
+// When the colours begin again, lines are told apart by their dashes.
+const dashes = [undefined, [7, 4], [2, 3]];
+export const dashOf = (i: number) => dashes[Math.floor(i / series) % dashes.length];
 
 export function themeColor(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-// From nothing to full, one hue: light to dark on a light page, dark to light on a dark one (viridis' middle).
+// From nothing to full: viridis.
 const ramp: [number, number, number][] = [
   [68, 1, 84],
   [59, 82, 139],

@@ -14,6 +14,7 @@ export class RunData {
   // Of each request that is kept: when it arrived and its TTFT and TPOT.
   readonly points = new Columns<{ ttft: number; tpot: number }>(4_000);
   readonly slowest = new Largest<RequestRecord>(12, (r) => Number(r.finishNs - r.arrivalNs));
+  readonly slowestToStart = new Largest<RequestRecord>(12, (r) => Number(r.firstTokenNs - r.arrivalNs));
   readonly memory = new Columns<MemoryColumn>(600);
   readonly batches = new Columns<Batch>(2_000);
   finished = 0;
@@ -58,5 +59,6 @@ export class RunData {
     if (!Number.isNaN(tpot)) this.tpot.add(tpot);
     this.points.add(Number(record.arrivalNs) / 1e9, { ttft, tpot });
     this.slowest.add(record);
+    this.slowestToStart.add(record);
   }
 }

@@ -9,7 +9,8 @@ function plain(value: JsonValue): JsonValue {
   if (value !== null && typeof value === "object") {
     return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, plain(v)]));
   }
-  return typeof value === "string" && /^-?\d{1,15}$/.test(value) ? Number(value) : value;
+  // A text like `007` stays one.
+  return typeof value === "string" && /^-?\d{1,15}$/.test(value) && String(Number(value)) === value ? Number(value) : value;
 }
 
 export function toYaml(spec: Spec): string {

@@ -102,7 +102,7 @@ export function Compare({ route }: { route: Route }) {
   const fields = useMemo(() => differences(runs.map((r) => r?.spec)), [runs]);
   const labels = ids.map((id, i) => (new Set(runs.map((r) => r?.specName)).size === ids.length && runs[i]?.specName) || id);
   const curves = (pick: (d: RunData) => number[]) =>
-    samples.flatMap((s, i) => (s ? [{ label: labels[i]!, color: colorOf(i), ...cdf(pick(s)) }] : []));
+    samples.flatMap((s, i) => (s ? [{ label: labels[i]!, series: i, ...cdf(pick(s)) }] : []));
   const ttft = useMemo(() => curves((d) => d.ttft.values), [samples, runs]);
   const tpot = useMemo(() => curves((d) => d.tpot.values), [samples, runs]);
   const e2e = useMemo(() => curves((d) => d.e2e.values), [samples, runs]);

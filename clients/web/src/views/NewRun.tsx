@@ -1,7 +1,7 @@
 // A specification is written, checked by the server while it is, and run.
 import type { ComponentType } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { catalog as loadCatalog, idOf, nameOf, problemOf, type Problem, simulations } from "../api";
+import { catalog as loadCatalog, idOf, nameOf, newRequestId, problemOf, type Problem, simulations } from "../api";
 import { bytes, count, seconds } from "../format";
 import type { Catalog } from "../gen/tokensim/v1/catalog_pb";
 import { type Estimate, Finding_Severity } from "../gen/tokensim/v1/simulation_pb";
@@ -148,7 +148,7 @@ export function NewRun({ route }: { route: Route }) {
       const pairs = labels.split(",").map((l) => l.trim()).filter(Boolean).map((l) => l.split(/=(.*)/s));
       const created = await simulations.createSimulation({
         simulationId: id.trim(),
-        requestId: crypto.randomUUID(),
+        requestId: newRequestId(),
         simulation: { spec: read.spec, labels: Object.fromEntries(pairs.map(([k, v]) => [k!, v ?? ""])) },
       });
       navigate(`/runs/${idOf(created.name)}`);

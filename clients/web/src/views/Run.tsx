@@ -216,7 +216,7 @@ function Charts({ live }: { live: Live }) {
         {data.batches.times.length > 0 && <Plot title="What each iteration computed" lines={batches} x={seconds} y={number} />}
       </div>
       {memory.columns.length > 0 && <HeatMap title="KV memory in use" times={memory.times} columns={memory.columns} rows={memory.rows} />}
-      {data.slowest.items.length > 0 && <LifeBars records={data.slowest.items} workers={workers} />}
+      {data.slowest.items.length > 0 && <LifeBars toEnd={data.slowest.items} toStart={data.slowestToStart.items} workers={workers} />}
     </>
   );
 }

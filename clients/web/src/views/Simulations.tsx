@@ -1,13 +1,26 @@
 // The table of all runs: live, searched, filtered, chosen from.
 import { useMemo, useState } from "preact/hooks";
 import { idOf, isOver, problemOf, type Problem, simulations as api, stateName } from "../api";
-import { ago, percent } from "../format";
+import { ago, number, percent, seconds } from "../format";
 import type { Simulation } from "../gen/tokensim/v1/simulation_pb";
 import { navigate, type Route } from "../router";
 import { Empty, Notice, Progress, State } from "../ui/parts";
+import { useFinished } from "./useFinished";
 import { useSimulations } from "./useSimulations";
 
 const states = ["", "pending", "running", "succeeded", "failed", "cancelled"];
+
+// Figures of the newest runs; of more than these a table tells nobody anything.
+const withFigures = 200;
+const figuresOf = (s: Simulation) => {
+  const r = s.report;
+  return {
+    ttft: r?.ttftSeconds?.p99 ?? NaN,
+    tpot: r?.tpotSeconds?.p99 ?? NaN,
+    tokens: r?.throughput?.outputTokensPerSecond ?? NaN,
+    slo: r?.slo?.attainment ?? NaN,
+  };
+};
 
 function matches(s: Simulation, words: string[]): boolean {
   const text = [idOf(s.name), s.specName, stateName(s), ...Object.entries(s.labels).map(([k, v]) => `${k}=${v}`)].join(" ").toLowerCase();
@@ -25,6 +38,7 @@ export function Simulations({ route }: { route: Route }) {
     return (list ?? []).filter((s) => matches(s, words));
   }, [list, search]);
 
+  const { kept } = useFinished(shown, withFigures, figuresOf);
   const set = (name: string, value: string) => {
     const query = new URLSearchParams(route.query);
     if (value === "") query.delete(name);
@@ -48,6 +62,7 @@ export function Simulations({ route }: { route: Route }) {
     }
     reload();
   };
+  const rows = shown.map((s) => ({ s, figures: kept.get(s.uid) }));
   const all = shown.length > 0 && picked.length === shown.length;
   return (
     <>
@@ -96,15 +111,18 @@ export function Simulations({ route }: { route: Route }) {
                   <input type="checkbox" aria-label="Choose all" checked={all} onChange={() => setChosen(all ? new Set() : new Set(shown.map((s) => idOf(s.name))))} />
                 </th>
                 <th scope="col">name</th>
-                <th scope="col">spec</th>
+                <th scope="col" class="spare">spec</th>
                 <th scope="col">state</th>
-                <th scope="col" class="wide">progress</th>
+                <th scope="col" class="n">TTFT p99</th>
+                <th scope="col" class="n">TPOT p99</th>
+                <th scope="col" class="n">tokens/s</th>
+                <th scope="col" class="n">in SLO</th>
                 <th scope="col">labels</th>
                 <th scope="col">created</th>
               </tr>
             </thead>
             <tbody>
-              {shown.map((s) => (
+              {rows.map(({ s, figures }) => (
                 <tr key={s.uid} class={chosen.has(idOf(s.name)) ? "chosen" : ""}>
                   <td>
                     <input type="checkbox" aria-label={`Choose ${idOf(s.name)}`} checked={chosen.has(idOf(s.name))} onChange={() => toggle(idOf(s.name))} />
@@ -112,13 +130,15 @@ export function Simulations({ route }: { route: Route }) {
                   <td>
                     <a href={`/runs/${idOf(s.name)}`}>{idOf(s.name)}</a>
                   </td>
-                  <td>{s.specName}</td>
+                  <td class="spare">{s.specName}</td>
                   <td>
                     <State simulation={s} />
+                    {!isOver(s) && <Progress share={s.progress?.fraction ?? 0} label={`${idOf(s.name)} ${percent(s.progress?.fraction ?? 0)}`} />}
                   </td>
-                  <td class="wide">
-                    {isOver(s) ? "" : <Progress share={s.progress?.fraction ?? 0} label={`${idOf(s.name)} ${percent(s.progress?.fraction ?? 0)}`} />}
-                  </td>
+                  <td class="n">{figures && seconds(figures.ttft)}</td>
+                  <td class="n">{figures && seconds(figures.tpot)}</td>
+                  <td class="n">{figures && number(figures.tokens)}</td>
+                  <td class="n">{figures && percent(figures.slo)}</td>
                   <td>
                     {Object.entries(s.labels).map(([k, v]) => (
                       <button type="button" class="label" key={k} title={`Search ${k}=${v}`} onClick={() => set("q", `${k}=${v}`)}>

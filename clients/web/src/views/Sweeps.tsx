@@ -1,6 +1,6 @@
 // Runs of one kind as a study: figures against a field that they differ in.
-import { useEffect, useMemo, useState } from "preact/hooks";
-import { idOf, isOver, type Problem, simulations, whilePresent } from "../api";
+import { useMemo } from "preact/hooks";
+import { idOf } from "../api";
 import { Plot, type Line } from "../charts/Plot";
 import { heat } from "../charts/palette";
 import { number, percent, seconds } from "../format";
@@ -9,6 +9,7 @@ import type { Simulation } from "../gen/tokensim/v1/simulation_pb";
 import { navigate, type Route } from "../router";
 import { differences, flatten } from "../spec/diff";
 import { Empty, Notice } from "../ui/parts";
+import { useFinished } from "./useFinished";
 import { useSimulations } from "./useSimulations";
 
 const most = 200;
@@ -29,25 +30,7 @@ function devices(s: Simulation): number {
   }, 0);
 }
 
-// The runs that succeeded, with spec and report; each is asked for once.
-function useRuns(list: Simulation[] | undefined) {
-  const [runs, setRuns] = useState<Map<string, Simulation>>(new Map());
-  const [problem, setProblem] = useState<Problem | undefined>();
-  const wanted = (list ?? []).filter(isOver).slice(0, most).map((s) => s.name);
-  const key = wanted.join();
-  useEffect(() => {
-    const stop = new AbortController();
-    void whilePresent(stop.signal, setProblem, async () => {
-      const missing = wanted.filter((name) => !runs.has(name));
-      for (let i = 0; i < missing.length; i += 8) {
-        const found = await Promise.all(missing.slice(i, i + 8).map((name) => simulations.getSimulation({ name }, { signal: stop.signal })));
-        setRuns((old) => new Map([...old, ...found.map((s) => [s.name, s] as const)]));
-      }
-    });
-    return () => stop.abort();
-  }, [key]);
-  return { runs: wanted.flatMap((name) => runs.get(name) ?? []).filter((s) => s.report && s.spec), problem };
-}
+const whole = (s: Simulation) => s;
 
 // Runs of a study share a label `study`, or the name of their spec.
 const studyOf = (s: Simulation) => s.labels["study"] ?? s.labels["sweep"] ?? s.specName;
@@ -60,7 +43,8 @@ export function Sweeps({ route }: { route: Route }) {
     return [...groups].filter(([, runs]) => runs.length > 1);
   }, [list]);
   const study = route.query.get("study") ?? studies[0]?.[0];
-  const { runs, problem: failed } = useRuns(studies.find(([name]) => name === study)?.[1]);
+  const { kept, wanted, problem: failed } = useFinished(studies.find(([name]) => name === study)?.[1], most, whole);
+  const runs = wanted.flatMap((s) => kept.get(s.uid) ?? []).filter((s) => s.report && s.spec);
   const fields = useMemo(() => differences(runs.map((r) => r.spec)).map((d) => d.path), [runs.length]);
   const flat = useMemo(() => runs.map((r) => flatten(r.spec!)), [runs.length]);
   const numeric = fields.filter((f) => flat.every((v) => v.get(f) === undefined || Number.isFinite(Number(v.get(f)))));
