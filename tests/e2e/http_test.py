@@ -217,7 +217,7 @@ class UnaryCalls(HttpTestCase):
             self.assertIn("application/json", headers["Accept-Post"])
         self.assertEqual(self.door.request("PUT", path, b"{}", json_type)[0], 405)
         self.assertEqual(self.door.request("POST", "/elsewhere", b"{}", json_type)[0], 405)
-        self.assertEqual(self.door.request("GET", "/elsewhere")[0], 404)
+        self.assertEqual(self.door.request("GET", "/elsewhere.css")[0], 404)
 
     def test_errors_name_the_field(self):
         spec = small_spec()
