@@ -32,14 +32,6 @@ at ease with files below 100 MB: --from, --to, --workers, --requests and --sampl
 
 // Engine events between two looks at Ctrl-C: about 10 ms.
 constexpr int64_t kSliceEvents = 50'000;
-// The kinds that a trace shows: all but arrivals and tokens, which are in the bars of requests.
-constexpr v1::EventKind kKinds[] = {
-    v1::EVENT_KIND_REQUEST_SCHEDULED, v1::EVENT_KIND_FIRST_TOKEN,
-    v1::EVENT_KIND_REQUEST_PREEMPTED, v1::EVENT_KIND_REQUEST_FINISHED,
-    v1::EVENT_KIND_REQUEST_REJECTED,  v1::EVENT_KIND_ITERATION,
-    v1::EVENT_KIND_MEMORY_SNAPSHOT,   v1::EVENT_KIND_KV_TRANSFERRED,
-    v1::EVENT_KIND_REQUEST_SWAPPED,   v1::EVENT_KIND_REQUEST_DISPATCHED,
-    v1::EVENT_KIND_WORKER_CHANGED,    v1::EVENT_KIND_OPERATOR_LOG};
 
 struct TraceOptions {
   std::string subject;
@@ -54,7 +46,7 @@ struct TraceOptions {
 
 v1::EventFilter FilterOf(const TraceOptions& options) {
   v1::EventFilter filter;
-  for (const v1::EventKind kind : kKinds) filter.add_kinds(kind);
+  for (const v1::EventKind kind : TraceEventKinds()) filter.add_kinds(kind);
   SetSelection(options.selection, &filter);
   filter.set_start_time_ns(static_cast<int64_t>(options.from_seconds * 1e9));
   filter.set_end_time_ns(static_cast<int64_t>(options.to_seconds * 1e9));

@@ -8,7 +8,7 @@ namespace tokensim::http {
 namespace {
 
 // Only what is said of UTF-8, the one character set of JSON, or nothing.
-bool IsUtf8(std::string_view parameters) {
+bool IsUtf8Charset(std::string_view parameters) {
   const size_t begin = parameters.find_first_not_of(" \t;");
   if (begin == std::string_view::npos) return true;
   parameters.remove_prefix(begin);
@@ -23,7 +23,7 @@ std::optional<BodyType> ParseContentType(std::string_view value) {
   const size_t semicolon = std::min(value.find(';'), value.size());
   std::string_view type = value.substr(0, semicolon);
   while (!type.empty() && type.back() == ' ') type.remove_suffix(1);
-  if (!IsUtf8(value.substr(semicolon))) return std::nullopt;
+  if (!IsUtf8Charset(value.substr(semicolon))) return std::nullopt;
   for (const Codec codec : {Codec::kJson, Codec::kProto}) {
     for (const bool stream : {false, true}) {
       if (EqualsIgnoreCase(type, ContentTypeOf({codec, stream}))) return BodyType{codec, stream};

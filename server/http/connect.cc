@@ -1,12 +1,15 @@
 #include "server/http/connect.h"
 
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "google/protobuf/descriptor.pb.h"
 #include "server/http/codec.h"
 #include "server/http/connect_call.h"
 #include "server/http/connect_error.h"
-#include "server/http/connect_stream.h"
+#include "server/http/envelope.h"
+#include "server/http/stream_answer.h"
 
 namespace tokensim::http {
 namespace {
@@ -58,6 +61,48 @@ void ServeUnary(const UnaryMethod<Request, Response>& method, std::shared_ptr<Co
       });
 }
 
+// Messages in envelopes; the last one tells how it ended.
+template <typename Message>
+class EnvelopeFormat final : public StreamFormat<Message> {
+ public:
+  explicit EnvelopeFormat(BodyType type) : type_(type) {}
+
+  [[nodiscard]] Response Head() const override {
+    Response out;
+    out.headers = {{"Content-Type", ContentTypeOf(type_)}, {"Cache-Control", "no-store"}};
+    return out;
+  }
+  [[nodiscard]] bool begins_at_once() const override { return true; }
+  absl::Status Encode(const Message& message, std::string* part) override {
+    part->assign(kEnvelopeHeadBytes, '\0');
+    const absl::Status status = http::Encode(type_.codec, message, part);
+    SealEnvelope(0, part);
+    return status;
+  }
+  std::optional<std::string> Last(const absl::Status& status) override {
+    return MakeEnvelope(kEndStreamFlag, EndStreamJson(status));
+  }
+
+ private:
+  const BodyType type_;
+};
+
+template <typename Request, typename Message>
+void ServeStream(const StreamMethod<Request, Message>& method, std::shared_ptr<ConnectCall> call) {
+  using Stream = StreamAnswer<Message>;
+  const std::shared_ptr<Stream> stream = Stream::template Serve<Request>(
+      method, call->exchange,
+      [call](Request* request) {
+        const absl::Status unwanted = call->Wanted();
+        return unwanted.ok() ? Decode(call->type.codec, call->message, request) : unwanted;
+      },
+      std::make_unique<EnvelopeFormat<Message>>(call->type));
+  if (!call->timeout) return;
+  call->exchange->SetTimer(*call->timeout, [weak = std::weak_ptr<Stream>(stream)] {
+    if (const auto running = weak.lock()) running->Abort(DeadlinePassed());
+  });
+}
+
 Response MethodNotAllowed(bool get) {
   Response out = TextResponse(405, get ? "use POST or GET" : "use POST");
   out.headers.emplace_back("Allow", get ? "GET, POST" : "POST");
@@ -88,7 +133,7 @@ void ConnectService::Add(const UnaryMethod<Request, Response>& method) {
 template <typename Request, typename Response>
 void ConnectService::Add(const StreamMethod<Request, Response>& method) {
   methods_[PathOf(method.name)] = {true, false, [&method](std::shared_ptr<ConnectCall> call) {
-                                     ConnectStream<Response>::Serve(method, std::move(call));
+                                     ServeStream(method, std::move(call));
                                    }};
 }
 

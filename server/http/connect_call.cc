@@ -22,9 +22,8 @@ absl::Status CheckVersion(std::string_view version, std::string_view expected) {
 
 absl::Status CheckEncoding(std::string_view encoding) {
   if (encoding.empty() || EqualsIgnoreCase(encoding, "identity")) return absl::OkStatus();
-  return MakeError(
-      absl::StatusCode::kUnimplemented, reason::kRequestInvalid,
-      "compression \"" + std::string(encoding.substr(0, 40)) + "\" is not supported: identity is");
+  return MakeError(absl::StatusCode::kUnimplemented, reason::kRequestInvalid,
+                   "compression is not supported: the encoding must be identity");
 }
 
 absl::Status ReadTimeout(const Request& request, ConnectCall* call) {

@@ -49,7 +49,11 @@ bool IsLocalHost(std::string_view host_header) {
 }
 
 Site::Site(const Api& api, Executor& calls, SiteOptions options)
-    : options_(std::move(options)), connect_(api), files_(options_.web_dir), calls_(calls) {}
+    : options_(std::move(options)),
+      connect_(api),
+      downloads_(api),
+      files_(options_.web_dir),
+      calls_(calls) {}
 
 bool Site::IsHostAllowed(std::string_view host) const {
   if (!options_.local_only || IsLocalHost(host)) return true;
@@ -80,6 +84,7 @@ void Site::Serve(const std::shared_ptr<Exchange>& exchange) const {
     if (request.method == "OPTIONS") return exchange->Answer(Preflight());
   }
   if (ConnectService::Owns(request.target.path)) return connect_.Serve(exchange);
+  if (Downloads::Owns(request.target.path)) return downloads_.Serve(exchange);
   if (request.method != "GET" && request.method != "HEAD") {
     return exchange->Answer(MethodNotAllowed());
   }

@@ -1,6 +1,7 @@
 // What is served at which path, and to whom.
 //
 //   /tokensim.v1.SERVICE/METHOD   the API (connect.h)
+//   /v1/...                       results as files (downloads.h)
 //   anything else                 the dashboard (static_files.h)
 //
 //   Site site(api, calls, {.web_dir = "clients/web/dist"});
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "server/http/connect.h"
+#include "server/http/downloads.h"
 #include "server/http/exchange.h"
 #include "server/http/static_files.h"
 
@@ -45,6 +47,7 @@ class Site {
 
   const SiteOptions options_;
   const ConnectService connect_;
+  const Downloads downloads_;
   const StaticFiles files_;
   Executor& calls_;
 };

@@ -1,5 +1,8 @@
 #include "server/http/target.h"
 
+#include <algorithm>
+#include <cstdint>
+
 namespace tokensim::http {
 namespace {
 
@@ -11,7 +14,7 @@ int HexDigit(char c) {
 }
 
 bool IsPlain(std::string_view segment) {
-  if (segment == "." || segment == "..") return false;
+  if (segment == "." || segment == ".." || !IsUtf8(segment)) return false;
   for (const char c : segment) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7F || c == '\\' || c == '/') return false;
@@ -72,6 +75,24 @@ std::optional<std::string> PercentDecode(std::string_view text) {
   return out;
 }
 
+// RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
+bool IsUtf8(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i++]);
+    if (lead < 0x80) continue;
+    const int more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1;
+    if (lead < 0xC2 || lead > 0xF4) return false;
+    uint32_t code = lead & (0x3F >> more);
+    for (int k = 0; k < more; ++k, ++i) {
+      if (i == text.size() || (static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) return false;
+      code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3F);
+    }
+    const bool overlong = (more == 2 && code < 0x800) || (more == 3 && code < 0x10000);
+    if (overlong || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return false;
+  }
+  return true;
+}
+
 absl::StatusOr<Target> ParseTarget(std::string_view target) {
   const size_t question = std::min(target.find('?'), target.size());
   absl::StatusOr<std::string> path = ParsePath(target.substr(0, question));
@@ -86,7 +107,9 @@ absl::StatusOr<Target> ParseTarget(std::string_view target) {
     const size_t equals = std::min(pair.find('='), pair.size());
     auto key = DecodeParameter(pair.substr(0, equals));
     auto value = DecodeParameter(pair.substr(std::min(equals + 1, pair.size())));
-    if (!key || !value) return absl::InvalidArgumentError("the query is not percent-encoded");
+    if (!key || !value || !IsUtf8(*key) || !IsUtf8(*value)) {
+      return absl::InvalidArgumentError("the query is not percent-encoded UTF-8");
+    }
     out.query.emplace_back(*std::move(key), *std::move(value));
   }
   return out;

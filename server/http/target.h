@@ -3,7 +3,8 @@
 //   ParseTarget("/a%20b?x=1&y")   path "/a b", query {x: "1", y: ""}
 //
 // Paths are absolute and plain: "." and "..", empty segments, backslashes and control characters are
-// refused, whether written or percent-encoded, so that a path never leaves a folder it is joined to.
+// refused, whether written or percent-encoded, so that a path never leaves a folder it is joined to. All
+// is UTF-8, so that it can be told back.
 // Errors: INVALID_ARGUMENT. Functions without state.
 #pragma once
 
@@ -28,5 +29,6 @@ struct Target {
 [[nodiscard]] absl::StatusOr<Target> ParseTarget(std::string_view target);
 // Replaces %XX; nullopt when it is cut or not hexadecimal.
 [[nodiscard]] std::optional<std::string> PercentDecode(std::string_view text);
+[[nodiscard]] bool IsUtf8(std::string_view text);
 
 }  // namespace tokensim::http

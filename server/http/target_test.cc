@@ -33,5 +33,13 @@ TEST(ParseTarget, RefusesPathsThatLeaveTheirFolder) {
   EXPECT_TRUE(ParseTarget("/...").ok());
 }
 
+TEST(ParseTarget, IsUtf8) {
+  EXPECT_EQ(ParseTarget("/%C3%A4?x=%F0%9F%98%80")->path, "/\u00e4");
+  for (const char* bad : {"/%ff", "/%C3", "/a?x=%80", "/a?%C0%80=1", "/%ED%A0%80", "/%F4%90%80%80",
+                          "/%E0%80%80", "/\xff"}) {
+    EXPECT_FALSE(ParseTarget(bad).ok()) << bad;
+  }
+}
+
 }  // namespace
 }  // namespace tokensim::http

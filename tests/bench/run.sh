@@ -64,3 +64,8 @@ trap 'kill -TERM $server 2> /dev/null; rm -f "$ports"' EXIT
 for _ in $(seq 100); do [[ -s $ports ]] && break; sleep 0.1; done
 port=$(sed -n 's/.*"grpc_port": *\([0-9]*\).*/\1/p' "$ports")
 for _ in $(seq "$repetitions"); do "$out/stream_bench" "127.0.0.1:$port"; done
+
+echo
+echo "## Calls and events through HTTP, beside gRPC"
+http_port=$(sed -n 's/.*"http_port": *\([0-9]*\).*/\1/p' "$ports")
+for _ in $(seq "$repetitions"); do "$out/http_bench" "$port" "$http_port"; done

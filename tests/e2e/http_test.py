@@ -1,4 +1,4 @@
-"""The HTTP door of the real server, by the standard library: Connect calls, streams, limits."""
+"""The HTTP door of the real server, by the standard library: calls, streams, downloads, limits."""
 
 import base64
 import concurrent.futures
@@ -303,6 +303,73 @@ class Streams(HttpTestCase):
                         "the streams are given up")
         self.wait_until(lambda: 'tokensim_streams{kind="watch"} 0' in self.server.http("/metrics")[1],
                         "the watches are given up")
+        self.door.call("DeleteSimulation", {"name": name, "force": True})
+
+
+class Downloads(HttpTestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.name = cls.door.call("CreateSimulation", {"simulation": {"spec": small_spec()}})["name"]
+        cls.door.stream("WatchSimulation", {"name": cls.name})
+        cls.folder = "/v1/simulations/" + cls.name.split("/")[-1]
+
+    def get(self, path, status=200):
+        code, headers, body = self.door.request("GET", path)
+        self.assertEqual(code, status, body)
+        return headers, body
+
+    def test_events_are_those_of_the_command_line(self):
+        headers, body = self.get(f"/v1/{self.name}/events.jsonl")
+        self.assertEqual(headers["Content-Type"], "application/jsonl")
+        self.assertIn("-events.jsonl", headers["Content-Disposition"])
+        self.assertEqual(body.decode(), self.remote("events", self.name).stdout)
+        _, part = self.get(f"{self.folder}/events.jsonl?after=10&until=90&kinds=first_token,iteration")
+        self.assertEqual(part.decode(), self.remote("events", self.name, "--after", "10", "--until", "90",
+                                                    "--kinds", "first_token,iteration").stdout)
+
+    def test_requests_are_those_of_the_command_line_in_another_order(self):
+        for name, flags in (("requests.csv", []), ("requests.jsonl", ["-o", "json"])):
+            _, body = self.get(f"{self.folder}/{name}")
+            expected = self.remote("requests", self.name, *flags).stdout
+            self.assertEqual(sorted(body.decode().splitlines()), sorted(expected.splitlines()))
+        self.assertTrue(self.get(f"{self.folder}/requests.csv")[1].startswith(b"request_id,"))
+
+    def test_the_trace_is_that_of_the_command_line(self):
+        self.remote("trace", self.name, "-o", "run.pftrace")
+        self.assertEqual(self.get(f"{self.folder}/trace.pftrace")[1],
+                         (self.dir / "run.pftrace").read_bytes())
+
+    def test_the_report_is_that_of_the_command_line(self):
+        report = json.loads(self.get(f"{self.folder}/report.json")[1])
+        self.assertEqual(report, json.loads(self.remote("report", self.name, "-o", "json").stdout))
+
+    def test_the_schema(self):
+        _, body = self.get("/v1/descriptor.pb")
+        for message in (b"StreamEventsRequest", b"Timestamp", b"GetServerInfo"):
+            self.assertIn(message, body)
+
+    def test_errors(self):
+        for path in ("/v1/", "/v1/nothing", "/v1/simulations/x", f"{self.folder}/events.csv",
+                     f"{self.folder}/", "/v1/tenants/A/simulations/x/report.json",
+                     "/v1/simulations/none/events.jsonl", "/v1/simulations/none/report.json"):
+            self.assertEqual(json.loads(self.get(path, 404)[1])["code"], "not_found", path)
+        error = json.loads(self.get(f"{self.folder}/events.jsonl?aftr=5", 400)[1])
+        self.assertTrue(error["message"].startswith("aftr: "))
+        error = json.loads(self.get(f"{self.folder}/events.jsonl?after=100000000", 400)[1])
+        self.assertEqual(reason(error), "CURSOR_OUT_OF_RANGE")
+        status, headers, _ = self.door.request("POST", f"{self.folder}/report.json", b"")
+        self.assertEqual((status, headers["Allow"]), (405, "GET"))
+
+    def test_what_is_not_read_is_not_computed(self):
+        name = self.create(endless_spec())
+        with socket.create_connection(("127.0.0.1", self.door.port), TIMEOUT_SECONDS) as client:
+            client.sendall(f"GET /v1/{name}/events.jsonl HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            self.assertTrue(client.recv(100).startswith(b"HTTP/1.1 200"))
+            self.wait_until(lambda: 'tokensim_streams{kind="events"} 1' in
+                            self.server.http("/metrics")[1], "the stream is open")
+        self.wait_until(lambda: 'tokensim_streams{kind="events"} 0' in self.server.http("/metrics")[1],
+                        "the stream is given up")
         self.door.call("DeleteSimulation", {"name": name, "force": True})
 
 

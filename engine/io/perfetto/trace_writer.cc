@@ -55,6 +55,17 @@ Track TraceLanes::Take(int64_t begin_ns, int64_t end_ns, const std::function<Tra
   return lane;
 }
 
+std::span<const v1::EventKind> TraceEventKinds() {
+  static constexpr v1::EventKind kKinds[] = {
+      v1::EVENT_KIND_REQUEST_SCHEDULED, v1::EVENT_KIND_FIRST_TOKEN,
+      v1::EVENT_KIND_REQUEST_PREEMPTED, v1::EVENT_KIND_REQUEST_FINISHED,
+      v1::EVENT_KIND_REQUEST_REJECTED,  v1::EVENT_KIND_ITERATION,
+      v1::EVENT_KIND_MEMORY_SNAPSHOT,   v1::EVENT_KIND_KV_TRANSFERRED,
+      v1::EVENT_KIND_REQUEST_SWAPPED,   v1::EVENT_KIND_REQUEST_DISPATCHED,
+      v1::EVENT_KIND_WORKER_CHANGED,    v1::EVENT_KIND_OPERATOR_LOG};
+  return kKinds;
+}
+
 TraceWriter::TraceWriter(std::vector<std::string> worker_names) : names_(std::move(worker_names)) {
   for (size_t i = 0; i < names_.size(); ++i) (void)At(static_cast<int32_t>(i));
 }

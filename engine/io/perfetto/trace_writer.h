@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,10 @@
 #include "tokensim/v1/events.pb.h"
 
 namespace tokensim {
+
+// The kinds of events that a trace shows: all but arrivals and tokens, which are in the bars of
+// requests.
+[[nodiscard]] std::span<const v1::EventKind> TraceEventKinds();
 
 // Rows for slices that overlap: each gets one that is free at its begin.
 class TraceLanes {
