@@ -19,7 +19,7 @@ std::string Variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-// Its folder is there afterwards; the folders that had to be made are this user's alone.
+// Its folder is there afterwards; if it had to be made it is this user's alone.
 absl::Status MakeFolder(const fs::path& file) {
   const fs::path folder = file.parent_path();
   std::error_code error;
@@ -36,11 +36,12 @@ absl::Status MakeFolder(const fs::path& file) {
 absl::StatusOr<std::unique_ptr<Store>> OpenStore(const std::string& name,
                                                  const StoreLimits& limits) {
   if (name == kMemory) return std::make_unique<MemoryStore>(limits);
-  if (!name.starts_with(kSqlite) || name.size() == kSqlite.size()) {
+  const std::string path = name.starts_with(kSqlite) ? name.substr(kSqlite.size()) : "";
+  // SQLite has names of its own for what is no file.
+  if (path.empty() || path.starts_with(":") || path.starts_with("file:")) {
     return absl::InvalidArgumentError("unknown store '" + name +
                                       "'; known are memory and sqlite:PATH");
   }
-  const std::string path = name.substr(kSqlite.size());
   if (absl::Status bad = MakeFolder(path); !bad.ok()) return bad;
   auto opened = SqliteStore::Open(path, limits);
   if (opened.ok()) return *std::move(opened);

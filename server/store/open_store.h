@@ -9,8 +9,8 @@
 
 namespace tokensim {
 
-// INVALID_ARGUMENT: no such store. Else what keeps the file from being opened. Folders that are
-// missing are made, for this user alone.
+// INVALID_ARGUMENT: no such store. Else what keeps the file from being opened. A folder that is
+// missing is made, for this user alone, as the file is.
 [[nodiscard]] absl::StatusOr<std::unique_ptr<Store>> OpenStore(const std::string& name,
                                                                const StoreLimits& limits);
 

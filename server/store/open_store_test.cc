@@ -19,13 +19,16 @@ TEST(OpenStore, ByName) {
   EXPECT_TRUE(std::filesystem::exists(file));
   const auto mode = std::filesystem::status(folder.File("made/for/it")).permissions();
   EXPECT_EQ(mode & std::filesystem::perms::others_all, std::filesystem::perms::none);
+  const auto file_mode = std::filesystem::status(file).permissions();
+  EXPECT_EQ(file_mode, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   EXPECT_TRUE(IsDurable("sqlite:" + file));
   const auto second = OpenStore("sqlite:" + file, {});
   EXPECT_NE(second.status().message().find("another --store"), std::string_view::npos);
 }
 
 TEST(OpenStore, UnknownNamesAreRefused) {
-  for (const char* name : {"", "sqlite:", "redis:x", "Memory"}) {
+  for (const char* name :
+       {"", "sqlite:", "redis:x", "Memory", "sqlite::memory:", "sqlite:file:x"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(OpenStore(name, {}).status())) << name;
   }
   EXPECT_FALSE(OpenStore("sqlite:/proc/no/such/folder/s.db", {}).ok());

@@ -1,5 +1,8 @@
 #include "server/store/sqlite_database.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <utility>
 
@@ -24,6 +27,9 @@ constexpr std::chrono::seconds kRetryAfter{5};
 
 absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& path,
                                                                      const std::string& vfs) {
+  // SQLite would make it with the process's umask, and its WAL with the mode of the file.
+  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (file >= 0) close(file);
   sqlite3* handle = nullptr;
   constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   const int code =
@@ -32,6 +38,12 @@ absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::
   if (code != SQLITE_OK) return database->Error(code);
   sqlite3_extended_result_codes(handle, 1);
   if (absl::Status failed = database->Execute(kSetUp); !failed.ok()) return failed;
+  // A database that cannot have a WAL, as one in memory, keeps nothing.
+  SqliteStatement mode(*database, "PRAGMA journal_mode");
+  if (!mode.Next()) return mode.status();
+  if (mode.Bytes(0) != "wal") {
+    return absl::InvalidArgumentError(path + " is no file that can be kept: no write-ahead log");
+  }
   return database;
 }
 

@@ -173,7 +173,9 @@ absl::StatusOr<Store::Created> SqliteStore::CreateLocked(SimulationRecord record
   record.revision = 1;
   if (absl::Status bad = Insert(&record, &usage); !bad.ok()) return bad;
   if (absl::Status bad = transaction.Commit(); !bad.ok()) return bad;
+  const bool dropped = usage.records <= usage_.records;
   usage_ = usage;
+  if (dropped) GiveBack();
   specs_.Put(record.order, record.spec);
   return Created{std::move(record), true};
 }
@@ -313,10 +315,12 @@ absl::Status SqliteStore::DeleteLocked(const SimulationName& name, const Check& 
   usage_ = usage;
   specs_.Erase(row->record.order);
   reports_.Erase(row->record.order);
-  (void)database_->Execute(
-      "PRAGMA incremental_vacuum(1000)");  // room that is not given back is used again
+  GiveBack();
   return absl::OkStatus();
 }
+
+// Pages that are not given back to the disk are used again.
+void SqliteStore::GiveBack() { (void)database_->Execute("PRAGMA incremental_vacuum(1000)"); }
 
 absl::Status SqliteStore::Erase(int64_t order, Usage* usage) {
   SqliteStatement erase(*database_,

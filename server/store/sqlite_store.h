@@ -71,6 +71,7 @@ class SqliteStore final : public Store {
   absl::Status Write(const SimulationRecord& record, const Row& before, bool new_report,
                      Usage* usage);
   absl::Status Erase(int64_t order, Usage* usage);
+  void GiveBack();
   // Drops ended simulations but `kept`, the oldest first, until there is room or none is left.
   absl::Status MakeRoom(int64_t records, int64_t bytes, int64_t kept, Usage* usage);
   [[nodiscard]] bool Fits(const Usage& usage, int64_t records, int64_t bytes) const;

@@ -14,7 +14,8 @@ class TestFolder {
     const std::filesystem::path memory = "/dev/shm";
     const bool in_memory = std::filesystem::is_directory(memory);
     std::string pattern =
-        ((in_memory ? memory : std::filesystem::temp_directory_path()) / "tokensim-XXXXXX").string();
+        ((in_memory ? memory : std::filesystem::temp_directory_path()) / "tokensim-XXXXXX")
+            .string();
     path_ = mkdtemp(pattern.data());
   }
   ~TestFolder() {
