@@ -88,6 +88,11 @@ test("a specification is written, corrected, run and looked at", async () => {
   await text("Slowest requests").waitFor();
   await text("Where the time of each operator came from").waitFor();
   await page.getByRole("img", { name: /KV memory in use/ }).waitFor();
+  for (const file of ["requests.csv", "events.jsonl", "trace.pftrace"]) {
+    const reply = await fetch(server.url + (await page.getByRole("link", { name: file }).getAttribute("href")));
+    assert.equal(reply.status, 200);
+    assert.ok((await reply.arrayBuffer()).byteLength > 10_000);
+  }
   await shot("run");
 });
 

@@ -328,8 +328,13 @@ export function Run({ id }: { id: string }) {
           <button type="button" onClick={() => save(`${id}.json`, toJsonString(ReportSchema, report, { useProtoFieldName: true, prettySpaces: 2 }))}>
             Save the report
           </button>{" "}
+          {["requests.csv", "events.jsonl", "trace.pftrace"].map((file) => (
+            <a key={file} href={`/v1/simulations/${id}/${file}`} download={`${id}.${file}`}>
+              {file}
+            </a>
+          ))}{" "}
           <span class="quiet">
-            More on the command line: <code>tokensim requests {id}</code>, <code>tokensim events {id}</code>, <code>tokensim trace {id} -o run.pftrace</code>
+            The trace opens at <a href="https://ui.perfetto.dev">ui.perfetto.dev</a>.
           </span>
         </p>
       )}
